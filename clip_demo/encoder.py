@@ -1,0 +1,40 @@
+"""The form of a model as the backend sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+__all__ = ["Encoder"]
+
+
+class Encoder(Protocol):
+    """Two encoders into one space; `clip_demo.model.ClipModel` is the real one, tests bring a small exact one.
+
+    Attributes
+    ----------
+    name : str
+        What the user calls it, such as ``"ViT-B/32"``.
+    note : str
+        One sentence that says what it is and where it comes from.
+    sha256 : str
+        Checksum of its checkpoint, in hexadecimal: its identity, and the key of its heads.
+    logit_scale : float
+        What cosines are multiplied by before the softmax (``exp`` of CLIP's parameter; 100 for OpenAI's models).
+    """
+
+    name: str
+    note: str
+    sha256: str
+    logit_scale: float
+
+    def encode_images(self, pictures: Sequence[Image.Image]) -> np.ndarray:
+        """Encode RGB pictures of any size: shape (n, d), float32, not normalised."""
+        ...
+
+    def encode_texts(self, prompts: Sequence[str]) -> np.ndarray:
+        """Encode prompts: shape (n, d), float32, not normalised; a prompt too long is a PromptTooLongError."""
+        ...

@@ -1,0 +1,77 @@
+"""What can go wrong, as one tree.
+
+::
+
+    ClipDemoError(ValueError)
+    ├── InputError            something a user typed or chose
+    │   ├── ClassnamesError   the class list: a bare string, too short, blank or duplicate labels
+    │   ├── TemplateError     a prompt template: no ``{}``, two of them, stray braces
+    │   ├── PromptTooLongError  a prompt beyond the model's context of 77 tokens
+    │   ├── IndexRangeError   an index outside the image set
+    │   ├── PictureError      a picture that cannot be read or is too large
+    │   └── OptionError       any other argument outside what is allowed
+    ├── ModelError            a model that is unknown, absent or not a CLIP checkpoint
+    ├── ImageSetError         an image set that is unknown, damaged, absent or cannot be fetched
+    └── HeadError             a head file that is damaged or does not fit
+
+Every message names the argument, the value that came, what is allowed and the next step. The library raises
+these; only the page turns them into ``gr.Error`` and only the command line into a line on stderr.
+"""
+
+__all__ = [
+    "ClassnamesError",
+    "ClipDemoError",
+    "HeadError",
+    "ImageSetError",
+    "IndexRangeError",
+    "InputError",
+    "ModelError",
+    "OptionError",
+    "PictureError",
+    "PromptTooLongError",
+    "TemplateError",
+]
+
+
+class ClipDemoError(ValueError):
+    """Anything that a user can cause and can mend."""
+
+
+class InputError(ClipDemoError):
+    """Something that a user typed or chose is not allowed."""
+
+
+class ClassnamesError(InputError):
+    """The class list cannot be used."""
+
+
+class TemplateError(InputError):
+    """A prompt template cannot be used."""
+
+
+class PromptTooLongError(InputError):
+    """A prompt has more tokens than the model's context."""
+
+
+class IndexRangeError(InputError):
+    """An index lies outside the image set."""
+
+
+class PictureError(InputError):
+    """A picture cannot be read or is too large."""
+
+
+class OptionError(InputError):
+    """An argument lies outside what is allowed."""
+
+
+class ModelError(ClipDemoError):
+    """A model is unknown, absent or not a CLIP checkpoint."""
+
+
+class ImageSetError(ClipDemoError):
+    """An image set is unknown, damaged, absent or cannot be fetched."""
+
+
+class HeadError(ClipDemoError):
+    """A head file is damaged or does not fit what it is used with."""

@@ -1,0 +1,226 @@
+"""Drawing primitives whose result is the same on every machine.
+
+A picture has to be the same bytes everywhere, so nothing here depends on a library's random generator, on BLAS,
+on the order of a floating-point sum or on a platform's sine: randomness is splitmix64 in wrapping integers, the
+arithmetic is elementwise IEEE (one rounding an operation), angles come from a rounded table, and coverage is
+counted in integers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+__all__ = ["INSIDE", "TURNS", "Dice", "coverage", "mix", "pixel_noise", "rotation", "value_noise"]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+
+# Angles are whole 1/256 turns. Six decimals swallow the last-bit differences between sine implementations.
+TURNS = 256
+_COS = np.array([round(math.cos(2 * math.pi * k / TURNS), 6) for k in range(TURNS)], dtype=np.float32)
+_SIN = np.array([round(math.sin(2 * math.pi * k / TURNS), 6) for k in range(TURNS)], dtype=np.float32)
+_STAR_NORMALS = ((0, -1), (0.951057, -0.309017), (0.587785, 0.809017), (-0.587785, 0.809017), (-0.951057, -0.309017))
+_SUBSAMPLES = 3  # 3×3 samples a pixel: ten grades of coverage, smooth enough at 32×32
+
+
+def mix(keys: np.ndarray) -> np.ndarray:
+    """Return splitmix64 of every key.
+
+    Parameters
+    ----------
+    keys : numpy.ndarray, uint64
+        Any shape, at least one dimension (array arithmetic wraps silently, scalar arithmetic warns).
+
+    Returns
+    -------
+    numpy.ndarray, uint64
+        Same shape; neighbouring keys give unrelated values.
+    """
+    z = keys + _GOLDEN
+    z = (z ^ (z >> np.uint64(30))) * _MIX_1
+    z = (z ^ (z >> np.uint64(27))) * _MIX_2
+    return z ^ (z >> np.uint64(31))
+
+
+class Dice:
+    """Independent throws for many pictures at once; the k-th throw of a picture depends on its key and k alone.
+
+    Parameters
+    ----------
+    keys : numpy.ndarray, shape (n,), uint64
+        One key a picture.
+    """
+
+    def __init__(self, keys: np.ndarray):
+        self._keys = keys
+        self._throws = 0
+
+    def raw(self) -> np.ndarray:
+        """Return the next throw, shape (n,), uint64."""
+        self._throws += 1
+        return mix(self._keys ^ mix(np.array([self._throws], dtype=np.uint64)))
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+        """Return the next throw, shape (n,), float64 in [low, high)."""
+        unit = (self.raw() >> np.uint64(11)).astype(np.float64) * 2.0**-53  # exact: 53 bits fit a float64
+        return low + (high - low) * unit
+
+    def below(self, n: int) -> np.ndarray:
+        """Return the next throw, shape (n,), int64 in 0 .. n - 1."""
+        return (self.raw() % np.uint64(n)).astype(np.int64)
+
+
+def rotation(turns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cosine and sine of `turns` / `TURNS` of a full turn, each float32."""
+    return _COS[turns % TURNS], _SIN[turns % TURNS]
+
+
+# Each shape is a test on coordinates in which it fits about the unit disc: x to the right, y up.
+
+
+def _circle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return x * x + y * y < np.float32(0.9)
+
+
+def _square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.maximum(np.abs(x), np.abs(y)) < np.float32(0.8)
+
+
+def _triangle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    # Equilateral, circumradius 1.14: the base at y = -0.57, the other sides mirror images.
+    return (y > np.float32(-0.57)) & (np.float32(1.7320508) * np.abs(x) + y < np.float32(1.14))
+
+
+def _star(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    # A pentagram is where at least four of its five lines have the point on their inner side.
+    count = np.zeros(x.shape, dtype=np.uint8)
+    for cos, sin in _STAR_NORMALS:
+        count += np.float32(cos) * x + np.float32(sin) * y < np.float32(0.38)
+    return count >= 4
+
+
+def _cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    x, y = np.abs(x), np.abs(y)
+    return (np.minimum(x, y) < np.float32(0.29)) & (np.maximum(x, y) < np.float32(0.98))
+
+
+def _heart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    # The sextic (x² + y² - 1)³ < x² y³, scaled into the unit disc and lowered to its middle.
+    x = x * np.float32(1.2)
+    y = y * np.float32(1.2) + np.float32(0.12)
+    a = x * x + y * y - np.float32(1.0)
+    return a * a * a < x * x * (y * y * y)
+
+
+def _ring(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    r2 = x * x + y * y
+    return (r2 < np.float32(0.95)) & (r2 > np.float32(0.3))
+
+
+def _crescent(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    # A disc with a smaller one bitten out of its side; shifted so that what is left sits in the middle.
+    x = x - np.float32(0.25)
+    bite = x - np.float32(0.52)
+    return (x * x + y * y < np.float32(1.1)) & (bite * bite + y * y > np.float32(0.74))
+
+
+def _arrow(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    # A shaft of 0.4 width below, a head above whose tip is at y = 1.05.
+    shaft = (np.abs(x) < np.float32(0.21)) & (y > np.float32(-1.05)) & (y <= np.float32(0.1))
+    head = (y > np.float32(0.05)) & (np.abs(x) * np.float32(1.25) + y < np.float32(1.05))
+    return shaft | head
+
+
+def _oval(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return x * x * np.float32(4.6) + y * y < np.float32(1.1)
+
+
+INSIDE: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "circle": _circle,
+    "square": _square,
+    "triangle": _triangle,
+    "star": _star,
+    "cross": _cross,
+    "heart": _heart,
+    "ring": _ring,
+    "crescent": _crescent,
+    "arrow": _arrow,
+    "oval": _oval,
+}
+
+
+def coverage(
+    kinds: np.ndarray, x: np.ndarray, y: np.ndarray, radius: np.ndarray, turns: np.ndarray, size: int
+) -> np.ndarray:
+    """Return how much of every pixel a shape covers.
+
+    Parameters
+    ----------
+    kinds : numpy.ndarray, shape (n,), int64
+        Positions in `INSIDE`.
+    x, y, radius : numpy.ndarray, shape (n,), float
+        Middle and radius in units of the picture's side, (0, 0) at the upper left corner.
+    turns : numpy.ndarray, shape (n,), int64
+        Angle in 1/256 turns.
+    size : int
+        Side of the picture in pixels.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, size, size), float32
+        From 0 to 1 in ninths.
+    """
+    hits = np.zeros((len(kinds), size, size), dtype=np.uint8)
+    cos, sin = rotation(turns)
+    steps = [(k + 0.5) / (_SUBSAMPLES * size) for k in range(_SUBSAMPLES)]
+    pixels = np.arange(size) / size
+    for kind, inside in enumerate(INSIDE.values()):
+        rows = np.flatnonzero(kinds == kind)
+        if not len(rows):
+            continue
+        c, s = (part[rows, None, None] for part in (cos, sin))
+        for dy in steps:
+            v = ((y[rows, None] - (pixels + dy)) / radius[rows, None]).astype(np.float32)[:, :, None]
+            for dx in steps:
+                u = ((pixels + dx - x[rows, None]) / radius[rows, None]).astype(np.float32)[:, None, :]
+                hits[rows] += inside(c * u + s * v, c * v - s * u)
+    return hits.astype(np.float32) / np.float32(_SUBSAMPLES * _SUBSAMPLES)
+
+
+def value_noise(keys: np.ndarray, cells: int, size: int) -> np.ndarray:
+    """Return smooth noise: random values on a lattice, bilinear in between.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, size, size), float32
+        From 0 to 1.
+    """
+    lattice = mix(keys[:, None] ^ mix(np.arange((cells + 1) ** 2, dtype=np.uint64))[None])
+    lattice = (lattice >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+    lattice = lattice.reshape(-1, cells + 1, cells + 1)
+    place = (np.arange(size) + 0.5) / size * cells
+    left = place.astype(np.int64)
+    part = (place - left).astype(np.float32)
+    rows = lattice[:, left] * (1 - part)[:, None] + lattice[:, left + 1] * part[:, None]
+    return rows[:, :, left] * (1 - part) + rows[:, :, left + 1] * part
+
+
+def pixel_noise(keys: np.ndarray, size: int) -> np.ndarray:
+    """Return noise of every pixel and channel, bell-shaped (the sum of two bytes).
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, size, size, 3), float32
+        From -1 to 1.
+    """
+    bits = mix(keys[:, None] ^ mix(np.arange(size * size, dtype=np.uint64))[None]).reshape(-1, size, size)
+    noise = np.empty((*bits.shape, 3), dtype=np.float32)
+    for channel in range(3):
+        one = (bits >> np.uint64(16 * channel)) & np.uint64(255)
+        two = (bits >> np.uint64(16 * channel + 8)) & np.uint64(255)
+        noise[..., channel] = (one + two).astype(np.float32) / np.float32(255) - np.float32(1)
+    return noise

@@ -1,0 +1,108 @@
+"""Reading of a picture that a user brings."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ..errors import PictureError
+
+__all__ = ["MAX_ASPECT", "MAX_PIXELS", "read_picture"]
+
+MAX_PIXELS = 50_000_000
+# CLIP resizes the shorter side to its input: a strip of 1 × 50,000 pixels would become 224 × 11,200,000.
+MAX_ASPECT = 100
+# Only what browsers and cameras make: Pillow opens more formats, some of them by way of other programs.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+
+
+def read_picture(source: Image.Image | str | Path | bytes) -> Image.Image:
+    """Return a user's picture as people see it.
+
+    An EXIF rotation is applied; transparency is laid on white; palettes, greys, 16 bits and CMYK become RGB; of an
+    animation the first frame is taken.
+
+    Parameters
+    ----------
+    source : PIL image, path or bytes
+        At most 50 million pixels, at most 100 times as long as wide.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB.
+
+    Raises
+    ------
+    PictureError
+        When it cannot be read or is too large.
+    """
+    if not isinstance(source, (Image.Image, str, Path, bytes)):
+        raise PictureError(f"image: {type(source).__name__} came; give a path, the bytes of a file, or a PIL image.")
+    name = repr(Path(source).name) if isinstance(source, (str, Path)) else "the picture"
+    try:
+        picture = _open(source)
+        _check_size(picture, name)
+        picture.load()
+        picture = ImageOps.exif_transpose(picture)
+        return _to_rgb(picture)
+    except FileNotFoundError as error:
+        raise PictureError(f"image: {str(source)!r} does not exist; give the path of a picture.") from error
+    except UnidentifiedImageError as error:
+        raise PictureError(
+            f"image: {name} is not a picture that can be read; use one of {', '.join(FORMATS)}."
+        ) from error
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureError(
+            f"image: {name} has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller."
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise PictureError(f"image: {name} cannot be read ({error}); save it again as PNG or JPEG.") from error
+
+
+def _open(source: Image.Image | str | Path | bytes) -> Image.Image:
+    if isinstance(source, Image.Image):
+        return source
+    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+
+
+def _check_size(picture: Image.Image, name: str) -> None:
+    width, height = picture.size
+    if min(width, height) == 0:
+        raise PictureError(f"image: {name} is empty ({width}×{height} pixels); use another picture.")
+    if width * height > MAX_PIXELS:
+        raise PictureError(
+            f"image: {name} has {width}×{height} pixels; at most {MAX_PIXELS // 1_000_000} million are allowed. "
+            "Make it smaller."
+        )
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise PictureError(
+            f"image: {name} has {width}×{height} pixels; one side may be at most {MAX_ASPECT} times the other. "
+            "Crop it."
+        )
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = _to_8_bits(picture)
+    if picture.has_transparency_data:
+        # convert("RGB") would drop the alpha channel and show whatever colour lies under it.
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture.convert("RGB")
+
+
+def _to_8_bits(picture: Image.Image) -> Image.Image:
+    # Pillow's own convert("L") clips 16-bit greys at 255, which turns nearly every such picture white.
+    values = np.asarray(picture, dtype=np.float64)
+    if picture.mode == "F":
+        values = values * 255 if values.max(initial=0) <= 1 else values
+    else:
+        values = values / 257
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))

@@ -1,0 +1,56 @@
+"""Zero-shot prediction: a classifier made of text features (Radford et al. 2021, section 3.1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .features import Features
+from .numerics import best, normalize, softmax
+from .prompts import prompts_for
+from .results import ZeroShotScore
+
+__all__ = ["class_features", "zero_shot_scores"]
+
+
+def class_features(
+    features: Features, classnames: Sequence[str], templates: Sequence[str], spaces: bool = False
+) -> np.ndarray:
+    """Return the weights of the zero-shot classifier.
+
+    The normalised features of a class's prompts are averaged over the templates and normalised again
+    (Radford et al. 2021, section 3.1.4).
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_classes, d), float32
+        L2-normalised rows.
+    """
+    prompts = prompts_for(classnames, templates, spaces)
+    flat = features.of_prompts([prompt for row in prompts for prompt in row])
+    return normalize(flat.reshape(len(classnames), len(templates), -1).mean(axis=1))
+
+
+def zero_shot_scores(
+    weights: np.ndarray, picture: np.ndarray, logit_scale: float, classnames: Sequence[str], top_k: int
+) -> tuple[ZeroShotScore, ...]:
+    """Return the best classes, most probable first.
+
+    Parameters
+    ----------
+    weights : numpy.ndarray, shape (n_classes, d)
+        As `class_features` gives them.
+    picture : numpy.ndarray, shape (d,)
+        Image features, normalised or not.
+    logit_scale : float
+        What cosines are multiplied by before the softmax.
+    classnames : sequence of str
+        A name a row of `weights`.
+    top_k : int
+        How many to return.
+    """
+    cosines = weights @ normalize(picture)
+    probabilities = softmax(logit_scale * cosines)
+    # Sorted by cosine: probabilities that underflow to 0 would otherwise be ties.
+    return tuple(ZeroShotScore(classnames[i], float(probabilities[i]), float(cosines[i])) for i in best(cosines, top_k))

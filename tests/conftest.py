@@ -1,0 +1,91 @@
+"""A small deterministic encoder and image set, on which every number can be worked out by hand."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import numpy as np
+import pytest
+
+from clip_demo.backend import Backend
+from clip_demo.errors import PromptTooLongError
+from clip_demo.images import Cifar100, ImageSet
+
+COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0), "white": (1, 1, 1)}
+TOY_SHA256 = "70" * 32
+
+
+class ToyEncoder:
+    """Three numbers: the mean red, green and blue of a picture; the sum of the colour words of a prompt.
+
+    ``encode_images`` doubles them and ``encode_texts`` triples them, so that a missing normalisation shows.
+    """
+
+    name, note, sha256, logit_scale = "toy", "a toy", TOY_SHA256, 10.0
+
+    def __init__(self):
+        self.encoded_prompts, self.encoded_pictures = [], 0
+
+    def encode_images(self, pictures):
+        self.encoded_pictures += len(pictures)
+        means = [np.asarray(each, dtype=np.float32).reshape(-1, 3).mean(axis=0) / 255 for each in pictures]
+        return 2 * np.stack(means).astype(np.float32)
+
+    def encode_texts(self, prompts):
+        self.encoded_prompts += prompts
+        rows = []
+        for prompt in prompts:
+            words = prompt.replace("_", " ").replace(".", " ").split()
+            if len(words) > 70:
+                raise PromptTooLongError(f"prompt: {prompt[:20]!r} is too long")
+            rows.append(sum((np.array(COLOURS[word]) for word in words if word in COLOURS), np.full(3, 0.01)))
+        return 3 * np.stack(rows).astype(np.float32)
+
+
+class ToyImages(ImageSet):
+    """Five plain colours in turn."""
+
+    name, title = "toys", "Toys-5"
+    classnames = tuple(COLOURS)
+    coarse_names, coarse_of = ("plain", "mixed"), (0, 0, 0, 1, 1)
+    sizes = {"train": 50, "test": 20}
+
+    def on_disk(self):
+        return True
+
+    def labels(self, split="test"):
+        return np.arange(self.sizes[split]) % 5
+
+    def pixels(self, indices, split="test"):
+        colours = np.array([COLOURS[self.classnames[i % 5]] for i in indices], dtype=np.uint8) * 255
+        return np.broadcast_to(colours[:, None, None], (len(indices), 32, 32, 3)).copy()
+
+
+@pytest.fixture
+def toy_encoder():
+    return ToyEncoder()
+
+
+@pytest.fixture
+def toy_images():
+    return ToyImages()
+
+
+@pytest.fixture
+def toy_backend(toy_encoder, toy_images, tmp_path):
+    return Backend(toy_encoder, image_sets={"toys": toy_images}, head_folders=[tmp_path / "heads"])
+
+
+@pytest.fixture(scope="session")
+def cifar100():
+    """The real CIFAR-100 where it is on disk."""
+    image_set = Cifar100()
+    if not image_set.on_disk():
+        pytest.skip(f"CIFAR-100 is not in {image_set.root}; set CLIP_DEMO_DATA")
+    return image_set
+
+
+@pytest.fixture(scope="session")
+def repository():
+    return Path(__file__).resolve().parent.parent

@@ -1,0 +1,126 @@
+"""The command line as typed."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from clip_demo.__main__ import main
+from clip_demo.backend import Backend
+
+VERBS = ("zero-shot", "predict", "fit-probe", "download")
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*arguments):
+        status = main(arguments)
+        output = capsys.readouterr()
+        return status, output.out, output.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    return Backend.open("tiny", images="shapes100")
+
+
+def test_zero_shot_prints_the_articles_block(run, shapes):
+    status, out, _ = run("zero-shot", "--index", "12", "--images", "shapes100")
+    scores = shapes.predict(index=12).zero_shot
+    # The lines of openai/CLIP's README: a label right-aligned in 16 columns, per cent with two decimals.
+    lines = [f"{score.label:>16s}: {100 * score.probability:.2f}%" for score in scores]
+    assert (status, out) == (0, "\nTop predictions:\n\n" + "\n".join(lines) + "\n")
+
+
+def test_zero_shot_on_the_articles_picture(run, cifar100):
+    status, out, _ = run("zero-shot", "--index", "3637", "--images", "cifar100", "--data-root", str(cifar100.root))
+    assert status == 0 and out.startswith("\nTop predictions:\n\n") and len(out.splitlines()) == 8
+
+
+def test_predict_prints_json(run, shapes):
+    status, out, _ = run("predict", "--index", "12", "--images", "shapes100", "--json", "--top-k", "3")
+    assert status == 0 and json.loads(out) == shapes.predict(index=12, top_k=3).to_dict()
+
+
+def test_predict_prints_both_for_people(run, shapes):
+    _, out, _ = run("predict", "--index", "12", "--images", "shapes100")
+    prediction = shapes.predict(index=12)
+    assert f"true label: {prediction.truth}" in out
+    assert f"{100 * prediction.zero_shot[0].probability:.2f}%  cosine {prediction.zero_shot[0].cosine:.4f}" in out
+    assert "Linear probe (tiny on shapes100, 50,000 images, C=0.316, " in out
+
+
+def test_predict_takes_a_file_templates_and_a_class_list(run, shapes, tmp_path):
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "red.png")
+    (tmp_path / "classes.txt").write_text("red_circle\nblue_circle\n")
+    status, out, _ = run(
+        "predict", "--image", str(tmp_path / "red.png"), "--images", "shapes100", "--json", "--spaces",
+        "--classes", str(tmp_path / "classes.txt"), "--template", "a {}", "the {c}", "--template", "{}",
+    )  # fmt: skip
+    got = json.loads(out)
+    expected = shapes.predict(
+        image=tmp_path / "red.png",
+        classnames=["red_circle", "blue_circle"],
+        templates=["a {}", "the {}", "{}"],
+        spaces=True,
+    )
+    assert status == 0 and got == expected.to_dict() and (got["index"], got["truth"]) == (None, None)
+
+
+def test_a_missing_head_is_said(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("clip_demo.backend.HEADS", tmp_path)
+    monkeypatch.setenv("CLIP_DEMO_CACHE", str(tmp_path))
+    _, out, _ = run("predict", "--index", "0", "--images", "shapes100")
+    assert "Linear probe: no head for tiny on shapes100; make one with fit-probe." in out
+    _, out, _ = run("predict", "--index", "0", "--images", "shapes100", "--json")
+    assert json.loads(out)["linear_probe"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--index", "10000"], "index: 10000 is not in the test split of Shapes-100; "
+         "use a whole number from 0 to 9999."),
+        (["--index", "0", "--classes", "nowhere"], "classes: 'nowhere' is neither a file nor a list of two or more "
+         "names; give a file with one name a line, or names with commas such as 'cat,dog'."),
+        (["--index", "0", "--classes", "cat,cat"], "classnames: 'cat' occurs twice; take one of them out."),
+        (["--index", "0", "--template", "a photo"], "templates: 'a photo' has no {}; write {} exactly once, where the "
+         "class name goes, as in 'a photo of a {}'."),
+        (["--index", "0", "--top-k", "0"], "top_k: 0 is not allowed; use a whole number of 1 or more."),
+        (["--index", "0", "--model", "nope"], "model: 'nope' is neither a known model nor a file; use one of 'tiny', "),
+        (["--index", "0", "--data-root", "/nowhere"], "data_root: '/nowhere' is not a folder; make it, or give the one "
+         "with cifar-100-python."),
+        (["--image", "nowhere.png"], "image: 'nowhere.png' does not exist; give the path of a picture."),
+        (["--index", "0", "--template", "word " * 80 + "{}"], "has 83 tokens, start and end included; at most 77 "
+         "are allowed"),
+    ],
+)  # fmt: skip
+def test_what_a_user_can_mend_is_one_line_and_exit_status_2(run, arguments, message):
+    status, out, err = run("predict", "--images", "shapes100", *arguments)
+    assert (status, out) == (2, "") and err.startswith("clip_demo: ") and message in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_says_what_a_verb_does_with_an_example(verb, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([verb, "--help"])
+    out = capsys.readouterr().out
+    assert caught.value.code == 0 and f"example: python -m clip_demo {verb} " in out
+
+
+def test_without_a_verb_it_says_how(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 2 and "VERB" in capsys.readouterr().err
+
+
+def test_it_is_a_program(repository):
+    out = subprocess.run(
+        [sys.executable, "-m", "clip_demo", "predict", "--index", "-5", "--images", "shapes100"],
+        cwd=repository, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (out.returncode, out.stdout) == (2, "") and out.stderr.startswith("clip_demo: index: -5 is not in")

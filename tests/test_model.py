@@ -1,0 +1,158 @@
+"""The model room against openai-clip's own functions, on checkpoints with random weights that the tests make."""
+
+import sys
+import urllib.error
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from clip_demo.errors import ModelError, PromptTooLongError
+from clip_demo.model import import_clip, load_model
+from clip_demo.names import BUILT_IN, available_models
+
+clip = import_clip()
+
+SIZES = {"embed_dim": 32, "context_length": 77, "vocab_size": 49408, "transformer_width": 64}
+SIZES |= {"transformer_heads": 1, "transformer_layers": 2}
+VIT = {"image_resolution": 32, "vision_layers": 2, "vision_width": 64, "vision_patch_size": 8}
+# Width 64 is the least that openai-clip gives an attention pool with heads of 64.
+RESNET = {"image_resolution": 32, "vision_layers": (1, 1, 1, 1), "vision_width": 64, "vision_patch_size": None}
+
+
+def random_clip(vision):
+    torch.manual_seed(0)
+    network = clip.model.CLIP(**SIZES, **vision).eval()
+    with torch.no_grad():
+        network.logit_scale.fill_(np.log(100))
+        network.text_projection.normal_(std=0.1)
+    return network
+
+
+def in_openai_form(network, path):
+    """Write OpenAI's form: a TorchScript archive in half precision, its sizes among the buffers."""
+    network = clip.model.build_model(network.state_dict()).float()
+    for key in ("input_resolution", "context_length", "vocab_size"):
+        value = network.visual.input_resolution if key == "input_resolution" else getattr(network, key)
+        if hasattr(network, key):
+            delattr(network, key)
+        network.register_buffer(key, torch.tensor(value))
+    resolution = int(network.input_resolution)
+    traced = torch.jit.trace(network, (torch.zeros(1, 3, resolution, resolution), torch.zeros(1, 77, dtype=torch.int)))
+    clip.model.convert_weights(traced)
+    traced.save(str(path))
+    return path
+
+
+@pytest.fixture(scope="module", params=[VIT, RESNET], ids=["ViT", "ResNet"])
+def files(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkpoints")
+    network = random_clip(request.param)
+    torch.save(network.state_dict(), folder / "state.pt")
+    return {"archive": in_openai_form(network, folder / "archive.pt"), "state dict": folder / "state.pt"}
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    return [Image.fromarray(rng.integers(0, 255, (h, w, 3), dtype=np.uint8)) for h, w in [(32, 32), (50, 40), (20, 60)]]
+
+
+PROMPTS = ["a photo of a cat", "x", "a", " ".join(["word"] * 75), "a <|endoftext|> in the middle"]
+
+
+def test_an_archive_gives_what_clip_load_gives(files, pictures):
+    ours = load_model(str(files["archive"]), device="cpu")
+    theirs, preprocess = clip.load(str(files["archive"]), device="cpu")
+    with torch.no_grad():
+        images = theirs.encode_image(torch.stack([preprocess(each) for each in pictures])).numpy()
+        texts = theirs.encode_text(clip.tokenize(PROMPTS)).numpy()
+    np.testing.assert_allclose(ours.encode_images(pictures), images, atol=1e-5)
+    np.testing.assert_allclose(ours.encode_texts(PROMPTS), texts, atol=1e-5)
+    assert ours.logit_scale == pytest.approx(100, rel=1e-3)
+
+
+def test_a_state_dict_gives_the_same_model_as_an_archive(files, pictures):
+    one, other = (load_model(str(files[kind]), device="cpu") for kind in ("archive", "state dict"))
+    np.testing.assert_allclose(one.encode_images(pictures), other.encode_images(pictures), atol=1e-5)
+    assert one.sha256 != other.sha256 and len(one.sha256) == 64
+
+
+def test_the_cut_context_is_exact_at_every_length(files):
+    ours = load_model(str(files["state dict"]), device="cpu")
+    for length in (1, 2, 10, 40, 75):
+        prompts = [" ".join(["word"] * length), "a photo"]
+        with torch.no_grad():
+            full = ours.model.encode_text(clip.tokenize(prompts)).numpy()
+        np.testing.assert_allclose(ours.encode_texts(prompts), full, atol=1e-5)
+
+
+def test_a_batch_equals_one_by_one(files, pictures):
+    ours = load_model(str(files["state dict"]), device="cpu")
+    single = np.concatenate([ours.encode_images([each]) for each in pictures])
+    np.testing.assert_allclose(ours.encode_images(pictures), single, atol=1e-5)
+    many = pictures * 60  # more than a batch
+    np.testing.assert_allclose(ours.encode_images(many)[-3:], single, atol=1e-5)
+    prompts = [f"number {i}" for i in range(300)]
+    np.testing.assert_allclose(ours.encode_texts(prompts)[299], ours.encode_texts(prompts[299:])[0], atol=1e-5)
+
+
+def test_a_prompt_too_long_is_named(files):
+    ours = load_model(str(files["state dict"]), device="cpu")
+    with pytest.raises(PromptTooLongError, match=r"'word word .*\.\.\.' has 78 tokens, .* at most 77 are allowed"):
+        ours.encode_texts(["a cat", " ".join(["word"] * 76)])
+
+
+def test_a_file_that_is_no_checkpoint_is_said(tmp_path):
+    (tmp_path / "notes.pt").write_text("hello")
+    with pytest.raises(ModelError, match=r"notes.pt' is not a CLIP checkpoint \(BadZipFile"):
+        load_model(str(tmp_path / "notes.pt"))
+    torch.save({"weight": torch.zeros(2)}, tmp_path / "other.pt")
+    with pytest.raises(ModelError, match=r"other.pt' is not a CLIP checkpoint \(KeyError"):
+        load_model(str(tmp_path / "other.pt"))
+
+
+def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    torch.save({"a": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(ModelError, match="is not a CLIP checkpoint"):
+        load_model(str(tmp_path / "evil.pt"))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_unknown_name_is_said_with_what_is_known():
+    with pytest.raises(
+        ModelError, match=r"model: 'ViT-B/33' is neither a known model nor a file; use one of 'tiny', .*'ViT-B/32'"
+    ):
+        load_model("ViT-B/33")
+
+
+def test_a_download_that_fails_says_where_to_put_the_file(monkeypatch):
+    def no_network(url, root):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(clip.clip, "_download", no_network)
+    with pytest.raises(ModelError, match=r"'ViT-B/32' cannot be downloaded .* put the file at .*/clip/ViT-B-32.pt"):
+        load_model("ViT-B/32")
+
+
+def test_the_stand_in_for_pkg_resources_leaves_no_trace():
+    # openai-clip asks pkg_resources for `packaging`, and new setuptools have no pkg_resources.
+    module = sys.modules.get("pkg_resources")
+    assert module is None or hasattr(module, "require")
+    assert clip.clip.packaging.version.parse("1.8.0") < clip.clip.packaging.version.parse(torch.__version__)
+
+
+def test_the_built_in_model_is_known_first():
+    assert available_models() == (BUILT_IN, *clip.available_models())
+
+
+def test_the_built_in_model_is_a_plain_clip():
+    tiny = load_model("tiny", device="cpu")
+    assert type(tiny.model) is clip.model.CLIP and not tiny.model.training
+    assert "not one of OpenAI's" in tiny.note
+    assert 1 <= tiny.logit_scale <= 100.01
