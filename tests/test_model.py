@@ -1,7 +1,6 @@
 """The model room against openai-clip's own functions, on checkpoints with random weights that the tests make."""
 
 import sys
-import urllib.error
 
 import numpy as np
 import pytest
@@ -27,7 +26,8 @@ def random_clip(vision):
     with torch.no_grad():
         network.logit_scale.fill_(np.log(100))
         network.text_projection.normal_(std=0.1)
-    return network
+    clip.model.convert_weights(network)  # OpenAI's weights are numbers of half precision
+    return network.float()
 
 
 def in_openai_form(network, path):
@@ -129,15 +129,6 @@ def test_an_unknown_name_is_said_with_what_is_known():
         ModelError, match=r"model: 'ViT-B/33' is neither a known model nor a file; use one of 'tiny', .*'ViT-B/32'"
     ):
         load_model("ViT-B/33")
-
-
-def test_a_download_that_fails_says_where_to_put_the_file(monkeypatch):
-    def no_network(url, root):
-        raise urllib.error.URLError("no network")
-
-    monkeypatch.setattr(clip.clip, "_download", no_network)
-    with pytest.raises(ModelError, match=r"'ViT-B/32' cannot be downloaded .* put the file at .*/clip/ViT-B-32.pt"):
-        load_model("ViT-B/32")
 
 
 def test_the_stand_in_for_pkg_resources_leaves_no_trace():

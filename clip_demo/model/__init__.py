@@ -1,0 +1,85 @@
+"""Finds, loads and runs a CLIP; the only room of the app that imports torch and clip.
+
+``openai_clip.py`` imports openai-clip, ``weights.py`` fetches OpenAI's archives, ``checkpoint.py`` opens them and
+keeps a fast copy, ``architecture.py`` builds the network, ``clip_model.py`` runs it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ..metadata import OPENAI_MODELS
+from ..names import BUILT_IN, check_model
+from ..paths import BUILT_IN_CHECKPOINT
+from .checkpoint import open_checkpoint, open_converted, write_converted
+from .clip_model import ClipModel
+from .openai_clip import import_clip
+from .weights import Progress, checksum_of, fetch_weights, weights_path
+
+__all__ = ["ClipModel", "fetch_weights", "import_clip", "load_model"]
+
+
+def load_model(
+    name: str = BUILT_IN,
+    *,
+    device: str | None = None,
+    weights_root: str | Path | None = None,
+    progress: Progress | None = None,
+) -> ClipModel:
+    """Load a CLIP.
+
+    Parameters
+    ----------
+    name : str
+        ``"tiny"`` for the built-in model; a name of ``clip.available_models()``, which is downloaded where it is not
+        on disk; or the path of a checkpoint: OpenAI's archive, or a state dict as ``.pt`` or ``.safetensors``.
+    device : str, optional
+        Default ``"cuda"`` where there is one, else ``"cpu"``. Computes in float32 on a CPU and in float16 on a GPU, as
+        openai-clip does.
+    weights_root : path, optional
+        Where OpenAI's weights lie; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
+    progress : callable, optional
+        Called during a download with the bytes that have come and the bytes in all.
+
+    Returns
+    -------
+    ClipModel
+
+    Raises
+    ------
+    ModelError
+        When the name is unknown, the download fails, or the file is not a CLIP checkpoint.
+    """
+    check_model(name)
+    if name == BUILT_IN:
+        note = "built in, trained by this project on small pictures; not one of OpenAI's models"
+        model, sha256 = open_checkpoint(BUILT_IN_CHECKPOINT)
+    elif name in OPENAI_MODELS:
+        note = f"OpenAI's CLIP {name}"
+        model, sha256 = _open_openai(name, weights_root, progress)
+    else:
+        path = Path(name).expanduser()
+        name, note = path.name, f"a checkpoint from {path}"
+        model, sha256 = open_checkpoint(path)
+    return ClipModel(_on_device(model, device), name=name, note=note, sha256=sha256)
+
+
+def _open_openai(name: str, root: str | Path | None, progress: Progress | None) -> tuple[torch.nn.Module, str]:
+    archive, sha256 = weights_path(name, root), checksum_of(name)
+    model = open_converted(archive, sha256)
+    if model is None:
+        archive = fetch_weights(name, root, progress)
+        model, _ = open_checkpoint(archive)
+        write_converted(model, sha256, archive)
+        # Opened again, so that the first start too runs on the mapped file and gives the rest of its memory back.
+        model = open_converted(archive, sha256) or model
+    return model, sha256
+
+
+def _on_device(model: torch.nn.Module, device: str | None) -> torch.nn.Module:
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device.startswith("cuda"):
+        import_clip().model.convert_weights(model)  # half precision where openai-clip has it
+    return model.to(device)

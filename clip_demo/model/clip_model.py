@@ -1,0 +1,114 @@
+"""Runs a CLIP: pictures and prompts in, features out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..errors import PromptTooLongError
+from .openai_clip import import_clip
+
+__all__ = ["ClipModel"]
+
+BATCH = 128
+
+
+class ClipModel:
+    """A `clip.model.CLIP` behind the form that the backend asks for; see `clip_demo.encoder.Encoder`.
+
+    Parameters
+    ----------
+    model : clip.model.CLIP
+        In evaluation mode.
+    name, note, sha256 : str
+        What it is called, what it is, and its checkpoint's checksum.
+    """
+
+    def __init__(self, model: torch.nn.Module, *, name: str, note: str, sha256: str):
+        self.model = model.eval().requires_grad_(False)
+        self.name, self.note, self.sha256 = name, note, sha256
+        self.logit_scale = float(model.logit_scale.exp())
+        self.preprocess = import_clip().clip._transform(model.visual.input_resolution)
+        self._device = model.logit_scale.device
+
+    @torch.inference_mode()
+    def encode_images(self, pictures: Sequence[Image.Image]) -> np.ndarray:
+        """Encode pictures with openai-clip's own preprocessing.
+
+        Parameters
+        ----------
+        pictures : sequence of PIL.Image.Image
+            RGB, any size.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n, d), float32
+            As ``model.encode_image`` gives them: not normalised.
+        """
+        parts = []
+        for start in range(0, len(pictures), BATCH):
+            batch = torch.stack([self.preprocess(each) for each in pictures[start : start + BATCH]])
+            parts.append(self.model.encode_image(batch.to(self._device)).float().cpu())
+        return torch.cat(parts).numpy()
+
+    @torch.inference_mode()
+    def encode_texts(self, prompts: Sequence[str]) -> np.ndarray:
+        """Encode prompts with openai-clip's tokenizer.
+
+        Parameters
+        ----------
+        prompts : sequence of str
+            Each at most 77 tokens, start and end included.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n, d), float32
+            As ``model.encode_text`` gives them: not normalised.
+
+        Raises
+        ------
+        PromptTooLongError
+            When a prompt is too long; the message says which.
+        """
+        tokens = self._tokenize(list(prompts)).to(self._device)
+        parts = [_encode_text(self.model, tokens[i : i + BATCH]).float().cpu() for i in range(0, len(tokens), BATCH)]
+        return torch.cat(parts).numpy()
+
+    def _tokenize(self, prompts: list[str]) -> torch.Tensor:
+        clip, limit = import_clip(), self.model.context_length
+        try:
+            return clip.tokenize(prompts, context_length=limit)
+        except RuntimeError:
+            for prompt in prompts:
+                # Two more: the marks of start and end.
+                count = len(clip.clip._tokenizer.encode(prompt)) + 2
+                if count > limit:
+                    shown = repr(prompt if len(prompt) <= 80 else prompt[:77] + "...")
+                    raise PromptTooLongError(
+                        f"prompt: {shown} has {count} tokens, start and end included; at most {limit} are allowed. "
+                        "Shorten the template or the class name."
+                    ) from None
+            raise
+
+
+def _encode_text(model: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+    """Do what ``model.encode_text`` does, on the context cut to the longest prompt.
+
+    The attention is causal and the feature is read at the end-of-text token, so what stands behind it changes
+    nothing; for a hundred short prompts this is about ten times faster.
+    """
+    end = tokens.argmax(dim=-1)  # the end-of-text token has the highest number, (n,)
+    length = int(end.max()) + 1
+    mask = model.build_attention_mask()[:length, :length].to(tokens.device, model.dtype)
+    x = model.token_embedding(tokens[:, :length]).type(model.dtype)  # (n, length, width)
+    x = x + model.positional_embedding[:length].type(model.dtype)
+    x = x.permute(1, 0, 2)  # (length, n, width)
+    for block in model.transformer.resblocks:
+        y = block.ln_1(x)
+        x = x + block.attn(y, y, y, need_weights=False, attn_mask=mask)[0]
+        x = x + block.mlp(block.ln_2(x))
+    x = model.ln_final(x.permute(1, 0, 2)).type(model.dtype)
+    return x[torch.arange(len(x)), end] @ model.text_projection  # (n, d)
