@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from .encoder import Encoder
-from .errors import OptionError
-from .fetch import Fetch
+from .errors import ModelError, OptionError
+from .fetch import Fetches
 from .images import ImageSet, open_image_sets, read_picture, resolve_image_set
-from .loading import Loading
+from .loading import Loading, LoadModel
 from .metadata import ARTICLE_TEMPLATE
-from .names import BUILT_IN, check_model
-from .numerics import best
+from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
+from .numerics import check_top_k
 from .paths import HEADS, cache_folder
-from .probe import Head, find_head, fit_head, save_head
+from .probe import Head, find_head, linear_probe, save_head
+from .probe_builder import build_head
 from .prompts import check_classnames, check_templates
-from .results import ImageSetStatus, LinearProbe, Prediction, ProbeScore, Status
+from .results import Prediction, Status
+from .shelf import Shelf
 from .zero_shot import class_features, zero_shot_scores
 
 __all__ = ["Backend"]
@@ -31,10 +32,13 @@ class Backend:
     Parameters
     ----------
     encoder : Encoder or callable
-        The model, or a function without arguments that loads it. A function is called in the background at once,
-        so that a server can answer before the model is there; predictions wait for it.
+        The only model; or a function that loads one by its name, see `clip_demo.loading.LoadModel`. A function is
+        called in the background, so that a server can answer before the model is there; predictions wait for it.
     model : str, optional
-        The model's name while it loads; default the encoder's own.
+        The model that is on unless a call names another; default the encoder's own name.
+    preferred : str, optional
+        A model that takes over from `model` as soon as it is there. It begins to load at once; where that fails,
+        `model` stays.
     image_sets : dict of str to ImageSet, optional
         Default: CIFAR-100 and Shapes-100.
     default_images : str, optional
@@ -51,9 +55,10 @@ class Backend:
 
     def __init__(
         self,
-        encoder: Encoder | Callable[[], Encoder],
+        encoder: Encoder | LoadModel,
         *,
         model: str | None = None,
+        preferred: str | None = None,
         image_sets: dict[str, ImageSet] | None = None,
         default_images: str | None = None,
         head_folders: Sequence[str | Path] | None = None,
@@ -63,42 +68,98 @@ class Backend:
             resolve_image_set(self.image_sets, default_images)
         self._default_images = default_images
         self._head_folders = [HEADS, cache_folder() / "heads"] if head_folders is None else list(head_folders)
-        self._heads: dict[str, Head | None] = {}
-        self._fetches: dict[str, Fetch] = {}
-        self._loading = Loading(encoder, model or getattr(encoder, "name", "the model"))
+        self._heads: dict[tuple[str, str], Head | None] = {}
+        self._fetches = Fetches()
+        self._single = hasattr(encoder, "encode_images")
+        self._shelf = Shelf((lambda name, progress: encoder) if self._single else encoder)
+        self._model = model or getattr(encoder, "name", BUILT_IN)
+        self._preferred = preferred
+        for name in filter(None, (self._model, preferred)):
+            self._shelf.get(name)
 
     @classmethod
-    def open(cls, model: str = BUILT_IN, *, images: str | None = None, data_root: str | Path | None = None) -> Backend:
+    def open(
+        cls,
+        model: str = BUILT_IN,
+        *,
+        images: str | None = None,
+        data_root: str | Path | None = None,
+        weights_root: str | Path | None = None,
+        device: str | None = None,
+    ) -> Backend:
         """Return a backend for a model by its name or checkpoint; the model loads in the background.
 
         Parameters
         ----------
         model : str
-            ``"tiny"``, a name of ``clip.available_models()``, or a path to a checkpoint.
+            ``"tiny"``, a name of ``clip.available_models()``, a path to a checkpoint, or ``"auto"``: the built-in
+            model at once, and ViT-B/32 as soon as it is downloaded and loaded.
         images : {"cifar100", "shapes100"}, optional
             The default image set.
         data_root : path, optional
             The folder that holds ``cifar-100-python``; default ``$CLIP_DEMO_DATA``, else ``~/.cache``.
+        weights_root : path, optional
+            The folder of OpenAI's weights; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
+        device : str, optional
+            Where models run; default a GPU where there is one.
 
         Raises
         ------
         ModelError, ImageSetError
             At once, when a name is unknown or `data_root` is no folder; `status` tells of what fails later.
         """
-        check_model(model)
+        if model != AUTO:
+            check_model(model)
 
-        def load() -> Encoder:
+        def load(name: str, progress: Callable[[int, int], None]) -> Encoder:
             # Imported here, in the background: torch takes seconds, and a server should answer before that.
             from .model import load_model
 
-            return load_model(model)
+            return load_model(name, device=device, weights_root=weights_root, progress=progress)
 
-        return cls(load, model=model, image_sets=open_image_sets(data_root), default_images=images)
+        return cls(
+            load,
+            model=BUILT_IN if model == AUTO else model,
+            preferred=PREFERRED if model == AUTO else None,
+            image_sets=open_image_sets(data_root),
+            default_images=images,
+        )
+
+    # --- models ---------------------------------------------------------------------------------------------------
+
+    @property
+    def default_model(self) -> str:
+        """Name of the model that is on unless a call names another."""
+        preferred = self._preferred and self._shelf.peek(self._preferred)
+        return self._preferred if preferred and preferred.state == "ready" else self._model
 
     @property
     def encoder(self) -> Encoder:
-        """The model; waits until it is loaded, and raises a ModelError where that failed."""
-        return self._loading.encoder
+        """The default model; waits until it is loaded, and raises a ModelError where that failed."""
+        return self._get(None).encoder
+
+    def use(self, model: str) -> None:
+        """Begin to load a model in the background, downloading it where it must; `status` tells how far it is.
+
+        Raises
+        ------
+        ModelError
+            When the name is unknown.
+        """
+        self._shelf.retry(self._check_model(model))
+
+    def _get(self, model: str | None) -> Loading:
+        return self._shelf.get(self._check_model(model or self.default_model))
+
+    def _check_model(self, name: str) -> str:
+        if name not in self.models:
+            raise ModelError(f"model: {name!r} is not offered here; use one of {', '.join(map(repr, self.models))}.")
+        return name
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that calls may name: never a path, which would let visitors open files."""
+        return (self._model,) if self._single else tuple(dict.fromkeys((self._model, *available_models())))
 
     # --- what is on -------------------------------------------------------------------------------------------
 
@@ -107,39 +168,35 @@ class Backend:
         """Name of the image set that is on unless a call names another."""
         return resolve_image_set(self.image_sets, self._default_images).name
 
-    def status(self) -> Status:
-        """Say where the model and the image sets stand; answers at once."""
-        note = self.encoder.note if self._loading.state == "ready" else ""
-        sets = tuple(self._image_set_status(each) for each in self.image_sets.values())
-        return Status(self._loading.name, note, self._loading.state, self._loading.message, sets, self.default_images)
-
-    def _image_set_status(self, image_set: ImageSet) -> ImageSetStatus:
-        fetch = self._fetches.get(image_set.name)
-        state, progress, message = "ready", None, ""
-        if fetch is not None and fetch.running:
-            state, progress, message = "fetching", fetch.progress, f"{image_set.title} is on its way …"
-        elif not image_set.on_disk():
-            state, message = "absent", f"{image_set.title} is not on disk."
-            if fetch is not None and fetch.error:
-                state, message = "failed", fetch.error
-        return ImageSetStatus(image_set.name, image_set.title, state, progress, message)
+    def status(self, model: str | None = None) -> Status:
+        """Say where a model (default: the default model) and the image sets stand; answers at once."""
+        name = model or self.default_model
+        on = self._shelf.status(name)
+        return Status(
+            model=name,
+            model_note=self._shelf.get(name).encoder.note if on.state == "ready" else "",
+            state=on.state,
+            message=on.message,
+            image_sets=tuple(self._fetches.status(each) for each in self.image_sets.values()),
+            default_images=self.default_images,
+            models=tuple(self._shelf.status(each) for each in self.models),
+            default_model=self.default_model,
+        )
 
     def fetch(self, images: str) -> None:
         """Start the download of an image set in the background; `status` tells how far it is.
 
         A second call while one runs changes nothing; a call after a failure tries again.
         """
-        image_set = resolve_image_set(self.image_sets, images)
-        running = self._fetches.get(image_set.name)
-        if not image_set.on_disk() and (running is None or not running.running):
-            self._fetches[image_set.name] = Fetch(image_set)
+        self._fetches.start(resolve_image_set(self.image_sets, images))
 
-    def head(self, images: str | None = None) -> Head | None:
+    def head(self, images: str | None = None, model: str | None = None) -> Head | None:
         """Return the head that was fitted on this model and image set, or None where there is none."""
         image_set = resolve_image_set(self.image_sets, images or self.default_images)
-        if image_set.name not in self._heads:
-            self._heads[image_set.name] = find_head(self._head_folders, self.encoder.sha256, image_set.name)
-        return self._heads[image_set.name]
+        key = (self._get(model).encoder.sha256, image_set.name)
+        if key not in self._heads:
+            self._heads[key] = find_head(self._head_folders, *key)
+        return self._heads[key]
 
     # --- predictions --------------------------------------------------------------------------------------------
 
@@ -153,6 +210,7 @@ class Backend:
         templates: Iterable[str] | None = None,
         spaces: bool = False,
         top_k: int = 5,
+        model: str | None = None,
     ) -> Prediction:
         """Predict one picture both ways.
 
@@ -172,6 +230,8 @@ class Backend:
             Whether underscores of class names become spaces in the prompts.
         top_k : int
             How many answers of each, at least 1; fewer come where there are fewer classes.
+        model : str, optional
+            One of `models`; default `default_model`.
 
         Returns
         -------
@@ -187,30 +247,23 @@ class Backend:
         image_set = resolve_image_set(self.image_sets, images or self.default_images)
         classnames = image_set.classnames if classnames is None else check_classnames(classnames)
         templates = check_templates([ARTICLE_TEMPLATE] if templates is None else templates)
-        top_k = _check_top_k(top_k)
+        top_k = check_top_k(top_k)
         if (image is None) == (index is None):
             came = "neither" if image is None else "both"
             raise OptionError(f"image, index: {came} came; give one of them: a picture, or an index of an image set.")
         picture = read_picture(image) if index is None else image_set.picture(index)
         truth = None if index is None else image_set.classnames[image_set.label(index)]
-        weights = class_features(self._loading.features, classnames, templates, spaces)
-        picture_features = self._loading.features.of_picture(picture)
+        chosen = self._get(model)
+        weights = class_features(chosen.features, classnames, templates, spaces)
+        picture_features = chosen.features.of_picture(picture)
         return Prediction(
-            model=self.encoder.name,
+            model=chosen.name,
             image_set=image_set.name,
             index=None if index is None else int(index),
             truth=truth,
-            zero_shot=zero_shot_scores(weights, picture_features, self.encoder.logit_scale, classnames, top_k),
-            linear_probe=self._linear_probe(picture_features, image_set.name, top_k),
+            zero_shot=zero_shot_scores(weights, picture_features, chosen.encoder.logit_scale, classnames, top_k),
+            linear_probe=linear_probe(self.head(image_set.name, chosen.name), picture_features, top_k),
         )
-
-    def _linear_probe(self, features, images: str, top_k: int) -> LinearProbe | None:
-        head = self.head(images)
-        if head is None:
-            return None
-        probabilities = head.predict_proba(features[None])[0]
-        top = tuple(ProbeScore(head.classes_[i], float(probabilities[i])) for i in best(probabilities, top_k))
-        return LinearProbe(head.provenance, top)
 
     # --- making a head ------------------------------------------------------------------------------------------
 
@@ -241,33 +294,7 @@ class Backend:
         head : Head
         """
         image_set = resolve_image_set(self.image_sets, images or self.default_images)
-        train, test = (self._encode_split(image_set, split, progress) for split in ("train", "test"))
-        head = fit_head(
-            train,
-            image_set.labels("train"),
-            test,
-            image_set.labels("test"),
-            classnames=image_set.classnames,
-            model=self.encoder.name,
-            model_sha256=self.encoder.sha256,
-            image_set=image_set.name,
-            **options,
-        )
+        head = build_head(self.encoder, image_set, progress, **options)
         path = save_head(head, folder)
-        self._heads.pop(image_set.name, None)
+        self._heads.pop((self.encoder.sha256, image_set.name), None)
         return path, head
-
-    def _encode_split(self, image_set: ImageSet, split: str, progress) -> np.ndarray:
-        size, batch, parts = image_set.sizes[split], 128, []
-        for start in range(0, size, batch):
-            pixels = image_set.pixels(np.arange(start, min(start + batch, size)), split)
-            parts.append(self.encoder.encode_images([Image.fromarray(each) for each in pixels]))
-            if progress:
-                progress(f"{split} features", min(start + batch, size), size)
-        return np.concatenate(parts)
-
-
-def _check_top_k(top_k: int) -> int:
-    if isinstance(top_k, bool) or not isinstance(top_k, (int, float)) or top_k != top_k // 1 or top_k < 1:
-        raise OptionError(f"top_k: {top_k!r} is not allowed; use a whole number of 1 or more.")
-    return int(top_k)

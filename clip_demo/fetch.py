@@ -1,4 +1,4 @@
-"""One download of an image set in the background."""
+"""Downloads of image sets in the background."""
 
 from __future__ import annotations
 
@@ -6,22 +6,40 @@ import threading
 
 from .errors import ClipDemoError
 from .images import ImageSet
+from .results import ImageSetStatus
 
-__all__ = ["Fetch"]
+__all__ = ["Fetches"]
 
 
-class Fetch:
-    """A download that has begun.
+class Fetches:
+    """The downloads that have begun, at most one for an image set."""
 
-    Attributes
-    ----------
-    running : bool
-        Whether it goes on.
-    progress : float
-        Share that has come, 0 to 1.
-    error : str
-        What went wrong and what to do, for people; empty where nothing did.
-    """
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._begun: dict[str, _Fetch] = {}
+
+    def start(self, image_set: ImageSet) -> None:
+        """Begin a download, unless the set is on disk or its download is under way; after a failure, try again."""
+        with self._lock:
+            before = self._begun.get(image_set.name)
+            if not image_set.on_disk() and not (before and before.running):
+                self._begun[image_set.name] = _Fetch(image_set)
+
+    def status(self, image_set: ImageSet) -> ImageSetStatus:
+        """Say where an image set stands."""
+        fetch = self._begun.get(image_set.name)
+        state, progress, message = "ready", None, ""
+        if fetch and fetch.running:
+            state, progress, message = "fetching", fetch.progress, f"{image_set.title} is on its way …"
+        elif not image_set.on_disk():
+            state, message = "absent", f"{image_set.title} is not on disk."
+            if fetch and fetch.error:
+                state, message = "failed", fetch.error
+        return ImageSetStatus(image_set.name, image_set.title, state, progress, message)
+
+
+class _Fetch:
+    """One download: whether it goes on, its share from 0 to 1, and what went wrong, for people."""
 
     def __init__(self, image_set: ImageSet):
         self.running = True

@@ -10,36 +10,46 @@ from .encoder import Encoder
 from .errors import ClipDemoError, ModelError
 from .features import Features
 
-__all__ = ["Loading"]
+__all__ = ["LoadModel", "Loading"]
+
+# Loads a model by its name; calls back with the bytes of a download that have come and the bytes in all.
+LoadModel = Callable[[str, Callable[[int, int], None]], Encoder]
 
 
 class Loading:
-    """A model that is there, or that a thread loads.
+    """A model that a thread downloads where it must and loads.
 
     Parameters
     ----------
-    encoder : Encoder or callable
-        The model, or a function without arguments that returns it; the function is called in a thread at once.
     name : str
-        What to call it in messages.
+        The model's name.
+    load : callable
+        See `LoadModel`; called in the thread at once.
+
+    Attributes
+    ----------
+    progress : float or None
+        Share of the download that has come, 0 to 1; None while nothing is being downloaded.
     """
 
-    def __init__(self, encoder: Encoder | Callable[[], Encoder], name: str):
+    def __init__(self, name: str, load: LoadModel):
         self.name = name
+        self.progress: float | None = None
         self._result: Future[tuple[Encoder, Features]] = Future()
-        if hasattr(encoder, "encode_images"):
-            self._result.set_result((encoder, Features(encoder)))
-        else:
-            threading.Thread(target=self._run, args=(encoder,), name="load-model", daemon=True).start()
+        threading.Thread(target=self._run, args=(load,), name=f"load-{name}", daemon=True).start()
 
-    def _run(self, load: Callable[[], Encoder]) -> None:
+    def _run(self, load: LoadModel) -> None:
         try:
-            encoder = load()
+            encoder = load(self.name, self._report)
             self._result.set_result((encoder, Features(encoder)))
         except ClipDemoError as error:
             self._result.set_exception(error)
         except Exception as error:  # Anything else would leave every visitor waiting for ever.
             self._result.set_exception(ModelError(f"model: {self.name!r} cannot be loaded ({error})."))
+
+    def _report(self, done: int, total: int) -> None:
+        # All of it is there: what goes on now is loading.
+        self.progress = None if done >= total else done / total
 
     @property
     def encoder(self) -> Encoder:
@@ -53,14 +63,16 @@ class Loading:
 
     @property
     def state(self) -> str:
-        """One of "loading", "ready" and "failed"."""
-        if not self._result.done():
-            return "loading"
-        return "failed" if self._result.exception() else "ready"
+        """One of "fetching", "loading", "ready" and "failed"."""
+        if self._result.done():
+            return "failed" if self._result.exception() else "ready"
+        return "loading" if self.progress is None else "fetching"
 
     @property
     def message(self) -> str:
         """One sentence for people, empty when ready."""
+        if self.state == "fetching":
+            return f"{self.name} is on its way: {self.progress or 0:.0%} …"
         if self.state == "loading":
             return f"{self.name} is loading …"
         return str(self._result.exception() or "")

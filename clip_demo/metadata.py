@@ -10,10 +10,23 @@ __all__ = [
     "CIFAR100_COARSE_OF",
     "CIFAR100_TEMPLATES",
     "OPENAI_MODELS",
+    "OPENAI_MODEL_MEGABYTES",
 ]
 
 # The names of `clip.available_models()` in openai-clip 1.0.1, so that a wrong name is told before torch is loaded.
 OPENAI_MODELS = ("RN50", "RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336px")
+# Worked out from their shapes: two bytes a weight, four where openai-clip keeps single precision (a test does the sum).
+OPENAI_MODEL_MEGABYTES = {
+    "RN50": 255,
+    "RN101": 291,
+    "RN50x4": 421,
+    "RN50x16": 660,
+    "RN50x64": 1352,
+    "ViT-B/32": 353,
+    "ViT-B/16": 350,
+    "ViT-L/14": 932,
+    "ViT-L/14@336px": 933,
+}
 
 # The template of the openai/CLIP README's zero-shot example and of the article. No final period.
 ARTICLE_TEMPLATE = "a photo of a {}"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from .errors import ModelError
-from .metadata import OPENAI_MODELS
+from .metadata import OPENAI_MODEL_MEGABYTES, OPENAI_MODELS
 
-__all__ = ["BUILT_IN", "available_models", "check_model"]
+__all__ = ["AUTO", "BUILT_IN", "PREFERRED", "available_models", "check_model", "size_of"]
 
 BUILT_IN = "tiny"
+# "auto" is the built-in model at once, and the preferred one as soon as it is there.
+AUTO = "auto"
+PREFERRED = "ViT-B/32"
 
 
 def available_models() -> tuple[str, ...]:
@@ -25,3 +28,8 @@ def check_model(name: str) -> str:
             f"{', '.join(map(repr, available_models()))}, or the path of a checkpoint."
         )
     return name
+
+
+def size_of(name: str) -> int | None:
+    """Return about how many megabytes the archive of one of OpenAI's models has; None for any other."""
+    return OPENAI_MODEL_MEGABYTES.get(name)

@@ -1,8 +1,10 @@
-"""Three small functions that zero-shot prediction and the linear probe share."""
+"""Small functions that zero-shot prediction and the linear probe share."""
 
 import numpy as np
 
-__all__ = ["best", "normalize", "softmax"]
+from .errors import OptionError
+
+__all__ = ["best", "check_top_k", "normalize", "softmax"]
 
 
 def normalize(features: np.ndarray) -> np.ndarray:
@@ -22,3 +24,10 @@ def best(scores: np.ndarray, k: int) -> np.ndarray:
     """Return the positions of the `k` highest scores, shape (n,), highest first; ties in the order given."""
     # Only a stable sort puts ties in one order on every machine.
     return np.argsort(-scores, kind="stable")[:k]
+
+
+def check_top_k(top_k: int) -> int:
+    """Return `top_k` as an int, or raise an OptionError where it is no whole number of 1 or more."""
+    if isinstance(top_k, bool) or not isinstance(top_k, (int, float)) or top_k != top_k // 1 or top_k < 1:
+        raise OptionError(f"top_k: {top_k!r} is not allowed; use a whole number of 1 or more.")
+    return int(top_k)

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from .errors import HeadError, OptionError
-from .numerics import normalize, softmax
-from .results import Provenance
+from .numerics import best, normalize, softmax
+from .results import LinearProbe, ProbeScore, Provenance
 
-__all__ = ["Head", "find_head", "fit_head", "head_filename", "load_head", "save_head"]
+__all__ = ["Head", "find_head", "fit_head", "head_filename", "linear_probe", "load_head", "save_head"]
 
 # The recipe of openai/CLIP's README, section "Linear-probe evaluation", which the article follows.
 RECIPE = {"random_state": 0, "C": 0.316, "max_iter": 1000}
@@ -66,6 +66,24 @@ class Head:
             features = normalize(features)
         logits = features.astype(np.float64) @ self.coef.T + self.intercept
         return softmax(logits)
+
+
+def linear_probe(head: Head | None, picture: np.ndarray, top_k: int) -> LinearProbe | None:
+    """Return a head's best classes for one picture, most probable first; None without a head.
+
+    Parameters
+    ----------
+    head : Head or None
+    picture : numpy.ndarray, shape (d,)
+        Image features as `encode_images` gives them.
+    top_k : int
+        How many classes.
+    """
+    if head is None:
+        return None
+    probabilities = head.predict_proba(picture[None])[0]
+    top = tuple(ProbeScore(head.classes_[i], float(probabilities[i])) for i in best(probabilities, top_k))
+    return LinearProbe(head.provenance, top)
 
 
 def fit_head(

@@ -6,7 +6,16 @@ from dataclasses import asdict, dataclass
 
 from .prompts import same_class
 
-__all__ = ["ImageSetStatus", "LinearProbe", "Prediction", "ProbeScore", "Provenance", "Status", "ZeroShotScore"]
+__all__ = [
+    "ImageSetStatus",
+    "LinearProbe",
+    "ModelStatus",
+    "Prediction",
+    "ProbeScore",
+    "Provenance",
+    "Status",
+    "ZeroShotScore",
+]
 
 
 @dataclass(frozen=True)
@@ -154,16 +163,41 @@ class ImageSetStatus:
 
 
 @dataclass(frozen=True)
+class ModelStatus:
+    """Where a model stands.
+
+    Attributes
+    ----------
+    name : str
+        What calls name it.
+    state : {"absent", "fetching", "loading", "ready", "failed"}
+        "absent": not in memory.
+    progress : float or None
+        Share of the download that has come, 0 to 1, while fetching.
+    message : str
+        One sentence for people, empty when ready.
+    megabytes : int or None
+        About the size of its archive, where it is one of OpenAI's.
+    """
+
+    name: str
+    state: str
+    progress: float | None
+    message: str
+    megabytes: int | None
+
+
+@dataclass(frozen=True)
 class Status:
     """Where the service stands.
 
     Attributes
     ----------
     model : str
-        Name of the model that is on.
+        Name of the model that was asked about.
     model_note : str
         One sentence on what that model is.
-    state : {"loading", "ready", "failed"}
+    state : {"absent", "fetching", "loading", "ready", "failed"}
         State of the model.
     message : str
         One sentence for people, empty when ready.
@@ -171,6 +205,10 @@ class Status:
         All image sets.
     default_images : str
         Name of the image set that a new visit starts on.
+    models : tuple of ModelStatus
+        All models that calls may name.
+    default_model : str
+        Name of the model that a new visit starts on.
     """
 
     model: str
@@ -179,3 +217,5 @@ class Status:
     message: str
     image_sets: tuple[ImageSetStatus, ...]
     default_images: str
+    models: tuple[ModelStatus, ...] = ()
+    default_model: str = ""

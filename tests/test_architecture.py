@@ -13,6 +13,7 @@ FLOORS = [
     {"app", "tiny", "__main__"},
     {"ui", "__init__"},
     {"backend"},
+    {"probe_builder", "shelf"},
     {"fetch", "loading", "model", "probe", "zero_shot"},
     {"images", "features", "results"},
     {"encoder", "names", "numerics", "prompts"},

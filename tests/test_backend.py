@@ -177,7 +177,7 @@ def test_an_unknown_default_image_set_is_refused_at_once(toy_encoder):
 def test_the_service_answers_while_the_model_loads(toy_encoder, toy_images):
     gate = threading.Event()
 
-    def load():
+    def load(name, progress):
         gate.wait(10)
         return toy_encoder
 
@@ -193,7 +193,7 @@ def test_the_service_answers_while_the_model_loads(toy_encoder, toy_images):
     [(ModelError("model: gone."), "model: gone."), (OSError("disk"), r"'broken' cannot be loaded \(disk")],
 )
 def test_a_model_that_does_not_load_is_said_and_nobody_waits(toy_images, failure, message):
-    def load():
+    def load(name, progress):
         raise failure
 
     backend = Backend(load, model="broken", image_sets={"toys": toy_images}, head_folders=[])

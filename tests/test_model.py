@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from archives import SMALL_RESNET, SMALL_VIT, random_clip, write_archive
 from PIL import Image
 
 from clip_demo.errors import ModelError, PromptTooLongError
@@ -13,44 +14,13 @@ from clip_demo.names import BUILT_IN, available_models
 
 clip = import_clip()
 
-SIZES = {"embed_dim": 32, "context_length": 77, "vocab_size": 49408, "transformer_width": 64}
-SIZES |= {"transformer_heads": 1, "transformer_layers": 2}
-VIT = {"image_resolution": 32, "vision_layers": 2, "vision_width": 64, "vision_patch_size": 8}
-# Width 64 is the least that openai-clip gives an attention pool with heads of 64.
-RESNET = {"image_resolution": 32, "vision_layers": (1, 1, 1, 1), "vision_width": 64, "vision_patch_size": None}
 
-
-def random_clip(vision):
-    torch.manual_seed(0)
-    network = clip.model.CLIP(**SIZES, **vision).eval()
-    with torch.no_grad():
-        network.logit_scale.fill_(np.log(100))
-        network.text_projection.normal_(std=0.1)
-    clip.model.convert_weights(network)  # OpenAI's weights are numbers of half precision
-    return network.float()
-
-
-def in_openai_form(network, path):
-    """Write OpenAI's form: a TorchScript archive in half precision, its sizes among the buffers."""
-    network = clip.model.build_model(network.state_dict()).float()
-    for key in ("input_resolution", "context_length", "vocab_size"):
-        value = network.visual.input_resolution if key == "input_resolution" else getattr(network, key)
-        if hasattr(network, key):
-            delattr(network, key)
-        network.register_buffer(key, torch.tensor(value))
-    resolution = int(network.input_resolution)
-    traced = torch.jit.trace(network, (torch.zeros(1, 3, resolution, resolution), torch.zeros(1, 77, dtype=torch.int)))
-    clip.model.convert_weights(traced)
-    traced.save(str(path))
-    return path
-
-
-@pytest.fixture(scope="module", params=[VIT, RESNET], ids=["ViT", "ResNet"])
+@pytest.fixture(scope="module", params=[SMALL_VIT, SMALL_RESNET], ids=["ViT", "ResNet"])
 def files(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
     network = random_clip(request.param)
     torch.save(network.state_dict(), folder / "state.pt")
-    return {"archive": in_openai_form(network, folder / "archive.pt"), "state dict": folder / "state.pt"}
+    return {"archive": write_archive(network, folder / "archive.pt"), "state dict": folder / "state.pt"}
 
 
 @pytest.fixture(scope="module")

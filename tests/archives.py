@@ -1,0 +1,54 @@
+"""Checkpoints with random weights in OpenAI's own form, made on the spot."""
+
+import numpy as np
+import torch
+
+from clip_demo.model import import_clip
+
+clip = import_clip()
+
+TEXT = {"context_length": 77, "vocab_size": 49408}
+SMALL = {"embed_dim": 32, "transformer_width": 64, "transformer_heads": 1, "transformer_layers": 2} | TEXT
+SMALL_VIT = SMALL | {"image_resolution": 32, "vision_layers": 2, "vision_width": 64, "vision_patch_size": 8}
+# Width 64 is the least that gives the attention pool heads of 64.
+SMALL_RESNET = SMALL | {
+    "image_resolution": 32,
+    "vision_layers": (1, 1, 1, 1),
+    "vision_width": 64,
+    "vision_patch_size": None,
+}
+VIT_B_32 = {
+    "embed_dim": 512,
+    "image_resolution": 224,
+    "vision_layers": 12,
+    "vision_width": 768,
+    "vision_patch_size": 32,
+    "transformer_width": 512,
+    "transformer_heads": 8,
+    "transformer_layers": 12,
+} | TEXT
+
+
+def random_clip(sizes):
+    """Return a CLIP in float32 whose weights, like OpenAI's, are numbers of half precision."""
+    torch.manual_seed(0)
+    network = clip.model.CLIP(**sizes).eval().requires_grad_(False)
+    network.logit_scale.fill_(np.log(100))
+    clip.model.convert_weights(network)
+    return network.float()
+
+
+def write_archive(network, path):
+    """Write OpenAI's form: a TorchScript archive in half precision, its sizes among the buffers."""
+    network = clip.model.build_model(network.state_dict()).float()
+    resolution = network.visual.input_resolution
+    numbers = {"input_resolution": resolution, "context_length": network.context_length}
+    numbers["vocab_size"] = network.vocab_size
+    for key, value in numbers.items():
+        if hasattr(network, key):
+            delattr(network, key)
+        network.register_buffer(key, torch.tensor(value))
+    traced = torch.jit.trace(network, (torch.zeros(1, 3, resolution, resolution), torch.zeros(1, 77, dtype=torch.int)))
+    clip.model.convert_weights(traced)
+    traced.save(str(path))
+    return path
