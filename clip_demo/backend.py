@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from .encoder import Encoder
-from .errors import ModelError, OptionError
+from .errors import ClassnamesError, OptionError
+from .evaluation import Evaluation, evaluate
 from .fetch import Fetches
 from .images import ImageSet, open_image_sets, read_picture, resolve_image_set
 from .loading import Loading, LoadModel
 from .metadata import ARTICLE_TEMPLATE
 from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
 from .numerics import check_top_k
-from .paths import HEADS, cache_folder
-from .probe import Head, find_head, linear_probe, save_head
-from .probe_builder import build_head
+from .paths import FEATURES, HEADS, cache_folder
+from .probe import Head, HeadStore, linear_probe
+from .probe_builder import Report, build_head
 from .prompts import check_classnames, check_templates
 from .results import Prediction, Status
 from .shelf import Shelf
+from .stored import FeatureStore
 from .zero_shot import class_features, zero_shot_scores
 
 __all__ = ["Backend"]
@@ -44,8 +47,8 @@ class Backend:
     default_images : str, optional
         The image set that is on unless a call names another; default CIFAR-100 where it is on disk, else
         Shapes-100.
-    head_folders : sequence of path, optional
-        Where heads are looked for; the first match wins. Default: ``assets/heads`` and the cache.
+    head_folders, feature_folders : sequence of path, optional
+        Where heads and features of test sets are looked for; the first match wins. Default: ``assets`` and the cache.
 
     Raises
     ------
@@ -62,20 +65,21 @@ class Backend:
         image_sets: dict[str, ImageSet] | None = None,
         default_images: str | None = None,
         head_folders: Sequence[str | Path] | None = None,
+        feature_folders: Sequence[str | Path] | None = None,
     ):
         self.image_sets = open_image_sets() if image_sets is None else image_sets
         if default_images is not None:
             resolve_image_set(self.image_sets, default_images)
         self._default_images = default_images
-        self._head_folders = [HEADS, cache_folder() / "heads"] if head_folders is None else list(head_folders)
-        self._heads: dict[tuple[str, str], Head | None] = {}
+        cache = cache_folder()
+        self._heads = HeadStore([HEADS, cache / "heads"] if head_folders is None else head_folders)
+        self._stored = FeatureStore([FEATURES, cache / "features"] if feature_folders is None else feature_folders)
         self._fetches = Fetches()
-        self._single = hasattr(encoder, "encode_images")
-        self._shelf = Shelf((lambda name, progress: encoder) if self._single else encoder)
-        self._model = model or getattr(encoder, "name", BUILT_IN)
-        self._preferred = preferred
-        for name in filter(None, (self._model, preferred)):
-            self._shelf.get(name)
+        if hasattr(encoder, "encode_images"):
+            self._shelf = Shelf(lambda name, progress: encoder, [model or encoder.name])
+        else:
+            names = dict.fromkeys((model or BUILT_IN, *available_models()))
+            self._shelf = Shelf(encoder, list(names), preferred)
 
     @classmethod
     def open(
@@ -128,45 +132,30 @@ class Backend:
     # --- models ---------------------------------------------------------------------------------------------------
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that calls may name."""
+        return self._shelf.names
+
+    @property
     def default_model(self) -> str:
         """Name of the model that is on unless a call names another."""
-        preferred = self._preferred and self._shelf.peek(self._preferred)
-        return self._preferred if preferred and preferred.state == "ready" else self._model
+        return self._shelf.default
 
     @property
     def encoder(self) -> Encoder:
         """The default model; waits until it is loaded, and raises a ModelError where that failed."""
-        return self._get(None).encoder
+        return self._shelf.get().encoder
 
     def use(self, model: str) -> None:
-        """Begin to load a model in the background, downloading it where it must; `status` tells how far it is.
-
-        Raises
-        ------
-        ModelError
-            When the name is unknown.
-        """
-        self._shelf.retry(self._check_model(model))
-
-    def _get(self, model: str | None) -> Loading:
-        return self._shelf.get(self._check_model(model or self.default_model))
-
-    def _check_model(self, name: str) -> str:
-        if name not in self.models:
-            raise ModelError(f"model: {name!r} is not offered here; use one of {', '.join(map(repr, self.models))}.")
-        return name
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Names of the models that calls may name: never a path, which would let visitors open files."""
-        return (self._model,) if self._single else tuple(dict.fromkeys((self._model, *available_models())))
+        """Begin to load a model in the background, downloading it where it must; `status` tells how far it is."""
+        self._shelf.retry(model)
 
     # --- what is on -------------------------------------------------------------------------------------------
 
     @property
     def default_images(self) -> str:
         """Name of the image set that is on unless a call names another."""
-        return resolve_image_set(self.image_sets, self._default_images).name
+        return self._image_set(None).name
 
     def status(self, model: str | None = None) -> Status:
         """Say where a model (default: the default model) and the image sets stand; answers at once."""
@@ -192,11 +181,8 @@ class Backend:
 
     def head(self, images: str | None = None, model: str | None = None) -> Head | None:
         """Return the head that was fitted on this model and image set, or None where there is none."""
-        image_set = resolve_image_set(self.image_sets, images or self.default_images)
-        key = (self._get(model).encoder.sha256, image_set.name)
-        if key not in self._heads:
-            self._heads[key] = find_head(self._head_folders, *key)
-        return self._heads[key]
+        image_set = self._image_set(images)
+        return self._heads.get(self._shelf.get(model).encoder.sha256, image_set.name)
 
     # --- predictions --------------------------------------------------------------------------------------------
 
@@ -244,35 +230,77 @@ class Backend:
         ModelError, ImageSetError
             When the model or the image set cannot be used.
         """
-        image_set = resolve_image_set(self.image_sets, images or self.default_images)
-        classnames = image_set.classnames if classnames is None else check_classnames(classnames)
-        templates = check_templates([ARTICLE_TEMPLATE] if templates is None else templates)
+        image_set, classnames, templates = self._checked(images, classnames, templates)
         top_k = check_top_k(top_k)
         if (image is None) == (index is None):
             came = "neither" if image is None else "both"
             raise OptionError(f"image, index: {came} came; give one of them: a picture, or an index of an image set.")
-        picture = read_picture(image) if index is None else image_set.picture(index)
-        truth = None if index is None else image_set.classnames[image_set.label(index)]
-        chosen = self._get(model)
+        chosen = self._shelf.get(model)
+        if index is None:
+            picture, truth = chosen.features.of_picture(read_picture(image)), None
+        else:
+            picture, truth = self._of_index(chosen, image_set, image_set.check_index(index))
         weights = class_features(chosen.features, classnames, templates, spaces)
-        picture_features = chosen.features.of_picture(picture)
         return Prediction(
             model=chosen.name,
             image_set=image_set.name,
             index=None if index is None else int(index),
             truth=truth,
-            zero_shot=zero_shot_scores(weights, picture_features, chosen.encoder.logit_scale, classnames, top_k),
-            linear_probe=linear_probe(self.head(image_set.name, chosen.name), picture_features, top_k),
+            zero_shot=zero_shot_scores(weights, picture, chosen.encoder.logit_scale, classnames, top_k),
+            linear_probe=linear_probe(self.head(image_set.name, chosen.name), picture, top_k),
         )
 
-    # --- making a head ------------------------------------------------------------------------------------------
+    def _image_set(self, name: str | None) -> ImageSet:
+        return resolve_image_set(self.image_sets, name or self._default_images)
+
+    def _checked(
+        self, images: str | None, classnames: Iterable[str] | None, templates: Iterable[str] | None
+    ) -> tuple[ImageSet, tuple[str, ...], tuple[str, ...]]:
+        """Return the image set, the class names and the templates that are meant, or say what is wrong with them."""
+        image_set = self._image_set(images)
+        classnames = image_set.classnames if classnames is None else check_classnames(classnames)
+        return image_set, classnames, check_templates([ARTICLE_TEMPLATE] if templates is None else templates)
+
+    def _of_index(self, chosen: Loading, image_set: ImageSet, index: int) -> tuple[np.ndarray, str]:
+        """Return the features and the true class of a test picture; stored ones where the pictures are not there."""
+        stored = None if image_set.on_disk() else self._stored.get(chosen.encoder.sha256, image_set.name)
+        if stored is not None:
+            return stored.features[index], image_set.classnames[stored.labels[index]]
+        return chosen.features.of_picture(image_set.picture(index)), image_set.classnames[image_set.label(index)]
+
+    # --- whole image sets ----------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        *,
+        images: str | None = None,
+        classnames: Iterable[str] | None = None,
+        templates: Iterable[str] | None = None,
+        spaces: bool = False,
+        model: str | None = None,
+        progress: Report | None = None,
+    ) -> Evaluation:
+        """Return the zero-shot accuracy over the whole test set; see `predict` for the arguments.
+
+        `classnames` are other spellings of the image set's classes, one for each, in its order. The pictures'
+        features are computed once and kept.
+        """
+        image_set, classnames, templates = self._checked(images, classnames, templates)
+        if len(classnames) != len(image_set.classnames):
+            raise ClassnamesError(
+                f"classnames: {len(classnames)} came; the test set of {image_set.title} needs one for each of its "
+                f"{len(image_set.classnames)} classes, in its order."
+            )
+        chosen = self._shelf.get(model)
+        test = self._stored.of(chosen.encoder, image_set, progress)
+        return evaluate(class_features(chosen.features, classnames, templates, spaces), test.features, test.labels)
 
     def fit_probe(
         self,
         images: str | None = None,
         *,
         folder: str | Path,
-        progress: Callable[[str, int, int], None] | None = None,
+        progress: Report | None = None,
         **options,
     ) -> tuple[Path, Head]:
         """Fit a head by the article's recipe on all training pictures, test it on all test pictures, and save it.
@@ -293,8 +321,5 @@ class Backend:
         path : pathlib.Path
         head : Head
         """
-        image_set = resolve_image_set(self.image_sets, images or self.default_images)
-        head = build_head(self.encoder, image_set, progress, **options)
-        path = save_head(head, folder)
-        self._heads.pop((self.encoder.sha256, image_set.name), None)
-        return path, head
+        head = build_head(self.encoder, self._image_set(images), progress, **options)
+        return self._heads.put(head, folder), head

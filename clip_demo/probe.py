@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,9 @@ from .errors import HeadError, OptionError
 from .numerics import best, normalize, softmax
 from .results import LinearProbe, ProbeScore, Provenance
 
-__all__ = ["Head", "find_head", "fit_head", "head_filename", "linear_probe", "load_head", "save_head"]
+__all__ = ["Head", "HeadStore", "fit_head", "head_filename", "linear_probe", "load_head", "save_head"]
+
+logger = logging.getLogger(__name__)
 
 # The recipe of openai/CLIP's README, section "Linear-probe evaluation", which the article follows.
 RECIPE = {"random_state": 0, "C": 0.316, "max_iter": 1000}
@@ -207,19 +209,45 @@ def load_head(path: str | Path) -> Head:
     return head
 
 
-def find_head(folders: Iterable[str | Path], model_sha256: str, image_set: str) -> Head | None:
-    """Return the first head that was fitted on just this model and image set, or None.
+class HeadStore:
+    """Heads by model and image set.
 
-    The checksum decides and not the file's name, so that a head is never used with another model's features. A
-    file that is damaged is passed over with a warning: it must not take the zero-shot half down with it.
+    Parameters
+    ----------
+    folders : sequence of path
+        Looked through in this order. The checksum inside a file decides and not its name, so that a head is never
+        used with another model's features. A file that is damaged is passed over with a warning: it must not take
+        the zero-shot half down with it.
     """
-    for folder in folders:
-        for path in sorted(Path(folder).glob(f"*-{image_set}.npz")):
-            try:
-                head = load_head(path)
-            except HeadError as error:
-                logging.getLogger(__name__).warning("%s", error)
-                continue
-            if (head.provenance.model_sha256, head.provenance.image_set) == (model_sha256, image_set):
-                return head
-    return None
+
+    def __init__(self, folders: Sequence[str | Path]):
+        self._folders = [Path(folder) for folder in folders]
+        self._known: dict[tuple[str, str], Head] = {}
+
+    def get(self, model_sha256: str, image_set: str) -> Head | None:
+        """Return the head that was fitted on just this model and image set, or None."""
+        key = (model_sha256, image_set)
+        if key not in self._known:
+            found = self._find(*key)
+            if found is None:
+                return None  # Not remembered: a head may be made at any time.
+            self._known[key] = found
+        return self._known[key]
+
+    def _find(self, model_sha256: str, image_set: str) -> Head | None:
+        for folder in self._folders:
+            for path in sorted(folder.glob(f"*-{image_set}.npz")):
+                try:
+                    head = load_head(path)
+                except HeadError as error:
+                    logger.warning("%s", error)
+                    continue
+                if (head.provenance.model_sha256, head.provenance.image_set) == (model_sha256, image_set):
+                    return head
+        return None
+
+    def put(self, head: Head, folder: str | Path) -> Path:
+        """Save a head and use it from now on."""
+        path = save_head(head, folder)
+        self._known[head.provenance.model_sha256, head.provenance.image_set] = head
+        return path

@@ -11,7 +11,7 @@ from .encoder import Encoder
 from .images import ImageSet
 from .probe import Head, fit_head
 
-__all__ = ["Report", "build_head"]
+__all__ = ["Report", "build_head", "encode_split"]
 
 # Called with what is being done, how many are done and how many there are.
 Report = Callable[[str, int, int], None]
@@ -37,7 +37,7 @@ def build_head(encoder: Encoder, image_set: ImageSet, progress: Report | None = 
     -------
     Head
     """
-    train, test = (_encode(encoder, image_set, split, progress) for split in ("train", "test"))
+    train, test = (encode_split(encoder, image_set, split, progress) for split in ("train", "test"))
     return fit_head(
         train,
         image_set.labels("train"),
@@ -51,7 +51,8 @@ def build_head(encoder: Encoder, image_set: ImageSet, progress: Report | None = 
     )
 
 
-def _encode(encoder: Encoder, image_set: ImageSet, split: str, progress: Report | None) -> np.ndarray:
+def encode_split(encoder: Encoder, image_set: ImageSet, split: str, progress: Report | None = None) -> np.ndarray:
+    """Return the features of all pictures of a split: shape (n, d), float32, not normalised."""
     size, parts = image_set.sizes[split], []
     for start in range(0, size, BATCH):
         pixels = image_set.pixels(np.arange(start, min(start + BATCH, size)), split)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 
+from .errors import ModelError
 from .loading import Loading, LoadModel
 from .names import size_of
 from .results import ModelStatus
@@ -13,24 +15,47 @@ __all__ = ["Shelf"]
 
 
 class Shelf:
-    """A few models; the least recently used one goes when another is wanted.
+    """The models that are offered, and the few of them in memory; the least recently used one goes.
 
     Parameters
     ----------
     load : callable
         See `clip_demo.loading.LoadModel`.
+    names : sequence of str
+        What may be asked for: never just any path, which would let visitors open files.
+    preferred : str, optional
+        Takes over from the first of `names` as the default as soon as it is loaded.
     limit : int
         How many models may be in memory. One that is still on its way is not put away.
     """
 
-    def __init__(self, load: LoadModel, limit: int = 2):
+    def __init__(self, load: LoadModel, names: Sequence[str], preferred: str | None = None, limit: int = 2):
+        self.names = tuple(names)
         self._load = load
+        self._preferred = preferred
         self._limit = limit
         self._lock = threading.Lock()
         self._models: OrderedDict[str, Loading] = OrderedDict()
+        for name in filter(None, (self.names[0], preferred)):
+            self.get(name)
 
-    def get(self, name: str) -> Loading:
-        """Return a model; where it is not on the shelf it begins to load."""
+    @property
+    def default(self) -> str:
+        """Name of the model that answers unless another is asked for."""
+        preferred = self.peek(self._preferred) if self._preferred else None
+        return preferred.name if preferred and preferred.state == "ready" else self.names[0]
+
+    def get(self, name: str | None = None) -> Loading:
+        """Return a model; where it is not in memory it begins to load.
+
+        Raises
+        ------
+        ModelError
+            When the name is not offered.
+        """
+        name = name or self.default
+        if name not in self.names:
+            raise ModelError(f"model: {name!r} is not offered here; use one of {', '.join(map(repr, self.names))}.")
         with self._lock:
             model = self._models.get(name)
             if model is None:
@@ -52,7 +77,7 @@ class Shelf:
             del self._models[name]
 
     def peek(self, name: str) -> Loading | None:
-        """Return a model where it is on the shelf, and begin nothing."""
+        """Return a model where it is in memory, and begin nothing."""
         with self._lock:
             return self._models.get(name)
 

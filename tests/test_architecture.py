@@ -11,9 +11,11 @@ import clip_demo
 # From the top down: a room may import what stands below it, never above.
 FLOORS = [
     {"app", "tiny", "__main__"},
-    {"ui", "__init__"},
+    {"ui", "verbs", "__init__"},
+    {"reproduce"},
     {"backend"},
-    {"probe_builder", "shelf"},
+    {"stored"},
+    {"evaluation", "probe_builder", "shelf"},
     {"fetch", "loading", "model", "probe", "zero_shot"},
     {"images", "features", "results"},
     {"encoder", "names", "numerics", "prompts"},

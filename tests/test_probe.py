@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from clip_demo.errors import HeadError, OptionError
-from clip_demo.probe import find_head, fit_head, head_filename, load_head, save_head
+from clip_demo.probe import HeadStore, fit_head, head_filename, load_head, save_head
 
 NAMES = ("ant", "bee", "cat", "dog")
 
@@ -72,21 +72,21 @@ def test_a_saved_head_is_the_same_and_holds_no_pickle(data, tmp_path):
 
 def test_a_head_is_found_by_checksum_and_never_for_another_model(data, tmp_path):
     save_head(fit(data), tmp_path)
-    assert find_head([tmp_path / "none", tmp_path], "ab" * 32, "toys").provenance.model == "toy/1"
-    assert find_head([tmp_path], "cd" * 32, "toys") is None
-    assert find_head([tmp_path], "ab" * 32, "cifar100") is None
+    assert HeadStore([tmp_path / "none", tmp_path]).get("ab" * 32, "toys").provenance.model == "toy/1"
+    assert HeadStore([tmp_path]).get("cd" * 32, "toys") is None
+    assert HeadStore([tmp_path]).get("ab" * 32, "cifar100") is None
 
 
 def test_a_renamed_head_is_not_taken_for_another_image_set(data, tmp_path):
     save_head(fit(data), tmp_path).rename(tmp_path / "toy-cifar100.npz")
-    assert find_head([tmp_path], "ab" * 32, "cifar100") is None
+    assert HeadStore([tmp_path]).get("ab" * 32, "cifar100") is None
 
 
 def test_a_damaged_head_is_passed_over_with_a_warning(data, tmp_path, caplog):
     (tmp_path / "a-toys.npz").write_bytes(b"nonsense")
     save_head(fit(data), tmp_path)
     with caplog.at_level(logging.WARNING):
-        assert find_head([tmp_path], "ab" * 32, "toys") is not None
+        assert HeadStore([tmp_path]).get("ab" * 32, "toys") is not None
     assert "a-toys.npz' is not a head" in caplog.text
 
 

@@ -20,8 +20,8 @@ from clip_demo.model import fetch_weights, import_clip, load_model
 from clip_demo.model import weights as weights_file
 from clip_demo.model.architecture import build_clip, sizes_of
 from clip_demo.model.checkpoint import converted_path
-from clip_demo.model.weights import weights_path, weights_root
 from clip_demo.names import available_models
+from clip_demo.paths import weights_path, weights_root
 
 clip = import_clip()
 DATA = np.random.default_rng(0).bytes(3_000_000)
@@ -216,7 +216,8 @@ def test_the_root_is_the_argument_else_the_environment_else_openai_clips(monkeyp
     assert weights_root() == tmp_path / "a" and weights_root(tmp_path / "b") == tmp_path / "b"
     monkeypatch.delenv("CLIP_DEMO_WEIGHTS")
     assert weights_root().parts[-2:] == (".cache", "clip")
-    assert weights_path("ViT-L/14@336px", tmp_path) == tmp_path / "ViT-L-14-336px.pt"
+    for name, url in clip.clip._MODELS.items():
+        assert weights_path(name, tmp_path) == tmp_path / url.rsplit("/", 1)[1]
 
 
 # --- opening --------------------------------------------------------------------------------------------------------

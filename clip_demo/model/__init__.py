@@ -12,11 +12,11 @@ import torch
 
 from ..metadata import OPENAI_MODELS
 from ..names import BUILT_IN, check_model
-from ..paths import BUILT_IN_CHECKPOINT
+from ..paths import BUILT_IN_CHECKPOINT, weights_path
 from .checkpoint import open_checkpoint, open_converted, write_converted
 from .clip_model import ClipModel
 from .openai_clip import import_clip
-from .weights import Progress, checksum_of, fetch_weights, weights_path
+from .weights import Progress, checksum_of, fetch_weights
 
 __all__ = ["ClipModel", "fetch_weights", "import_clip", "load_model"]
 

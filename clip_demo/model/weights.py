@@ -1,4 +1,4 @@
-"""OpenAI's weights: where they lie, and how they come there."""
+"""OpenAI's weights, and how they come to this machine."""
 
 from __future__ import annotations
 
@@ -15,26 +15,16 @@ from filelock import FileLock
 
 from ..errors import ModelError
 from ..names import BUILT_IN
+from ..paths import weights_path
 from .openai_clip import import_clip
 
-__all__ = ["Progress", "checksum_of", "fetch_weights", "sha256_of", "weights_path", "weights_root"]
+__all__ = ["Progress", "checksum_of", "fetch_weights", "sha256_of"]
 
 # Called with the bytes that have come and the bytes in all.
 Progress = Callable[[int, int], None]
 
-CHUNK = 1 << 20
 ATTEMPTS = 4
 TIMEOUT = httpx.Timeout(30, connect=10)
-
-
-def weights_root(root: str | Path | None = None) -> Path:
-    """Return the folder of OpenAI's weights: `root`, else ``$CLIP_DEMO_WEIGHTS``, else openai-clip's own."""
-    return Path(root or os.environ.get("CLIP_DEMO_WEIGHTS") or Path.home() / ".cache" / "clip").expanduser()
-
-
-def weights_path(name: str, root: str | Path | None = None) -> Path:
-    """Return where openai-clip puts, and looks for, the archive of one of its models."""
-    return weights_root(root) / Path(_url(name)).name
 
 
 def _url(name: str) -> str:
@@ -63,7 +53,7 @@ def fetch_weights(name: str, root: str | Path | None = None, progress: Progress 
     name : str
         One of ``clip.available_models()``.
     root : path, optional
-        See `weights_root`.
+        See `clip_demo.paths.weights_root`.
     progress : callable, optional
         Called with the bytes that have come and the bytes in all.
 
@@ -119,7 +109,9 @@ def _download(url: str, partial: Path, progress: Progress | None) -> None:
 
 def _receive(client: httpx.Client, url: str, partial: Path, progress: Progress | None) -> None:
     have = _size(partial)
-    with client.stream("GET", url, headers={"Range": f"bytes={have}-"} if have else {}) as response:
+    # A compressed answer would have other bytes and another length than the file.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with client.stream("GET", url, headers=headers) as response:
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # All of it is there; the checksum tells whether it is right.
         response.raise_for_status()
@@ -128,7 +120,8 @@ def _receive(client: httpx.Client, url: str, partial: Path, progress: Progress |
         total = have + int(response.headers.get("Content-Length", 0))
         _check_room(partial.parent, total - have)
         with partial.open("ab" if have else "wb") as file:
-            for chunk in response.iter_bytes(CHUNK):
+            # As they come: gathered into larger pieces, the last one would be lost with the connection.
+            for chunk in response.iter_raw():
                 file.write(chunk)
                 have += len(chunk)
                 if progress:

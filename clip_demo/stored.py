@@ -1,0 +1,162 @@
+"""Features of a whole test set, computed once for a model and an image set."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .encoder import Encoder
+from .errors import HeadError
+from .images import ImageSet
+from .probe_builder import Report, encode_split
+
+__all__ = ["FeatureStore", "TestFeatures", "load_features", "save_features"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TestFeatures:
+    """Image features and labels of a test set.
+
+    Attributes
+    ----------
+    features : numpy.ndarray, shape (n, d), float32
+        As `encode_images` gives them: not normalised.
+    labels : numpy.ndarray, shape (n,), int64
+        Positions in the image set's class names.
+    """
+
+    __test__ = False  # pytest takes every name that begins with Test for a test
+
+    features: np.ndarray
+    labels: np.ndarray
+
+
+class FeatureStore:
+    """Test features by model and image set, from the first folder that has them; new ones go to the last.
+
+    Parameters
+    ----------
+    folders : sequence of path
+        Looked through in this order. The checksum inside a file decides, not its name.
+    """
+
+    def __init__(self, folders: Sequence[str | Path]):
+        self._folders = [Path(folder) for folder in folders]
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], TestFeatures] = {}
+
+    def get(self, model_sha256: str, image_set: str) -> TestFeatures | None:
+        """Return the test features of just this model and image set, or None."""
+        key = (model_sha256, image_set)
+        with self._lock:
+            if key not in self._known:
+                found = self._find(*key)
+                if found is None:
+                    return None
+                self._known[key] = found
+            return self._known[key]
+
+    def _find(self, model_sha256: str, image_set: str) -> TestFeatures | None:
+        for folder in self._folders:
+            for path in sorted(folder.glob(f"*-{image_set}.npz")):
+                try:
+                    found, sha256, name = load_features(path)
+                except HeadError as error:
+                    logger.warning("%s", error)
+                    continue
+                if (sha256, name) == (model_sha256, image_set):
+                    return found
+        return None
+
+    def of(self, encoder: Encoder, image_set: ImageSet, progress: Report | None = None) -> TestFeatures:
+        """Return the test features of a model on an image set, computed and kept where they are not stored yet."""
+        found = self.get(encoder.sha256, image_set.name)
+        if found is None:
+            found = TestFeatures(encode_split(encoder, image_set, "test", progress), image_set.labels())
+            self._keep(found, encoder, image_set)
+        return found
+
+    def _keep(self, data: TestFeatures, encoder: Encoder, image_set: ImageSet) -> None:
+        with self._lock:
+            self._known[encoder.sha256, image_set.name] = data
+        if self._folders:
+            try:
+                save_features(data, self._folders[-1], encoder, image_set)
+            except OSError as error:  # A cache that cannot be written costs time, not the answer.
+                logger.warning("features are not kept in %s (%s)", self._folders[-1], error)
+
+
+def save_features(
+    data: TestFeatures, folder: str | Path, encoder: Encoder, image_set: ImageSet, *, compact: bool = False
+) -> Path:
+    """Write test features as npz without pickle.
+
+    Parameters
+    ----------
+    data : TestFeatures
+    folder : path
+    encoder, image_set
+        What they belong to.
+    compact : bool
+        Store eight bits a number, scaled for each picture by its largest; else 32.
+
+    Returns
+    -------
+    pathlib.Path
+    """
+    path = Path(folder) / f"{encoder.name.replace('/', '-')}-{image_set.name}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stored = {"features": data.features.astype(np.float32)}
+    if compact:
+        scale = np.abs(data.features).max(axis=1, keepdims=True) / 127  # (n, 1)
+        stored = {"features": np.rint(data.features / scale).astype(np.int8), "scale": scale.astype(np.float32)}
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        **stored,
+        labels=data.labels.astype(np.uint8),
+        model_sha256=np.array(encoder.sha256),
+        image_set=np.array(image_set.name),
+    )
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(buffer.getvalue())
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)
+    return path
+
+
+def load_features(path: str | Path) -> tuple[TestFeatures, str, str]:
+    """Open test features.
+
+    Returns
+    -------
+    data : TestFeatures
+    model_sha256 : str
+    image_set : str
+
+    Raises
+    ------
+    HeadError
+        When the file holds no test features.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            features = stored["features"].astype(np.float32)
+            if "scale" in stored:
+                features *= stored["scale"]
+            data = TestFeatures(features, stored["labels"].astype(np.int64))
+            return data, str(stored["model_sha256"]), str(stored["image_set"])
+    except Exception as error:  # zip, npz and field errors all mean the same to the user.
+        raise HeadError(
+            f"features: {str(path)!r} holds no test features ({type(error).__name__}: {error}); take it away."
+        ) from error

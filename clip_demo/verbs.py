@@ -1,0 +1,147 @@
+"""What the verbs of the command line do: ask the backend, print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .backend import Backend
+from .images import open_image_sets
+from .metadata import OPENAI_MODELS
+from .names import PREFERRED
+from .paths import cache_folder, weights_path
+from .prompts import read_classnames
+from .results import Prediction, Provenance
+
+__all__ = ["run_download", "run_fit_probe", "run_predict", "run_reproduce", "run_zero_shot"]
+
+
+def run_zero_shot(options: argparse.Namespace) -> None:
+    """Print the article's "Top predictions:" block."""
+    prediction = _predict(options)
+    print("\nTop predictions:\n")
+    for score in prediction.zero_shot:
+        print(f"{score.label:>16s}: {100 * score.probability:.2f}%")
+
+
+def run_predict(options: argparse.Namespace) -> None:
+    """Print both predictions, for people or as JSON."""
+    prediction = _predict(options, image=options.image)
+    print(json.dumps(prediction.to_dict(), indent=2, ensure_ascii=False) if options.json else _as_text(prediction))
+
+
+def run_fit_probe(options: argparse.Namespace) -> None:
+    """Fit a head, save it, and print its accuracy in the article's form."""
+    backend, bars = _open(options), Bars()
+    folder = options.output or cache_folder() / "heads"
+    path, head = backend.fit_probe(options.images, folder=folder, progress=bars, C=options.C)
+    bars.close()
+    print(f"Accuracy = {100 * head.provenance.test_accuracy:.3f}")
+    print(f"{_describe(head.provenance)}: {path}", file=sys.stderr)
+
+
+def run_download(options: argparse.Namespace) -> None:
+    """Fetch a model's weights or an image set, with a bar."""
+    if options.what in OPENAI_MODELS:
+        path = _fetch_weights(options.what, options.weights_root)
+        print(f"{options.what} is ready: {path}")
+    else:
+        image_set = open_image_sets(options.data_root)[options.what]
+        image_set.download()  # torchvision draws the bar
+        print(f"{image_set.title} is ready.")
+
+
+def run_reproduce(options: argparse.Namespace) -> int:
+    """Print expected and got for every published number; 1 where one is missed."""
+    from .reproduce import reproduce, table
+
+    backend = Backend.open(PREFERRED, images="cifar100", data_root=options.data_root, weights_root=options.weights_root)
+    rows = reproduce(backend, whole_test_set=not options.quick, progress=Bars())
+    print(table(rows))
+    return int(any(row.missed for row in rows))
+
+
+def _open(options: argparse.Namespace) -> Backend:
+    if options.model in OPENAI_MODELS and not weights_path(options.model, options.weights_root).is_file():
+        _fetch_weights(options.model, options.weights_root)
+    backend = Backend.open(
+        options.model,
+        images=options.images,
+        data_root=options.data_root,
+        weights_root=options.weights_root,
+        device=options.device,
+    )
+    image_set = backend.image_sets[backend.default_images]
+    if getattr(options, "image", None) is None and not image_set.on_disk():
+        print(f"{image_set.title} is not on disk; fetching it.", file=sys.stderr)
+        image_set.download()
+    return backend
+
+
+def _fetch_weights(name: str, root: str | None) -> Path:
+    from .model import fetch_weights
+
+    bars = Bars("B")
+    try:
+        return fetch_weights(name, root, lambda done, total: bars(name, done, total))
+    finally:
+        bars.close()
+
+
+def _predict(options: argparse.Namespace, image: str | None = None) -> Prediction:
+    classnames = None if options.classes is None else read_classnames(options.classes)
+    return _open(options).predict(
+        image=image,
+        index=options.index,
+        classnames=classnames,
+        templates=options.template,
+        spaces=options.spaces,
+        top_k=options.top_k,
+    )
+
+
+class Bars:
+    """Progress bars on the terminal, one for each thing that is being done."""
+
+    def __init__(self, unit: str = "images"):
+        self._unit, self._bars = unit, {}
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if what not in self._bars:
+            self._bars[what] = tqdm(total=total, desc=what, unit=self._unit, unit_scale=True)
+        self._bars[what].update(done - self._bars[what].n)
+
+    def close(self) -> None:
+        """Leave every bar as it stands."""
+        for bar in self._bars.values():
+            bar.close()
+
+
+# --- text -------------------------------------------------------------------------------------------------------
+
+
+def _as_text(prediction: Prediction) -> str:
+    what = "your picture" if prediction.index is None else f"{prediction.image_set} test picture {prediction.index}"
+    lines = [f"{prediction.model} · {what} · true label: {prediction.truth or 'unknown'}", "", "Zero-shot:", ""]
+    lines += [f"{s.label:>16s}: {100 * s.probability:6.2f}%  cosine {s.cosine:.4f}" for s in prediction.zero_shot]
+    probe = prediction.linear_probe
+    if probe is None:
+        lines += [
+            "",
+            f"Linear probe: no head for {prediction.model} on {prediction.image_set}; make one with fit-probe.",
+        ]
+    else:
+        lines += ["", f"Linear probe ({_describe(probe.head)}):", ""]
+        lines += [f"{s.label:>16s}: {100 * s.probability:6.2f}%" for s in probe.top]
+    return "\n".join(lines)
+
+
+def _describe(head: Provenance) -> str:
+    return (
+        f"{head.model} on {head.image_set}, {head.n_train:,} images, C={head.C}, "
+        f"{100 * head.test_accuracy:.2f}% on {head.n_test:,} test images"
+    )
