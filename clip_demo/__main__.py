@@ -9,7 +9,16 @@ from collections.abc import Callable, Sequence
 from .errors import ClipDemoError
 from .images import IMAGE_SETS
 from .metadata import OPENAI_MODELS
-from .verbs import run_download, run_fit_probe, run_predict, run_reproduce, run_zero_shot
+from .verbs import (
+    run_bench,
+    run_download,
+    run_evaluate,
+    run_fit_probe,
+    run_predict,
+    run_reproduce,
+    run_store_features,
+    run_zero_shot,
+)
 
 EXIT_USER_ERROR = 2
 
@@ -55,6 +64,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_prediction_options(predict)
     predict.add_argument("--json", action="store_true", help="print JSON")
 
+    evaluate = _add_verb(
+        verbs, "evaluate", run_evaluate, "print the zero-shot accuracy over an image set's 10,000 test pictures",
+        "--images shapes100 --template 'a photo of a {}.' 'a {}'",
+    )  # fmt: skip
+    _add_prompt_options(evaluate)
+    evaluate.add_argument("--json", action="store_true", help="print JSON with the accuracy of every class")
+
+    store = _add_verb(
+        verbs, "store-features", run_store_features, "keep the features of all test pictures in a small file",
+        "--images shapes100 --output assets/features",
+    )  # fmt: skip
+    _add_source_options(store)
+    store.add_argument("--output", required=True, metavar="DIR", help="folder for the file")
+
     fit = _add_verb(
         verbs, "fit-probe", run_fit_probe, "fit a linear-probe head by the article's recipe, and test it",
         "--images shapes100 --output assets/heads",
@@ -76,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     reproduce.add_argument("--quick", action="store_true", help="only the single pictures, not the whole test set")
     _add_folders(reproduce)
+
+    bench = _add_verb(
+        verbs, "bench", run_bench, "measure speed side by side with openai-clip, on full-size random weights",
+        "--rounds 5",
+    )  # fmt: skip
+    bench.add_argument("--rounds", type=int, default=3, metavar="N", help="how often to measure each (default: 3)")
+    bench.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
@@ -116,6 +146,11 @@ def _add_folders(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_prediction_options(verb: argparse.ArgumentParser) -> None:
+    _add_prompt_options(verb)
+    verb.add_argument("--top-k", type=int, default=5, metavar="K", help="how many classes to print (default: 5)")
+
+
+def _add_prompt_options(verb: argparse.ArgumentParser) -> None:
     _add_source_options(verb)
     verb.add_argument(
         "--template",
@@ -126,7 +161,6 @@ def _add_prediction_options(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--classes", metavar="LIST-OR-FILE", help="'cat,dog', or a file with one name a line")
     verb.add_argument("--spaces", action="store_true", help="write underscores of class names as spaces in prompts")
-    verb.add_argument("--top-k", type=int, default=5, metavar="K", help="how many classes to print (default: 5)")
 
 
 if __name__ == "__main__":

@@ -19,11 +19,11 @@ from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
 from .numerics import check_top_k
 from .paths import FEATURES, HEADS, cache_folder
 from .probe import Head, HeadStore, linear_probe
-from .probe_builder import Report, build_head
+from .probe_builder import Report, build_head, encode_split
 from .prompts import check_classnames, check_templates
 from .results import Prediction, Status
 from .shelf import Shelf
-from .stored import FeatureStore
+from .stored import FeatureStore, TestFeatures, save_features
 from .zero_shot import class_features, zero_shot_scores
 
 __all__ = ["Backend"]
@@ -294,6 +294,13 @@ class Backend:
         chosen = self._shelf.get(model)
         test = self._stored.of(chosen.encoder, image_set, progress)
         return evaluate(class_features(chosen.features, classnames, templates, spaces), test.features, test.labels)
+
+    def store_features(self, images: str | None = None, *, folder: str | Path, progress: Report | None = None) -> Path:
+        """Write the features of all test pictures, computed anew, in compact form; return the file."""
+        image_set = self._image_set(images)
+        features = encode_split(self.encoder, image_set, "test", progress)
+        test = TestFeatures(features, image_set.labels())
+        return save_features(test, folder, self.encoder, image_set, compact=True)
 
     def fit_probe(
         self,

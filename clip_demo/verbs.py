@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -17,7 +18,16 @@ from .paths import cache_folder, weights_path
 from .prompts import read_classnames
 from .results import Prediction, Provenance
 
-__all__ = ["run_download", "run_fit_probe", "run_predict", "run_reproduce", "run_zero_shot"]
+__all__ = [
+    "run_bench",
+    "run_download",
+    "run_evaluate",
+    "run_fit_probe",
+    "run_predict",
+    "run_reproduce",
+    "run_store_features",
+    "run_zero_shot",
+]
 
 
 def run_zero_shot(options: argparse.Namespace) -> None:
@@ -32,6 +42,30 @@ def run_predict(options: argparse.Namespace) -> None:
     """Print both predictions, for people or as JSON."""
     prediction = _predict(options, image=options.image)
     print(json.dumps(prediction.to_dict(), indent=2, ensure_ascii=False) if options.json else _as_text(prediction))
+
+
+def run_evaluate(options: argparse.Namespace) -> None:
+    """Print accuracy over the whole test set."""
+    backend, bars = _open(options), Bars()
+    got = backend.evaluate(
+        classnames=None if options.classes is None else read_classnames(options.classes),
+        templates=options.template,
+        spaces=options.spaces,
+        progress=bars,
+    )
+    bars.close()
+    if options.json:
+        print(json.dumps(asdict(got)))
+    else:
+        print(f"top-1 = {100 * got.top1:.2f}\ntop-5 = {100 * got.top5:.2f}\nn = {got.n}")
+
+
+def run_store_features(options: argparse.Namespace) -> None:
+    """Compute the features of all test pictures and store them with eight bits a number."""
+    backend, bars = _open(options), Bars()
+    path = backend.store_features(folder=options.output, progress=bars)
+    bars.close()
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 def run_fit_probe(options: argparse.Namespace) -> None:
@@ -63,6 +97,16 @@ def run_reproduce(options: argparse.Namespace) -> int:
     rows = reproduce(backend, whole_test_set=not options.quick, progress=Bars())
     print(table(rows))
     return int(any(row.missed for row in rows))
+
+
+def run_bench(options: argparse.Namespace) -> None:
+    """Measure, and print ratios."""
+    from .bench import as_text, measure_loading
+
+    bars = Bars("rounds")
+    comparisons = measure_loading(options.rounds, bars)
+    bars.close()
+    print(json.dumps([each.to_dict() for each in comparisons]) if options.json else as_text(comparisons))
 
 
 def _open(options: argparse.Namespace) -> Backend:

@@ -12,6 +12,7 @@ import clip_demo
 FLOORS = [
     {"app", "tiny", "__main__"},
     {"ui", "verbs", "__init__"},
+    {"bench"},
     {"reproduce"},
     {"backend"},
     {"stored"},
@@ -25,8 +26,8 @@ FLOORS = [
 ALLOWED_HOMES = {
     "gradio": {"ui"},
     "gradio_client": set(),
-    "torch": {"model", "tiny"},
-    "clip": {"model", "tiny"},
+    "torch": {"bench", "model", "tiny"},
+    "clip": {"bench", "model", "tiny"},
     "torchvision": {"model", "images", "tiny"},
     "sklearn": {"probe"},
 }

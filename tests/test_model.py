@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from archives import SMALL_RESNET, SMALL_VIT, random_clip, write_archive
 from PIL import Image
 
+from clip_demo.bench.archives import SMALL_RESNET, SMALL_VIT, random_clip, write_archive
 from clip_demo.errors import ModelError, PromptTooLongError
 from clip_demo.model import import_clip, load_model
 from clip_demo.names import BUILT_IN, available_models

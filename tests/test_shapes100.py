@@ -27,12 +27,12 @@ def _sha256(array):
     [
         (
             "train",
-            "2272fd788c1d49360fb11dbd0c6d22fcb0b7b6352ff65915d330d88096ae259b",
+            "12360bce4f7e8d3b0f152f3d21bb39ef574d63e60e64c160a246d74dd721cb42",
             "c00e2b8b354031de3a0fa53ed1e7a42dc9828966d64288a107be4fe90daf1b28",
         ),
         (
             "test",
-            "c2ea5db507b98fe7f0d10339078fc98e87eb2044a214681fde526468d8fac5e9",
+            "ab2d8d33c7063dd60d0bfe4b4af27374cc9630c8a12d2fc5bae60339ba0ac552",
             "2595451a8b3f8cd2d95cfcf3a6f2b233c33428cf04d50e3d0f26d8e26b0ca234",
         ),
     ],

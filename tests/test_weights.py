@@ -13,8 +13,8 @@ import time
 import numpy as np
 import pytest
 import torch
-from archives import SMALL_RESNET, SMALL_VIT, VIT_B_32, random_clip, write_archive
 
+from clip_demo.bench.archives import SMALL_RESNET, SMALL_VIT, VIT_B_32, random_clip, write_archive
 from clip_demo.errors import ModelError
 from clip_demo.model import fetch_weights, import_clip, load_model
 from clip_demo.model import weights as weights_file

@@ -1,9 +1,18 @@
-"""Checkpoints with random weights in OpenAI's own form, made on the spot."""
+"""Checkpoints with random weights in OpenAI's own form, made on the spot.
+
+Speed does not depend on what the weights are, so a benchmark needs no download; nor do the tests of loading.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from clip_demo.model import import_clip
+from ..model import import_clip
+
+__all__ = ["SMALL_RESNET", "SMALL_VIT", "VIT_B_32", "random_clip", "write_archive"]
 
 clip = import_clip()
 
@@ -29,7 +38,7 @@ VIT_B_32 = {
 } | TEXT
 
 
-def random_clip(sizes):
+def random_clip(sizes: dict) -> torch.nn.Module:
     """Return a CLIP in float32 whose weights, like OpenAI's, are numbers of half precision."""
     torch.manual_seed(0)
     network = clip.model.CLIP(**sizes).eval().requires_grad_(False)
@@ -38,7 +47,7 @@ def random_clip(sizes):
     return network.float()
 
 
-def write_archive(network, path):
+def write_archive(network: torch.nn.Module, path: Path) -> Path:
     """Write OpenAI's form: a TorchScript archive in half precision, its sizes among the buffers."""
     network = clip.model.build_model(network.state_dict()).float()
     resolution = network.visual.input_resolution
