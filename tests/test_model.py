@@ -1,5 +1,6 @@
 """The model room against openai-clip's own functions, on checkpoints with random weights that the tests make."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -106,6 +107,17 @@ def test_the_stand_in_for_pkg_resources_leaves_no_trace():
     module = sys.modules.get("pkg_resources")
     assert module is None or hasattr(module, "require")
     assert clip.clip.packaging.version.parse("1.8.0") < clip.clip.packaging.version.parse(torch.__version__)
+
+
+def test_threads_that_import_it_at_once_all_get_the_whole_module():
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from clip_demo.model import import_clip\n"
+        "with ThreadPoolExecutor(4) as pool:\n"
+        "    print([len(each.available_models()) for each in pool.map(lambda _: import_clip(), range(4))])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert out.stdout.strip() == "[9, 9, 9, 9]", out.stderr
 
 
 def test_the_built_in_model_is_known_first():
