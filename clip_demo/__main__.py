@@ -46,7 +46,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The page: python app.py. Help on a verb: python -m clip_demo VERB --help",
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _add_asking_verbs(verbs)
+    _add_making_verbs(verbs)
+    _add_checking_verbs(verbs)
+    return parser
 
+
+def _add_asking_verbs(verbs) -> None:
     zero_shot = _add_verb(
         verbs, "zero-shot", run_zero_shot, "print the five best classes of a test picture, in the article's format",
         "--index 3637 --images cifar100",
@@ -71,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_prompt_options(evaluate)
     evaluate.add_argument("--json", action="store_true", help="print JSON with the accuracy of every class")
 
+
+def _add_making_verbs(verbs) -> None:
     store = _add_verb(
         verbs, "store-features", run_store_features, "keep the features of all test pictures in a small file",
         "--images shapes100 --output assets/features",
@@ -93,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     download.add_argument("what", choices=(*OPENAI_MODELS, *IMAGE_SETS), metavar="WHAT", help="a model or an image set")
     _add_folders(download)
 
+
+def _add_checking_verbs(verbs) -> None:
     reproduce = _add_verb(
         verbs, "reproduce", run_reproduce, "run the article's two experiments on ViT-B/32, and hold the results "
         "against the published ones", "",
@@ -106,7 +116,6 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     bench.add_argument("--rounds", type=int, default=3, metavar="N", help="how often to measure each (default: 3)")
     bench.add_argument("--json", action="store_true", help="print JSON")
-    return parser
 
 
 def _add_verb(verbs, name: str, run: Callable, what: str, example: str) -> argparse.ArgumentParser:

@@ -95,7 +95,7 @@ def test_a_missing_head_is_said(run, tmp_path, monkeypatch):
         (["--index", "0", "--data-root", "/nowhere"], "data_root: '/nowhere' is not a folder; make it, or give the one "
          "with cifar-100-python."),
         (["--image", "nowhere.png"], "image: 'nowhere.png' does not exist; give the path of a picture."),
-        (["--index", "0", "--template", "word " * 80 + "{}"], "has 83 tokens, start and end included; at most 77 "
+        (["--index", "0", "--template", "word " * 80 + "{}"], "has 84 tokens, start and end included; at most 77 "
          "are allowed"),
     ],
 )  # fmt: skip
