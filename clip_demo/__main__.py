@@ -108,6 +108,7 @@ def _add_checking_verbs(verbs) -> None:
         "against the published ones", "",
     )  # fmt: skip
     reproduce.add_argument("--quick", action="store_true", help="only the single pictures, not the whole test set")
+    reproduce.add_argument("--clip-png", metavar="FILE", help="CLIP.png of openai/CLIP's repository, for its example")
     _add_folders(reproduce)
 
     bench = _add_verb(

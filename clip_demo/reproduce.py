@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from .backend import Backend
 from .metadata import ARTICLE_TEMPLATE, CIFAR100_TEMPLATES
@@ -29,6 +30,7 @@ PICTURES = (
         (("lion", 96.34), ("tiger", 1.04), ("camel", 0.28), ("lawn_mower", 0.26), ("leopard", 0.26)),
     ),
 )
+DIAGRAM = (("a diagram", 99.28), ("a dog", 0.42), ("a cat", 0.30))
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,21 @@ class Row:
         return self.got is not None and abs(self.got - self.expected) > self.tolerance
 
 
-def reproduce(backend: Backend, *, whole_test_set: bool = True, progress: Report | None = None) -> list[Row]:
+def reproduce(
+    backend: Backend,
+    *,
+    clip_png: str | Path | None = None,
+    whole_test_set: bool = True,
+    progress: Report | None = None,
+) -> list[Row]:
     """Compute every published number that can be computed here.
 
     Parameters
     ----------
     backend : Backend
         With ViT-B/32 and CIFAR-100.
+    clip_png : path, optional
+        ``CLIP.png`` of openai/CLIP's repository, the picture of its README's first example.
     whole_test_set : bool
         Whether to encode all 10,000 test pictures.
     progress : callable, optional
@@ -78,7 +88,7 @@ def reproduce(backend: Backend, *, whole_test_set: bool = True, progress: Report
     -------
     list of Row
     """
-    rows = list(_pictures(backend))
+    rows = [*_pictures(backend), *_diagram(backend, clip_png)]
     rows += _test_set(backend, progress) if whole_test_set else []
     return [*rows, _probe(backend)]
 
@@ -89,6 +99,17 @@ def _pictures(backend: Backend) -> Iterator[Row]:
         got = {score.label: 100 * score.probability for score in scores}
         for label, percent in expected:
             yield Row(f"test[{index}] {label}", source, percent, got[label], PICTURE_TOLERANCE)
+
+
+def _diagram(backend: Backend, clip_png: str | Path | None) -> Iterator[Row]:
+    got, note = {}, "give the picture with --clip-png: it comes with openai/CLIP's repository, not with its package"
+    if clip_png is not None:
+        # This example has no template: its prompts are the class names themselves.
+        names = [name for name, _ in DIAGRAM]
+        scores = backend.predict(image=clip_png, images="cifar100", classnames=names, templates=["{}"]).zero_shot
+        got, note = {score.label: 100 * score.probability for score in scores}, ""
+    for name, percent in DIAGRAM:
+        yield Row(f"CLIP.png {name!r}", README, percent, got.get(name), PICTURE_TOLERANCE, note)
 
 
 def _test_set(backend: Backend, progress: Report | None) -> Iterator[Row]:

@@ -93,8 +93,11 @@ def run_reproduce(options: argparse.Namespace) -> int:
     """Print expected and got for every published number; 1 where one is missed."""
     from .reproduce import reproduce, table
 
-    backend = Backend.open(PREFERRED, images="cifar100", data_root=options.data_root, weights_root=options.weights_root)
-    rows = reproduce(backend, whole_test_set=not options.quick, progress=Bars())
+    options.model, options.images, options.device = PREFERRED, "cifar100", None
+    backend = _open(options)
+    bars = Bars()
+    rows = reproduce(backend, clip_png=options.clip_png, whole_test_set=not options.quick, progress=bars)
+    bars.close()
     print(table(rows))
     return int(any(row.missed for row in rows))
 

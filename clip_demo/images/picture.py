@@ -82,8 +82,7 @@ def _check_size(picture: Image.Image, name: str) -> None:
         )
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise PictureError(
-            f"image: {name} has {width}×{height} pixels; one side may be at most {MAX_ASPECT} times the other. "
-            "Crop it."
+            f"image: {name} has {width}×{height} pixels; one side may be at most {MAX_ASPECT} times the other. Crop it."
         )
 
 
