@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from clip_demo.bench.archives import SMALL_RESNET, SMALL_VIT, random_clip, write_archive
-from clip_demo.errors import ModelError, PromptTooLongError
+from clip_demo.errors import ModelError, OptionError, PromptTooLongError
 from clip_demo.model import import_clip, load_model
 from clip_demo.names import BUILT_IN, available_models
 
@@ -118,6 +118,24 @@ def test_threads_that_import_it_at_once_all_get_the_whole_module():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert out.stdout.strip() == "[9, 9, 9, 9]", out.stderr
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps", "abacus"])
+def test_a_device_that_is_not_there_is_said(device):
+    if device == "cuda" and torch.cuda.is_available() or device == "mps" and torch.backends.mps.is_available():
+        pytest.skip(f"{device} is there")
+    with pytest.raises(OptionError, match=rf"device: '{device}' is not to be had on this machine; use one of 'cpu'"):
+        load_model("tiny", device=device)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_computes_in_half_precision_as_openai_clip_does(files, pictures):
+    ours = load_model(str(files["archive"]), device="cuda")
+    theirs, preprocess = clip.load(str(files["archive"]), device="cuda")
+    with torch.no_grad():
+        images = theirs.encode_image(torch.stack([preprocess(each) for each in pictures]).cuda()).float().cpu().numpy()
+    assert ours.model.dtype == theirs.dtype == torch.float16
+    np.testing.assert_allclose(ours.encode_images(pictures), images, atol=1e-2)
 
 
 def test_the_built_in_model_is_known_first():

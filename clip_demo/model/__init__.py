@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from ..errors import OptionError
 from ..metadata import OPENAI_MODELS
 from ..names import BUILT_IN, check_model
 from ..paths import BUILT_IN_CHECKPOINT, weights_path
@@ -36,8 +37,8 @@ def load_model(
         ``"tiny"`` for the built-in model; a name of ``clip.available_models()``, which is downloaded where it is not
         on disk; or the path of a checkpoint: OpenAI's archive, or a state dict as ``.pt`` or ``.safetensors``.
     device : str, optional
-        Default ``"cuda"`` where there is one, else ``"cpu"``. Computes in float32 on a CPU and in float16 on a GPU, as
-        openai-clip does.
+        ``"cpu"``, ``"cuda"`` or ``"mps"``; default ``"cuda"`` where there is one, else ``"cpu"``. As openai-clip does,
+        it computes in float16 on a CUDA device and in float32 on any other.
     weights_root : path, optional
         Where OpenAI's weights lie; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
     progress : callable, optional
@@ -51,8 +52,11 @@ def load_model(
     ------
     ModelError
         When the name is unknown, the download fails, or the file is not a CLIP checkpoint.
+    OptionError
+        When there is no such device.
     """
     check_model(name)
+    device = _check_device(device)
     if name == BUILT_IN:
         note = "built in, trained by this project on small pictures; not one of OpenAI's models"
         model, sha256 = open_checkpoint(BUILT_IN_CHECKPOINT)
@@ -78,8 +82,17 @@ def _open_openai(name: str, root: str | Path | None, progress: Progress | None) 
     return model, sha256
 
 
-def _on_device(model: torch.nn.Module, device: str | None) -> torch.nn.Module:
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+def _check_device(device: str | None) -> str:
+    usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device is None:
+        return "cuda" if usable["cuda"] else "cpu"
+    if not usable.get(device.split(":")[0]):
+        allowed = ", ".join(repr(name) for name, there in usable.items() if there)
+        raise OptionError(f"device: {device!r} is not to be had on this machine; use one of {allowed}.")
+    return device
+
+
+def _on_device(model: torch.nn.Module, device: str) -> torch.nn.Module:
     if device.startswith("cuda"):
         import_clip().model.convert_weights(model)  # half precision where openai-clip has it
     return model.to(device)
