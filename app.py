@@ -1,0 +1,68 @@
+"""Start the web app: ``python app.py``, then open the address that it prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from clip_demo.backend import Backend
+from clip_demo.errors import ClipDemoError
+from clip_demo.ui import build_ui, launch_options
+
+EXAMPLE = """example:
+  python app.py --model ViT-B/32 --images cifar100 --data-root ~/data --port 8000
+
+Without arguments everything works offline: the built-in model, and CIFAR-100 where it is on disk, else Shapes-100.
+The environment variables of Gradio, such as GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and GRADIO_SHARE, work too."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Start the web app and serve until it is interrupted.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; default those of the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 2 after an argument that is not allowed, with one line on stderr.
+    """
+    args = parser().parse_args(argv)
+    try:
+        backend = Backend.open(args.model, images=args.images, data_root=args.data_root)
+    except ClipDemoError as error:
+        print(f"app.py: {error}", file=sys.stderr)
+        return 2
+    # None leaves the choice to Gradio's own environment variables, which Hugging Face Spaces sets.
+    build_ui(backend).launch(server_name=args.host, server_port=args.port, share=args.share or None, **launch_options())
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the arguments."""
+    result = argparse.ArgumentParser(
+        prog="app.py",
+        description="CLIP Explorer: zero-shot prediction beside a linear probe, in the browser.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    add("--model", default="tiny", metavar="M", help="tiny (built in, the default); auto (tiny at once, ViT-B/32 when "
+        "it is there); a name such as ViT-B/32, which is downloaded once; or the path of a checkpoint")  # fmt: skip
+    add("--images", metavar="SET", help="the image set to start on: cifar100 or shapes100; default cifar100 where it "
+        "is on disk, else shapes100, which is drawn by code")  # fmt: skip
+    add("--data-root", metavar="DIR", help="the folder that holds cifar-100-python; default $CLIP_DEMO_DATA, else "
+        "~/.cache")  # fmt: skip
+    add("--host", metavar="H", help="the address to listen on; default $GRADIO_SERVER_NAME, else 127.0.0.1 (this "
+        "computer only); 0.0.0.0 lets a whole classroom in")  # fmt: skip
+    add("--port", type=int, metavar="P", help="the port to listen on; default $GRADIO_SERVER_PORT, else the first "
+        "free one from 7860")  # fmt: skip
+    add("--share", action="store_true", help="also make a public gradio.live link")
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The numbers of a checkpoint: ``python -m clip_demo.tiny.evaluate assets/tiny.pt --data-root ROOT``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..images.cifar100 import Cifar100
+from ..images.imageset import ImageSet
+from ..images.shapes100 import Shapes100
+from ..metadata import CIFAR100_TEMPLATES
+from ..model import ClipModel, load_model
+from ..prompts import prompts_for
+from .captions import SEEN_LABELS
+from .data import resize
+
+__all__ = ["encode", "report", "zero_shot"]
+
+
+@torch.inference_mode()
+def encode(model: ClipModel, pixels: np.ndarray, batch: int = 256) -> np.ndarray:
+    """Encode pictures of one size, shape (n, d), float32, not normalised."""
+    side = model.model.visual.input_resolution
+    parts = [
+        model.model.encode_image(resize(pixels[start : start + batch], side)).float()
+        for start in range(0, len(pixels), batch)
+    ]
+    return torch.cat(parts).numpy()
+
+
+def zero_shot(
+    model: ClipModel, features: np.ndarray, classnames: Sequence[str], templates: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Predict the class of every picture, once a template.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray, shape (n,), int64
+        For every template the positions in `classnames`.
+    """
+    features = features / np.linalg.norm(features, axis=1, keepdims=True)
+    predictions = {}
+    for template in templates:
+        texts = model.encode_texts([row[0] for row in prompts_for(classnames, [template], spaces=True)])
+        texts = texts / np.linalg.norm(texts, axis=1, keepdims=True)
+        predictions[template] = (features @ texts.T).argmax(axis=1)
+    return predictions
+
+
+def report(path: Path, root: str | Path | None = None, probe: bool = True) -> None:
+    """Print zero-shot accuracy on both image sets and, for CIFAR-100, that of a linear probe."""
+    model = load_model(str(path), device="cpu")
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, sha256 {model.sha256}, logit scale {model.logit_scale:.1f}")
+    shapes = Shapes100()
+    labels = shapes.labels()
+    features = encode(model, shapes.pixels(np.arange(len(labels))))
+    seen = np.isin(labels, SEEN_LABELS)
+    _print_templates("Shapes-100, seen classes", model, features[seen], labels[seen], shapes)
+    _print_templates("Shapes-100, unseen classes", model, features[~seen], labels[~seen], shapes)
+    cifar = Cifar100(root)
+    if not cifar.on_disk():
+        return
+    labels = np.asarray(cifar.labels())
+    features = encode(model, cifar.pixels(np.arange(len(labels))))
+    _print_templates("CIFAR-100", model, features, labels, cifar)
+    if probe:
+        train = encode(model, cifar.pixels(np.arange(50_000), "train"))
+        print(f"CIFAR-100, linear probe: {_probe(train, np.asarray(cifar.labels('train')), features, labels):.2%}")
+
+
+def _print_templates(title: str, model: ClipModel, features: np.ndarray, labels: np.ndarray, images: ImageSet) -> None:
+    predictions = zero_shot(model, features, images.classnames, CIFAR100_TEMPLATES)
+    scores = {template: float((each == labels).mean()) for template, each in predictions.items()}
+    first = scores[CIFAR100_TEMPLATES[0]]
+    print(f"{title}: {first:.2%}; over templates {min(scores.values()):.2%} to {max(scores.values()):.2%}")
+    for template, score in scores.items():
+        print(f"    {score:.2%}  {template}")
+
+
+def _probe(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray) -> float:
+    """Return the test accuracy of the linear probe of openai/CLIP's README."""
+    from sklearn.linear_model import LogisticRegression
+
+    head = LogisticRegression(random_state=0, C=0.316, max_iter=1000).fit(train, train_labels)
+    return float((head.predict(test) == test_labels).mean())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the arguments and print the numbers."""
+    parser = argparse.ArgumentParser(prog="python -m clip_demo.tiny.evaluate", description="Measure a checkpoint.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--data-root", help="folder that holds cifar-100-python")
+    parser.add_argument("--no-probe", action="store_true")
+    args = parser.parse_args(arguments)
+    report(args.checkpoint, args.data_root, probe=not args.no_probe)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Train the built-in model: ``python -m clip_demo.tiny.train --data-root ROOT --output assets/tiny.pt``."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import sys
+from pathlib import Path
+
+import torch
+
+from ..errors import OptionError
+from .data import TrainingSet, cifar100_set, shapes100_set
+from .network import save_checkpoint, to_state_dict
+from .trainer import Settings, Trainer
+
+__all__ = ["load_sets", "main"]
+
+
+def load_sets(settings: Settings, root: str | Path | None, cache: Path) -> dict[str, TrainingSet]:
+    """Return the pictures of the image sets trained on, in their order."""
+    sets = {}
+    if "cifar100" in settings.image_sets:
+        sets["cifar100"] = cifar100_set(root)
+    if "shapes100" in settings.image_sets:
+        sets["shapes100"] = shapes100_set(cache, offset=100 if sets else 0)
+    return sets
+
+
+def keep_memory() -> None:
+    """Tell glibc to keep freed memory: giving it back at every step and asking anew costs most of the time."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        for parameter in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+            getattr(libc, "mallopt", lambda *_: None)(parameter, 2**30)
+
+
+def run(trainer: Trainer, output: Path, cache: Path, name: str) -> None:
+    """Train to the end, with a progress bar, and write the checkpoint after every epoch."""
+    from tqdm import tqdm
+
+    with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}") as bar:
+        while trainer.progress < 1:
+            before = int(trainer.epoch)
+            loss = trainer.train_step()
+            bar.n = 100 * trainer.progress
+            rate = sum(trainer.taken.values()) / trainer.seconds
+            bar.set_postfix_str(f"epoch {trainer.epoch:.2f}, loss {loss:.3f}, {rate:.0f} pictures/s")
+            if int(trainer.epoch) > before:
+                trainer.save(cache / f"{name}.pt")
+    trainer.save(cache / f"{name}.pt")
+    save_checkpoint(to_state_dict(trainer.model, trainer.vocabulary), output)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the arguments, train, write the checkpoint and print its numbers."""
+    from .evaluate import report
+
+    parser = argparse.ArgumentParser(prog="python -m clip_demo.tiny.train", description="Train the built-in model.")
+    parser.add_argument("--data-root", help="folder that holds cifar-100-python")
+    parser.add_argument("--output", type=Path, required=True, help="the checkpoint to write")
+    parser.add_argument("--images", default="cifar100,shapes100", help="image sets to train on, with a comma")
+    parser.add_argument(
+        "--epochs", type=float, default=10, help="work in passes through the first image set at full size"
+    )
+    parser.add_argument("--hours", type=float, default=0, help="instead of --epochs: train for so long")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lr", type=float, default=Settings.lr)
+    parser.add_argument("--workers", type=int, default=2, help="threads; 1 makes the result exactly repeatable")
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "clip_demo" / "tiny")
+    parser.add_argument("--resume", action="store_true", help="go on from the cache's last epoch")
+    args = parser.parse_args(arguments)
+    chosen = args.images.split(",")
+    image_sets = tuple(name for name in ("cifar100", "shapes100") if name in chosen)
+    if not image_sets or set(chosen) - set(image_sets):
+        parser.error(str(OptionError(f"--images: {args.images!r}; allowed are 'cifar100', 'shapes100' or both.")))
+    keep_memory()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    settings = Settings(image_sets, args.epochs, args.hours, args.seed, lr=args.lr, workers=args.workers)
+    trainer = Trainer(settings, load_sets(settings, args.data_root, args.cache))
+    name = f"{'-'.join(image_sets)}-seed{args.seed}"
+    if args.resume and (args.cache / f"{name}.pt").exists():
+        trainer.resume(args.cache / f"{name}.pt")
+    run(trainer, args.output, args.cache, name)
+    trainer.close()
+    print(
+        f"{trainer.step} steps, work {trainer.work:.2f}, {trainer.seconds / 60:.1f} minutes, pictures {trainer.taken}"
+    )
+    report(args.output, args.data_root)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,13 @@
+"""The page: a thin front of `clip_demo.backend.Backend`, and the only folder that imports gradio."""
+
+import os
+
+# Gradio reads these when it is imported or launched. Nothing about a visitor leaves the machine unless somebody asks
+# for it, and Gradio's own statistics, which nobody sees here, are not worked out anew after every event.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
+
+from .page import build_ui, launch_options  # noqa: E402  the lines above have to come first
+
+__all__ = ["build_ui", "launch_options"]

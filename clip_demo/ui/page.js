@@ -1,0 +1,52 @@
+// The few things of the page that a server cannot do: the address bar, instant steps, and dimming while one waits.
+window.clipExplorer = {
+  waiting: 0,
+
+  now() {
+    return `${Date.now()}${Math.random()}`;
+  },
+
+  // The number field may be empty or out of range: a step then starts from the nearest end.
+  clamp(index, last) {
+    const number = Number.isFinite(index) ? Math.round(index) : 0;
+    return Math.min(Math.max(number, 0), last);
+  },
+
+  step(index, by, last) {
+    const next = this.clamp(this.clamp(index, last) + by, last);
+    return [next, next, this.now()];
+  },
+
+  random(index, last) {
+    let next = index;
+    while (next === index) next = Math.floor(Math.random() * (last + 1));
+    return [next, next, this.now()];
+  },
+
+  slide(index, slider, last) {
+    return Number.isFinite(index) && index >= 0 && index <= last ? index : slider;
+  },
+
+  sent() {
+    this.waiting += 1;
+    document.documentElement.classList.add("clip-waiting");
+  },
+
+  arrived(query) {
+    this.waiting = Math.max(0, this.waiting - 1);
+    if (this.waiting === 0) document.documentElement.classList.remove("clip-waiting");
+    this.address(query);
+    return [];
+  },
+
+  // Parameters of others, such as Gradio's __theme, stay.
+  address(query) {
+    if (!query) return;
+    const ours = ["images", "index", "template", "classes", "spaces", "model"];
+    const parts = new URLSearchParams(window.location.search);
+    ours.forEach((name) => parts.delete(name));
+    new URLSearchParams(query).forEach((value, name) => parts.append(name, value));
+    const url = `${window.location.pathname}?${parts}${window.location.hash}`;
+    window.history.replaceState(window.history.state, "", url);
+  },
+};

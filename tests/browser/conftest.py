@@ -1,0 +1,108 @@
+"""One real server and one real browser for all tests of this folder."""
+
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+
+from clip_demo.backend import Backend  # noqa: E402
+from clip_demo.paths import BUILT_IN_CHECKPOINT  # noqa: E402
+from clip_demo.ui import build_ui, launch_options  # noqa: E402
+
+ARGUMENTS = [
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--no-first-run"),
+]
+
+
+def chromium():
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for path in map(shutil.which, names) if path), "/usr/bin/chromium")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not Path(chromium()).exists():
+        pytest.skip("no Chromium: install Debian's package chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def backend():
+    """The real built-in model; Shapes-100 is on, CIFAR-100 is there where it is on disk."""
+    if not BUILT_IN_CHECKPOINT.exists():
+        pytest.skip(f"{BUILT_IN_CHECKPOINT} is missing")
+    return Backend.open("tiny", images="shapes100")
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Put a backend on the net; returns the page's address, and all are closed at the end."""
+    demos = []
+
+    def start(backend):
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            port = sock.getsockname()[1]
+        demos.append(build_ui(backend))
+        options = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
+        return demos[-1].launch(**options, **launch_options())[1]
+
+    yield start
+    for demo in demos:
+        demo.close()
+
+
+@pytest.fixture(scope="session")
+def url(backend, serve):
+    address = serve(backend)
+    assert backend.encoder.name  # waits until it is loaded
+    return address
+
+
+@pytest.fixture(scope="session")
+def contexts(browser):
+    """Contexts by their options: pages of one context share its cache, which saves most of the time of opening one."""
+    made = {}
+
+    def get(**options):
+        key = repr(sorted(options.items()))
+        if key not in made:
+            made[key] = browser.new_context(**options)
+        return made[key]
+
+    yield get
+    for context in made.values():
+        context.close()
+
+
+@pytest.fixture
+def open_page(contexts, request):
+    """Open the page; whatever goes wrong in it or leaves this machine fails the test."""
+    pages, faults = [], []
+
+    def watch(request):
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            faults.append(f"a request to {request.url}")
+
+    def start(query="", *, url=None, ready="#results .card", **options):
+        url = url or request.getfixturevalue("url")
+        page = contexts(**{"viewport": {"width": 1280, "height": 800}, **options}).new_page()
+        pages.append(page)
+        page.set_default_timeout(15_000)
+        page.on("request", watch)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(url + query)
+        page.wait_for_selector(ready)
+        return page
+
+    yield start
+    for page in pages:
+        page.close()
+    assert faults == []
