@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from clip_demo.backend import Backend
 from clip_demo.errors import ClipDemoError
+from clip_demo.names import AUTO
 from clip_demo.ui import build_ui, launch_options
 
 EXAMPLE = """example:
@@ -32,7 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = parser().parse_args(argv)
     try:
-        backend = Backend.open(args.model, images=args.images, data_root=args.data_root)
+        backend = Backend.open(
+            args.model,
+            images=args.images,
+            data_root=args.data_root,
+            weights_root=args.weights_root,
+            device=args.device,
+        )
     except ClipDemoError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
@@ -50,12 +57,16 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
-    add("--model", default="tiny", metavar="M", help="tiny (built in, the default); auto (tiny at once, ViT-B/32 when "
-        "it is there); a name such as ViT-B/32, which is downloaded once; or the path of a checkpoint")  # fmt: skip
+    add("--model", default=AUTO, metavar="M", help="auto (the default: tiny at once, and ViT-B/32 as soon as it is "
+        "downloaded and loaded); tiny (built in); a name such as RN50, which is downloaded once; or the path of a "
+        "checkpoint")  # fmt: skip
     add("--images", metavar="SET", help="the image set to start on: cifar100 or shapes100; default cifar100 where it "
         "is on disk, else shapes100, which is drawn by code")  # fmt: skip
     add("--data-root", metavar="DIR", help="the folder that holds cifar-100-python; default $CLIP_DEMO_DATA, else "
         "~/.cache")  # fmt: skip
+    add("--weights-root", metavar="DIR", help="the folder of OpenAI's weights; default $CLIP_DEMO_WEIGHTS, else "
+        "~/.cache/clip, where openai-clip puts them")  # fmt: skip
+    add("--device", metavar="D", help="cpu, cuda or mps; default cuda where there is one, else cpu")
     add("--host", metavar="H", help="the address to listen on; default $GRADIO_SERVER_NAME, else 127.0.0.1 (this "
         "computer only); 0.0.0.0 lets a whole classroom in")  # fmt: skip
     add("--port", type=int, metavar="P", help="the port to listen on; default $GRADIO_SERVER_PORT, else the first "

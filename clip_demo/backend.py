@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,10 @@ from .evaluation import Evaluation, evaluate
 from .fetch import Fetches
 from .images import ImageSet, open_image_sets, read_picture, resolve_image_set
 from .loading import Loading, LoadModel
-from .metadata import ARTICLE_TEMPLATE
+from .metadata import ARTICLE_TEMPLATE, OPENAI_MODELS
 from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
 from .numerics import check_top_k
-from .paths import FEATURES, HEADS, cache_folder
+from .paths import FEATURES, HEADS, cache_folder, weights_path
 from .probe import Head, HeadStore, linear_probe
 from .probe_builder import Report, build_head, encode_split
 from .prompts import check_classnames, check_templates
@@ -49,6 +50,8 @@ class Backend:
         Shapes-100.
     head_folders, feature_folders : sequence of path, optional
         Where heads and features of test sets are looked for; the first match wins. Default: ``assets`` and the cache.
+    weights_root : path, optional
+        The folder of OpenAI's weights, to tell which are there; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class Backend:
         default_images: str | None = None,
         head_folders: Sequence[str | Path] | None = None,
         feature_folders: Sequence[str | Path] | None = None,
+        weights_root: str | Path | None = None,
     ):
         self.image_sets = open_image_sets() if image_sets is None else image_sets
         if default_images is not None:
@@ -79,7 +83,7 @@ class Backend:
             self._shelf = Shelf(lambda name, progress: encoder, [model or encoder.name])
         else:
             names = dict.fromkeys((model or BUILT_IN, *available_models()))
-            self._shelf = Shelf(encoder, list(names), preferred)
+            self._shelf = Shelf(encoder, list(names), preferred, on_disk=partial(_on_disk, weights_root))
 
     @classmethod
     def open(
@@ -127,6 +131,7 @@ class Backend:
             preferred=PREFERRED if model == AUTO else None,
             image_sets=open_image_sets(data_root),
             default_images=images,
+            weights_root=weights_root,
         )
 
     # --- models ---------------------------------------------------------------------------------------------------
@@ -330,3 +335,7 @@ class Backend:
         """
         head = build_head(self.encoder, self._image_set(images), progress, **options)
         return self._heads.put(head, folder), head
+
+
+def _on_disk(weights_root: str | Path | None, name: str) -> bool:
+    return name not in OPENAI_MODELS or weights_path(name, weights_root).is_file()

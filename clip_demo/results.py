@@ -178,6 +178,8 @@ class ModelStatus:
         One sentence for people, empty when ready.
     megabytes : int or None
         About the size of its archive, where it is one of OpenAI's.
+    on_disk : bool
+        Whether it loads without a download.
     """
 
     name: str
@@ -185,6 +187,7 @@ class ModelStatus:
     progress: float | None
     message: str
     megabytes: int | None
+    on_disk: bool
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .errors import ModelError
 from .loading import Loading, LoadModel
@@ -25,14 +25,25 @@ class Shelf:
         What may be asked for: never just any path, which would let visitors open files.
     preferred : str, optional
         Takes over from the first of `names` as the default as soon as it is loaded.
+    on_disk : callable, optional
+        Tells by its name whether a model loads without a download.
     limit : int
         How many models may be in memory. One that is still on its way is not put away.
     """
 
-    def __init__(self, load: LoadModel, names: Sequence[str], preferred: str | None = None, limit: int = 2):
+    def __init__(
+        self,
+        load: LoadModel,
+        names: Sequence[str],
+        preferred: str | None = None,
+        *,
+        on_disk: Callable[[str], bool] = lambda name: True,
+        limit: int = 2,
+    ):
         self.names = tuple(names)
         self._load = load
         self._preferred = preferred
+        self._on_disk = on_disk
         self._limit = limit
         self._lock = threading.Lock()
         self._models: OrderedDict[str, Loading] = OrderedDict()
@@ -84,6 +95,7 @@ class Shelf:
     def status(self, name: str) -> ModelStatus:
         """Say where a model stands."""
         model = self.peek(name)
-        if model is None:
-            return ModelStatus(name, "absent", None, f"{name} is not loaded.", size_of(name))
-        return ModelStatus(name, model.state, model.progress, model.message, size_of(name))
+        state, progress, message = "absent", None, f"{name} is not loaded."
+        if model is not None:
+            state, progress, message = model.state, model.progress, model.message
+        return ModelStatus(name, state, progress, message, size_of(name), state == "ready" or self._on_disk(name))

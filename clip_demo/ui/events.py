@@ -14,8 +14,9 @@ from typing import Any
 import gradio as gr
 
 from ..backend import Backend
+from ..names import BUILT_IN
 from ..prompts import parse_classnames
-from ..results import ImageSetStatus
+from ..results import ImageSetStatus, ModelStatus
 from . import answers, status
 from .address import View, from_query, own_classes
 from .explore import OWN, PRESETS, Fields, Places, example_pictures
@@ -69,10 +70,13 @@ def connect(demo: gr.Blocks, backend: Backend, fields: Fields, places: Places) -
 
 def model_choices(backend: Backend) -> list[tuple[str, str]]:
     """Return the models with what one should know before choosing one."""
-    return [
-        (f"{each.name} ({each.megabytes} MB)" if each.megabytes and each.state == "absent" else each.name, each.name)
-        for each in backend.status().models
-    ]
+    return [(f"{each.name} ({_whereabouts(each)})", each.name) for each in backend.status().models]
+
+
+def _whereabouts(model: ModelStatus) -> str:
+    if model.name == BUILT_IN:
+        return "built in"
+    return "on disk" if model.on_disk else f"{model.megabytes} MB to download"
 
 
 def _connect_show(backend: Backend, fields: Fields, places: Places, hidden: _Hidden) -> None:

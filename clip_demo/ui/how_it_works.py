@@ -35,9 +35,9 @@ _EXAMPLE = """
 ## Why does it say 95 % when the cosine is only 0.25?
 
 Because only **differences** of cosines count, and the logit scale magnifies them. OpenAI's models have a logit scale
-of 100. Take three classes, worked out by hand:
+of 100. Take three classes, worked out by hand; the weight is *e* to the power of the difference to the best:
 
-| class | cosine | × 100 | e^(difference to the best) | share |
+| class | cosine | × 100 | weight | share |
 |---|---:|---:|---:|---:|
 | snake | 0.25 | 25 | e⁰ = 1 | 93.6 % |
 | turtle | 0.22 | 22 | e⁻³ = 0.0498 | 4.7 % |

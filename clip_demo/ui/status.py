@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..results import ImageSetStatus, Provenance, Status
+from ..results import ImageSetStatus, ModelStatus, Provenance, Status
 from .markup import escape, percent
 
 __all__ = ["banner", "download_panel", "head_line"]
@@ -27,9 +27,22 @@ def banner(status: Status, images: str, head: Provenance | None, problem: str = 
         _part("Model", _model_line(status), status.state),
         _part("Image set", f"<strong>{escape(title)}</strong>", ""),
         _part("Linear-probe head", head_line(status, title, head, problem), ""),
+        *(_other(each) for each in status.models if each.name != status.model),
     )
     # role=status: a screen reader says it when it changes, after what it is saying.
     return f'<div class="banner" role="status">{"".join(parts)}</div>'
+
+
+def _other(model: ModelStatus) -> str:
+    """Return the word on another model that is on its way, or did not come."""
+    if model.state in ("fetching", "loading"):
+        return f'<span class="part other">{escape(model.message)}</span> '
+    if model.state == "failed":
+        return (
+            f'<details class="part other"><summary>{escape(model.name)} could not be had; this page goes on with what '
+            f"is here.</summary>{escape(model.message)}</details> "
+        )
+    return ""
 
 
 def _part(name: str, value: str, state: str) -> str:

@@ -129,6 +129,7 @@ def test_a_better_model_is_offered_when_it_has_come_and_nothing_typed_is_lost(op
     expect(page.locator("#results .zero-shot .bar")).to_have_count(5)
     page.locator("#templates textarea").fill("a green {}")
     expect(page.locator("#offer")).to_have_count(0)
+    expect(page.locator("#status .other")).to_have_text("ViT-B/32 is on its way: 30% …")
     go.set()
     page.get_by_role("button", name="ViT-B/32 is ready: use it").click()
     expect(page.locator("#status")).to_contain_text("Model: ViT-B/32")
@@ -136,6 +137,21 @@ def test_a_better_model_is_offered_when_it_has_come_and_nothing_typed_is_lost(op
     expect(page.locator("#templates textarea")).to_have_value("a green {}")
     expect(page.locator("#offer")).to_have_count(0)
     expect(page).to_have_url(re.compile("model=ViT-B"))
+
+
+def test_without_a_network_one_line_says_so_and_the_page_goes_on(open_toy_page, toy_encoder, toy_images):
+    def load(name, progress):
+        if name == "ViT-B/32":
+            raise ModelError("model: 'ViT-B/32' cannot be downloaded (no network). Put the file there.")
+        return toy_encoder
+
+    page = open_toy_page(load, toy_images, preferred="ViT-B/32")
+    expect(page.locator("#results .zero-shot .bar")).to_have_count(5)
+    expect(page.locator("#status summary")).to_have_text(
+        "ViT-B/32 could not be had; this page goes on with what is here."
+    )
+    page.locator("#status summary").click()
+    expect(page.locator("#status details")).to_contain_text("cannot be downloaded (no network)")
 
 
 def test_another_model_is_chosen_loads_and_answers(open_toy_page, toy_encoder, toy_images):
@@ -150,7 +166,7 @@ def test_another_model_is_chosen_loads_and_answers(open_toy_page, toy_encoder, t
     page = open_toy_page(load, toy_images)
     expect(page.locator("#results .zero-shot .bar")).to_have_count(5)
     page.get_by_role("combobox", name="Model").click()
-    page.get_by_role("option", name="RN50 (255 MB)").click()
+    page.get_by_role("option", name="RN50 (255 MB to download)").click()
     expect(page.locator("#results .waiting")).to_contain_text("RN50 is on its way: 30%")
     go.set()
     expect(page.locator("#results .zero-shot .bar")).to_have_count(5)
