@@ -102,6 +102,8 @@ def test_no_caption_names_an_unseen_pair():
     rng = np.random.default_rng(0)
     for group in caption_groups(BOTH).values():
         captions += write_captions(group.names * 20, rng)
+    # "a black and white photo" is no white shape.
+    captions = [caption.replace("black and white", "") for caption in captions]
     for colour, shape in (name.split() for name in UNSEEN_CLASSNAMES):
         both = [c for c in captions if re.search(rf"\b{colour}\b", c) and re.search(rf"\b{shape}\b", c)]
         assert not both

@@ -58,6 +58,10 @@ def write_archive(network: torch.nn.Module, path: Path) -> Path:
             delattr(network, key)
         network.register_buffer(key, torch.tensor(value))
     traced = torch.jit.trace(network, (torch.zeros(1, 3, resolution, resolution), torch.zeros(1, 77, dtype=torch.int)))
-    clip.model.convert_weights(traced)
+    # Traced in single precision, which a CPU computes in; stored in half, where openai-clip has it.
+    clip.model.convert_weights(network)
+    precision = {name: value.dtype for name, value in network.named_parameters()}
+    for name, value in traced.named_parameters():
+        value.data = value.data.to(precision[name])
     traced.save(str(path))
     return path

@@ -73,7 +73,9 @@ def probe_card(prediction: Prediction, title: str, n_own: int) -> str:
     if prediction.linear_probe is None:
         gone = (
             f"No head was fitted on the features of <b>{escape(prediction.model)}</b> for <b>{escape(title)}</b> yet, "
-            "so there is no prediction to show."
+            "so there is no prediction to show. Whoever runs this page can make one: "
+            f"<code>python -m clip_demo fit-probe --model {escape(prediction.model)} --images "
+            f"{escape(prediction.image_set)}</code>"
         )
         return _frame("probe", "Linear probe", within, f'<p class="nothing">{gone}</p>')
     return _card("probe", "Linear probe", within, prediction.linear_probe.top, prediction.truth, "head’s classes")
