@@ -52,8 +52,8 @@ def zero_shot(
     return predictions
 
 
-def report(path: Path, root: str | Path | None = None, probe: bool = True) -> None:
-    """Print zero-shot accuracy on both image sets and, for CIFAR-100, that of a linear probe."""
+def report(path: Path, root: str | Path | None = None) -> None:
+    """Print zero-shot accuracy on both image sets; `python -m clip_demo fit-probe` prints a linear probe's."""
     model = load_model(str(path), device="cpu")
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, sha256 {model.sha256}, logit scale {model.logit_scale:.1f}")
     shapes = Shapes100()
@@ -68,9 +68,6 @@ def report(path: Path, root: str | Path | None = None, probe: bool = True) -> No
     labels = np.asarray(cifar.labels())
     features = encode(model, cifar.pixels(np.arange(len(labels))))
     _print_templates("CIFAR-100", model, features, labels, cifar)
-    if probe:
-        train = encode(model, cifar.pixels(np.arange(50_000), "train"))
-        print(f"CIFAR-100, linear probe: {_probe(train, np.asarray(cifar.labels('train')), features, labels):.2%}")
 
 
 def _print_templates(title: str, model: ClipModel, features: np.ndarray, labels: np.ndarray, images: ImageSet) -> None:
@@ -82,22 +79,13 @@ def _print_templates(title: str, model: ClipModel, features: np.ndarray, labels:
         print(f"    {score:.2%}  {template}")
 
 
-def _probe(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray) -> float:
-    """Return the test accuracy of the linear probe of openai/CLIP's README."""
-    from sklearn.linear_model import LogisticRegression
-
-    head = LogisticRegression(random_state=0, C=0.316, max_iter=1000).fit(train, train_labels)
-    return float((head.predict(test) == test_labels).mean())
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Read the arguments and print the numbers."""
     parser = argparse.ArgumentParser(prog="python -m clip_demo.tiny.evaluate", description="Measure a checkpoint.")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--data-root", help="folder that holds cifar-100-python")
-    parser.add_argument("--no-probe", action="store_true")
     args = parser.parse_args(arguments)
-    report(args.checkpoint, args.data_root, probe=not args.no_probe)
+    report(args.checkpoint, args.data_root)
     return 0
 
 
