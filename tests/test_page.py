@@ -15,12 +15,14 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from clip_demo.backend import Backend
+from clip_demo.images import UNSEEN_CLASSNAMES
 from clip_demo.metadata import ARTICLE_TEMPLATE
 from clip_demo.results import LinearProbe, Prediction, ProbeScore, Provenance, Status, ZeroShotScore
 from clip_demo.ui import build_ui, launch_options
 from clip_demo.ui.address import View, from_query, start, to_query
 from clip_demo.ui.answers import answer
 from clip_demo.ui.bars import results
+from clip_demo.ui.hints import hint
 from clip_demo.ui.status import banner
 
 PROVENANCE = Provenance(
@@ -310,3 +312,20 @@ def test_no_font_and_no_statistics_are_fetched():
     assert not any(isinstance(font, (gr.themes.GoogleFont, gr.themes.LocalFont)) for font in fonts)
     assert "http" not in options["css"] + options["head"]
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+
+
+@pytest.mark.parametrize(
+    ("model", "image_set", "truth", "said"),
+    [
+        ("tiny", "cifar100", "snake", "not how CLIP generalises"),
+        ("tiny", "cifar100", None, "not how CLIP generalises"),
+        ("tiny", "shapes100", UNSEEN_CLASSNAMES[0], f"“<b>{UNSEEN_CLASSNAMES[0]}</b>”, and no picture showed one"),
+        ("tiny", "shapes100", "red circle", "20 other pairs of colour and shape were kept from it"),
+        ("tiny", "shapes100", None, None),
+        ("ViT-B/32", "cifar100", "snake", None),
+    ],
+)
+def test_the_page_says_what_the_built_in_model_was_told(model, image_set, truth, said):
+    scores = (ZeroShotScore("a", 1.0, 0.3),)
+    got = hint(Prediction(model, image_set, None if truth is None else 0, truth, scores, None))
+    assert said in got if said else got == ""

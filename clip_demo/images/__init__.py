@@ -12,11 +12,14 @@ from ..errors import ImageSetError
 from .cifar100 import Cifar100, data_root
 from .imageset import ImageSet
 from .picture import MAX_PIXELS, read_picture
-from .shapes100 import Shapes100
+from .shapes100 import UNSEEN_CLASSNAMES, Shapes100
 
 __all__ = [
+    "CIFAR100",
     "IMAGE_SETS",
     "MAX_PIXELS",
+    "SHAPES100",
+    "UNSEEN_CLASSNAMES",
     "Cifar100",
     "ImageSet",
     "Shapes100",
@@ -26,7 +29,7 @@ __all__ = [
     "resolve_image_set",
 ]
 
-IMAGE_SETS = (Cifar100.name, Shapes100.name)
+CIFAR100, SHAPES100 = IMAGE_SETS = (Cifar100.name, Shapes100.name)
 
 
 def open_image_sets(root: str | Path | None = None) -> dict[str, ImageSet]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..prompts import same_class
 from ..results import Prediction, ProbeScore, ZeroShotScore
+from .hints import hint
 from .markup import escape, percent
 
 __all__ = ["SHOWN", "agreement", "probe_card", "results", "zero_shot_card"]
@@ -28,7 +29,7 @@ def results(prediction: Prediction, *, n_classes: int, n_templates: int, title: 
         The number of the image set's own classes.
     """
     cards = zero_shot_card(prediction, n_classes, n_templates) + probe_card(prediction, title, n_own)
-    return f'<div class="results">{agreement(prediction)}<div class="cards">{cards}</div></div>'
+    return f'<div class="results">{agreement(prediction)}<div class="cards">{cards}</div>{hint(prediction)}</div>'
 
 
 def agreement(prediction: Prediction) -> str:
