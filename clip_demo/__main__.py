@@ -109,6 +109,7 @@ def _add_checking_verbs(verbs) -> None:
     )  # fmt: skip
     reproduce.add_argument("--quick", action="store_true", help="only the single pictures, not the whole test set")
     reproduce.add_argument("--clip-png", metavar="FILE", help="CLIP.png of openai/CLIP's repository, for its example")
+    _add_device(reproduce)
     _add_folders(reproduce)
 
     bench = _add_verb(
@@ -140,8 +141,12 @@ def _add_source_options(verb: argparse.ArgumentParser) -> None:
         metavar="M",
         help="tiny (default), a CLIP name such as ViT-B/32, or a checkpoint's path",
     )
-    verb.add_argument("--device", metavar="D", help="cpu, cuda or mps (default: cuda where there is one, else cpu)")
+    _add_device(verb)
     _add_folders(verb)
+
+
+def _add_device(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--device", metavar="D", help="cpu, cuda or mps (default: cuda where there is one, else cpu)")
 
 
 def _add_folders(verb: argparse.ArgumentParser) -> None:

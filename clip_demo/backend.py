@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from .encoder import Encoder
-from .errors import ClassnamesError, OptionError
+from .errors import ClassnamesError, HeadError, ModelError, OptionError
 from .evaluation import Evaluation, evaluate
 from .fetch import Fetches
 from .images import ImageSet, open_image_sets, read_picture, resolve_image_set
@@ -18,10 +18,10 @@ from .loading import Loading, LoadModel
 from .metadata import ARTICLE_TEMPLATE, OPENAI_MODELS
 from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
 from .numerics import check_top_k
-from .paths import FEATURES, HEADS, cache_folder, weights_path
+from .paths import FEATURES, HEADS, cache_folder, weights_on_disk
 from .probe import Head, HeadStore, linear_probe
 from .probe_builder import Report, build_head, encode_split
-from .prompts import check_classnames, check_templates
+from .prompts import check_classnames, check_number_of_prompts, check_templates
 from .results import Prediction, Status
 from .shelf import Shelf
 from .stored import FeatureStore, TestFeatures, save_features
@@ -165,10 +165,10 @@ class Backend:
     def status(self, model: str | None = None) -> Status:
         """Say where a model (default: the default model) and the image sets stand; answers at once."""
         name = model or self.default_model
-        on = self._shelf.status(name)
+        on, loading = self._shelf.status(name), self._shelf.peek(name)
         return Status(
             model=name,
-            model_note=self._shelf.get(name).encoder.note if on.state == "ready" else "",
+            model_note=loading.encoder.note if loading and on.state == "ready" else "",
             state=on.state,
             message=on.message,
             image_sets=tuple(self._fetches.status(each) for each in self.image_sets.values()),
@@ -186,8 +186,7 @@ class Backend:
 
     def head(self, images: str | None = None, model: str | None = None) -> Head | None:
         """Return the head that was fitted on this model and image set, or None where there is none."""
-        image_set = self._image_set(images)
-        return self._heads.get(self._shelf.get(model).encoder.sha256, image_set.name)
+        return self._heads.get(self._shelf.get(model).encoder.sha256, self._image_set(images).name)
 
     # --- predictions --------------------------------------------------------------------------------------------
 
@@ -237,10 +236,12 @@ class Backend:
         """
         image_set, classnames, templates = self._checked(images, classnames, templates)
         top_k = check_top_k(top_k)
+        if not isinstance(spaces, bool):
+            raise OptionError(f"spaces: {spaces!r} is not allowed; use true or false.")
         if (image is None) == (index is None):
             came = "neither" if image is None else "both"
             raise OptionError(f"image, index: {came} came; give one of them: a picture, or an index of an image set.")
-        chosen = self._shelf.get(model)
+        chosen = self._ready(model)
         if index is None:
             picture, truth = chosen.features.of_picture(read_picture(image)), None
         else:
@@ -252,8 +253,15 @@ class Backend:
             index=None if index is None else int(index),
             truth=truth,
             zero_shot=zero_shot_scores(weights, picture, chosen.encoder.logit_scale, classnames, top_k),
-            linear_probe=linear_probe(self.head(image_set.name, chosen.name), picture, top_k),
+            linear_probe=linear_probe(self._heads.get(chosen.encoder.sha256, image_set.name), picture, top_k),
         )
+
+    def _ready(self, model: str | None) -> Loading:
+        """Return a model; only for the default one a call waits until it is there."""
+        chosen = self._shelf.get(model)
+        if chosen.name != self.default_model and chosen.state in ("fetching", "loading"):
+            raise ModelError(f"model: {chosen.message} Ask again in a while, or use {self.default_model!r}.")
+        return chosen
 
     def _image_set(self, name: str | None) -> ImageSet:
         return resolve_image_set(self.image_sets, name or self._default_images)
@@ -264,7 +272,9 @@ class Backend:
         """Return the image set, the class names and the templates that are meant, or say what is wrong with them."""
         image_set = self._image_set(images)
         classnames = image_set.classnames if classnames is None else check_classnames(classnames)
-        return image_set, classnames, check_templates([ARTICLE_TEMPLATE] if templates is None else templates)
+        templates = check_templates([ARTICLE_TEMPLATE] if templates is None else templates)
+        check_number_of_prompts(classnames, templates)
+        return image_set, classnames, templates
 
     def _of_index(self, chosen: Loading, image_set: ImageSet, index: int) -> tuple[np.ndarray, str]:
         """Return the features and the true class of a test picture; stored ones where the pictures are not there."""
@@ -299,6 +309,22 @@ class Backend:
         chosen = self._shelf.get(model)
         test = self._stored.of(chosen.encoder, image_set, progress)
         return evaluate(class_features(chosen.features, classnames, templates, spaces), test.features, test.labels)
+
+    def probe_accuracy(self, images: str | None = None, progress: Report | None = None) -> float:
+        """Return the share of the test pictures, 0 to 1, that the default model's head gets right.
+
+        Raises
+        ------
+        HeadError
+            When there is no head.
+        """
+        head, image_set = self.head(images), self._image_set(images)
+        if head is None:
+            raise HeadError(f"head: none for {self.default_model} on {image_set.name}; make one with fit-probe.")
+        test = self._stored.of(self.encoder, image_set, progress)
+        best = head.predict_proba(test.features).argmax(axis=1)
+        truth = [image_set.classnames[label] for label in test.labels]
+        return float(np.mean([head.classes_[i] == name for i, name in zip(best, truth, strict=True)]))
 
     def store_features(self, images: str | None = None, *, folder: str | Path, progress: Report | None = None) -> Path:
         """Write the features of all test pictures, computed anew, in compact form; return the file."""
@@ -338,4 +364,4 @@ class Backend:
 
 
 def _on_disk(weights_root: str | Path | None, name: str) -> bool:
-    return name not in OPENAI_MODELS or weights_path(name, weights_root).is_file()
+    return name not in OPENAI_MODELS or weights_on_disk(name, weights_root)

@@ -12,12 +12,13 @@ from PIL import Image
 
 from .encoder import Encoder
 from .numerics import normalize
+from .prompts import MAX_PROMPTS
 
 __all__ = ["Features"]
 
 # 512 float32 numbers are 2 kB, so the prompts take at most about 40 MB and the pictures 2 MB.
-MAX_PROMPTS = 20_000
 MAX_PICTURES = 1_000
+CHUNK = 256
 
 
 class Features:
@@ -39,8 +40,12 @@ class Features:
         def encode(missing: list[str]) -> np.ndarray:
             return normalize(self._encoder.encode_texts(missing))
 
-        with self._lock:
-            return _recall(self._prompts, MAX_PROMPTS, prompts, encode)
+        parts = []
+        for start in range(0, len(prompts), CHUNK):
+            # The lock is free between chunks: a large ensemble lets the others through.
+            with self._lock:
+                parts.append(_recall(self._prompts, MAX_PROMPTS, prompts[start : start + CHUNK], encode))
+        return np.concatenate(parts)
 
     def of_picture(self, picture: Image.Image) -> np.ndarray:
         """Return the image features of one RGB picture: shape (d,), float32, not normalised."""

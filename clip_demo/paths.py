@@ -12,6 +12,8 @@ __all__ = [
     "FEATURES",
     "HEADS",
     "cache_folder",
+    "converted_path",
+    "weights_on_disk",
     "weights_path",
     "weights_root",
 ]
@@ -36,3 +38,14 @@ def weights_root(root: str | Path | None = None) -> Path:
 def weights_path(name: str, root: str | Path | None = None) -> Path:
     """Return where openai-clip puts, and looks for, the archive of one of its models."""
     return weights_root(root) / f"{name.replace('/', '-').replace('@', '-')}.pt"
+
+
+def converted_path(archive: Path) -> Path:
+    """Return where the copy of an archive that opens fast lies: beside it."""
+    return archive.with_name(archive.stem + ".float32.safetensors")
+
+
+def weights_on_disk(name: str, root: str | Path | None = None) -> bool:
+    """Whether one of OpenAI's models opens without a download: from its archive, or from the copy alone."""
+    archive = weights_path(name, root)
+    return archive.is_file() or converted_path(archive).is_file()

@@ -5,9 +5,6 @@ from __future__ import annotations
 import datetime
 import io
 import json
-import logging
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -18,10 +15,9 @@ import numpy as np
 from .errors import HeadError, OptionError
 from .numerics import best, normalize, softmax
 from .results import LinearProbe, ProbeScore, Provenance
+from .store import Store, write_whole
 
-__all__ = ["Head", "HeadStore", "fit_head", "head_filename", "linear_probe", "load_head", "save_head"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["RECIPE", "Head", "HeadStore", "fit_head", "head_filename", "linear_probe", "load_head", "save_head"]
 
 # The recipe of openai/CLIP's README, section "Linear-probe evaluation", which the article follows.
 RECIPE = {"random_state": 0, "C": 0.316, "max_iter": 1000}
@@ -171,7 +167,6 @@ def head_filename(model: str, image_set: str) -> str:
 def save_head(head: Head, folder: str | Path) -> Path:
     """Write a head as npz without pickle; whoever reads at the same time sees the old file or the new one."""
     path = Path(folder) / head_filename(head.provenance.model, head.provenance.image_set)
-    path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
@@ -180,10 +175,7 @@ def save_head(head: Head, folder: str | Path) -> Path:
         classes=np.array(head.classes_, dtype=np.str_),
         metadata=np.array(json.dumps(asdict(head.provenance))),
     )
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(buffer.getvalue())
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    write_whole(path, buffer.getvalue())
     return path
 
 
@@ -209,45 +201,19 @@ def load_head(path: str | Path) -> Head:
     return head
 
 
-class HeadStore:
-    """Heads by model and image set.
-
-    Parameters
-    ----------
-    folders : sequence of path
-        Looked through in this order. The checksum inside a file decides and not its name, so that a head is never
-        used with another model's features. A file that is damaged is passed over with a warning: it must not take
-        the zero-shot half down with it.
-    """
+class HeadStore(Store[Head]):
+    """Heads by model and image set; see `clip_demo.store.Store`."""
 
     def __init__(self, folders: Sequence[str | Path]):
-        self._folders = [Path(folder) for folder in folders]
-        self._known: dict[tuple[str, str], Head] = {}
-
-    def get(self, model_sha256: str, image_set: str) -> Head | None:
-        """Return the head that was fitted on just this model and image set, or None."""
-        key = (model_sha256, image_set)
-        if key not in self._known:
-            found = self._find(*key)
-            if found is None:
-                return None  # Not remembered: a head may be made at any time.
-            self._known[key] = found
-        return self._known[key]
-
-    def _find(self, model_sha256: str, image_set: str) -> Head | None:
-        for folder in self._folders:
-            for path in sorted(folder.glob(f"*-{image_set}.npz")):
-                try:
-                    head = load_head(path)
-                except HeadError as error:
-                    logger.warning("%s", error)
-                    continue
-                if (head.provenance.model_sha256, head.provenance.image_set) == (model_sha256, image_set):
-                    return head
-        return None
+        super().__init__(folders, _load_with_key)
 
     def put(self, head: Head, folder: str | Path) -> Path:
         """Save a head and use it from now on."""
         path = save_head(head, folder)
-        self._known[head.provenance.model_sha256, head.provenance.image_set] = head
+        self.remember(head, head.provenance.model_sha256, head.provenance.image_set)
         return path
+
+
+def _load_with_key(path: Path) -> tuple[Head, str, str]:
+    head = load_head(path)
+    return head, head.provenance.model_sha256, head.provenance.image_set

@@ -9,7 +9,9 @@ from pathlib import Path
 from .errors import ClassnamesError, TemplateError
 
 __all__ = [
+    "MAX_PROMPTS",
     "check_classnames",
+    "check_number_of_prompts",
     "check_templates",
     "classname_text",
     "parse_classnames",
@@ -21,6 +23,10 @@ __all__ = [
 
 MAX_CLASSNAMES = 1000
 MAX_TEMPLATES = 100
+# Together: the 18 templates fit for a thousand classes. More would keep the model busy for minutes.
+MAX_PROMPTS = 20_000
+# A prompt has at most 77 tokens; the tokenizer's time grows with the square of a long word.
+MAX_LENGTH = 500
 
 
 def parse_classnames(text: str) -> tuple[str, ...]:
@@ -82,10 +88,17 @@ def check_classnames(classnames: Iterable[str]) -> tuple[str, ...]:
             f"classnames: a bare string came ({_short(classnames)}), which would be read letter by letter; "
             "give a list such as ['cat', 'dog']."
         )
+    if not isinstance(classnames, Iterable):
+        raise ClassnamesError(f"classnames: {classnames!r} came; give a list such as ['cat', 'dog'].")
     names = tuple(classnames)
     for position, name in enumerate(names, 1):
         if not isinstance(name, str):
             raise ClassnamesError(f"classnames: number {position} is {name!r}, not text; give a list of strings.")
+        if len(name) > MAX_LENGTH:
+            raise ClassnamesError(
+                f"classnames: number {position} ({_short(name)}) has {len(name)} letters; at most {MAX_LENGTH} are "
+                "allowed. Shorten it."
+            )
         if not name.replace("_", " ").strip():
             raise ClassnamesError(f"classnames: number {position} is blank; give it a name or take it out.")
     names = tuple(name.strip() for name in names)
@@ -124,6 +137,8 @@ def check_templates(templates: Iterable[str]) -> tuple[str, ...]:
         raise TemplateError(
             f"templates: a bare string came ({_short(templates)}); give a list such as ['a photo of a {{}}']."
         )
+    if not isinstance(templates, Iterable):
+        raise TemplateError(f"templates: {templates!r} came; give a list such as ['a photo of a {{}}'].")
     checked = tuple(_check_template(template) for template in templates)
     if not 1 <= len(checked) <= MAX_TEMPLATES:
         came = len(checked) or "none"
@@ -136,6 +151,10 @@ def check_templates(templates: Iterable[str]) -> tuple[str, ...]:
 def _check_template(template: str) -> str:
     if not isinstance(template, str):
         raise TemplateError(f"templates: {template!r} is not text; give a string such as 'a photo of a {{}}'.")
+    if len(template) > MAX_LENGTH:
+        raise TemplateError(
+            f"templates: {_short(template)} has {len(template)} letters; at most {MAX_LENGTH} are allowed. Shorten it."
+        )
     normal = template.strip().replace("{c}", "{}")
     count = normal.count("{}")
     if count != 1:
@@ -150,6 +169,15 @@ def _check_template(template: str) -> str:
             "name goes."
         )
     return normal
+
+
+def check_number_of_prompts(classnames: Sequence[str], templates: Sequence[str]) -> None:
+    """Raise a TemplateError where every class in every template would be too much to encode."""
+    if len(classnames) * len(templates) > MAX_PROMPTS:
+        raise TemplateError(
+            f"templates: {len(templates)} for {len(classnames)} classes make {len(classnames) * len(templates):,} "
+            f"prompts; at most {MAX_PROMPTS:,} are allowed. Take fewer templates or fewer classes."
+        )
 
 
 def classname_text(classname: str, spaces: bool) -> str:

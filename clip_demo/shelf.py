@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+from .encoder import Encoder
 from .errors import ModelError
 from .loading import Loading, LoadModel
 from .names import size_of
@@ -28,7 +29,8 @@ class Shelf:
     on_disk : callable, optional
         Tells by its name whether a model loads without a download.
     limit : int
-        How many models may be in memory. One that is still on its way is not put away.
+        How many models may be in memory beside the first and the preferred one, which stay. Others are loaded one
+        after another, so that at most one more is on its way.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class Shelf:
         preferred: str | None = None,
         *,
         on_disk: Callable[[str], bool] = lambda name: True,
-        limit: int = 2,
+        limit: int = 1,
     ):
         self.names = tuple(names)
         self._load = load
@@ -46,6 +48,7 @@ class Shelf:
         self._on_disk = on_disk
         self._limit = limit
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._models: OrderedDict[str, Loading] = OrderedDict()
         for name in filter(None, (self.names[0], preferred)):
             self.get(name)
@@ -65,15 +68,21 @@ class Shelf:
             When the name is not offered.
         """
         name = name or self.default
-        if name not in self.names:
+        if not isinstance(name, str) or name not in self.names:
             raise ModelError(f"model: {name!r} is not offered here; use one of {', '.join(map(repr, self.names))}.")
         with self._lock:
             model = self._models.get(name)
             if model is None:
-                model = self._models[name] = Loading(name, self._load)
+                model = self._models[name] = Loading(name, self._load_in_turn)
             self._models.move_to_end(name)
-            self._put_away(name)
             return model
+
+    def _load_in_turn(self, name: str, progress: Callable[[int, int], None]) -> Encoder:
+        if name == self.names[0]:
+            return self._load(name, progress)  # what everybody waits for
+        with self._turn:
+            self._put_away(name)
+            return self._load(name, progress)
 
     def retry(self, name: str) -> Loading:
         """Return a model as `get` does, and try again where it failed before."""
@@ -82,10 +91,15 @@ class Shelf:
                 del self._models[name]
         return self.get(name)
 
-    def _put_away(self, keep: str) -> None:
-        idle = [name for name, model in self._models.items() if model.state in ("ready", "failed") and name != keep]
-        for name in idle[: max(0, len(self._models) - self._limit)]:
-            del self._models[name]
+    def _put_away(self, wanted: str) -> None:
+        """Make room for one more."""
+        if wanted == self._preferred:
+            return
+        with self._lock:
+            stay = (self.names[0], self._preferred, wanted)
+            idle = [name for name, model in self._models.items() if model.state == "ready" and name not in stay]
+            for name in idle[: max(0, len(idle) - self._limit + 1)]:
+                del self._models[name]
 
     def peek(self, name: str) -> Loading | None:
         """Return a model where it is in memory, and begin nothing."""

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import tempfile
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +14,7 @@ from .encoder import Encoder
 from .errors import HeadError
 from .images import ImageSet
 from .probe_builder import Report, encode_split
+from .store import Store, write_whole
 
 __all__ = ["FeatureStore", "TestFeatures", "load_features", "save_features"]
 
@@ -41,42 +39,11 @@ class TestFeatures:
     labels: np.ndarray
 
 
-class FeatureStore:
-    """Test features by model and image set, from the first folder that has them; new ones go to the last.
-
-    Parameters
-    ----------
-    folders : sequence of path
-        Looked through in this order. The checksum inside a file decides, not its name.
-    """
+class FeatureStore(Store[TestFeatures]):
+    """Test features by model and image set; new ones go to the last folder. See `clip_demo.store.Store`."""
 
     def __init__(self, folders: Sequence[str | Path]):
-        self._folders = [Path(folder) for folder in folders]
-        self._lock = threading.Lock()
-        self._known: dict[tuple[str, str], TestFeatures] = {}
-
-    def get(self, model_sha256: str, image_set: str) -> TestFeatures | None:
-        """Return the test features of just this model and image set, or None."""
-        key = (model_sha256, image_set)
-        with self._lock:
-            if key not in self._known:
-                found = self._find(*key)
-                if found is None:
-                    return None
-                self._known[key] = found
-            return self._known[key]
-
-    def _find(self, model_sha256: str, image_set: str) -> TestFeatures | None:
-        for folder in self._folders:
-            for path in sorted(folder.glob(f"*-{image_set}.npz")):
-                try:
-                    found, sha256, name = load_features(path)
-                except HeadError as error:
-                    logger.warning("%s", error)
-                    continue
-                if (sha256, name) == (model_sha256, image_set):
-                    return found
-        return None
+        super().__init__(folders, load_features)
 
     def of(self, encoder: Encoder, image_set: ImageSet, progress: Report | None = None) -> TestFeatures:
         """Return the test features of a model on an image set, computed and kept where they are not stored yet."""
@@ -87,13 +54,12 @@ class FeatureStore:
         return found
 
     def _keep(self, data: TestFeatures, encoder: Encoder, image_set: ImageSet) -> None:
-        with self._lock:
-            self._known[encoder.sha256, image_set.name] = data
-        if self._folders:
+        self.remember(data, encoder.sha256, image_set.name)
+        if self.folders:
             try:
-                save_features(data, self._folders[-1], encoder, image_set)
+                save_features(data, self.folders[-1], encoder, image_set)
             except OSError as error:  # A cache that cannot be written costs time, not the answer.
-                logger.warning("features are not kept in %s (%s)", self._folders[-1], error)
+                logger.warning("features are not kept in %s (%s)", self.folders[-1], error)
 
 
 def save_features(
@@ -115,7 +81,6 @@ def save_features(
     pathlib.Path
     """
     path = Path(folder) / f"{encoder.name.replace('/', '-')}-{image_set.name}.npz"
-    path.parent.mkdir(parents=True, exist_ok=True)
     stored = {"features": data.features.astype(np.float32)}
     if compact:
         scale = np.abs(data.features).max(axis=1, keepdims=True) / 127  # (n, 1)
@@ -128,10 +93,7 @@ def save_features(
         model_sha256=np.array(encoder.sha256),
         image_set=np.array(image_set.name),
     )
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(buffer.getvalue())
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    write_whole(path, buffer.getvalue())
     return path
 
 

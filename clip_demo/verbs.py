@@ -11,10 +11,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .backend import Backend
-from .images import open_image_sets
+from .images import CIFAR100, Cifar100, Shapes100
 from .metadata import OPENAI_MODELS
 from .names import PREFERRED
-from .paths import cache_folder, weights_path
+from .paths import cache_folder, weights_on_disk
 from .prompts import read_classnames
 from .results import Prediction, Provenance
 
@@ -84,7 +84,8 @@ def run_download(options: argparse.Namespace) -> None:
         path = _fetch_weights(options.what, options.weights_root)
         print(f"{options.what} is ready: {path}")
     else:
-        image_set = open_image_sets(options.data_root)[options.what]
+        # Made directly: the folder need not be there yet.
+        image_set = Cifar100(options.data_root) if options.what == CIFAR100 else Shapes100()
         image_set.download()  # torchvision draws the bar
         print(f"{image_set.title} is ready.")
 
@@ -93,7 +94,7 @@ def run_reproduce(options: argparse.Namespace) -> int:
     """Print expected and got for every published number; 1 where one is missed."""
     from .reproduce import reproduce, table
 
-    options.model, options.images, options.device = PREFERRED, "cifar100", None
+    options.model, options.images = PREFERRED, CIFAR100
     backend = _open(options)
     bars = Bars()
     rows = reproduce(backend, clip_png=options.clip_png, whole_test_set=not options.quick, progress=bars)
@@ -113,7 +114,7 @@ def run_bench(options: argparse.Namespace) -> None:
 
 
 def _open(options: argparse.Namespace) -> Backend:
-    if options.model in OPENAI_MODELS and not weights_path(options.model, options.weights_root).is_file():
+    if options.model in OPENAI_MODELS and not weights_on_disk(options.model, options.weights_root):
         _fetch_weights(options.model, options.weights_root)
     backend = Backend.open(
         options.model,

@@ -18,6 +18,7 @@ FLOORS = [
     {"stored"},
     {"evaluation", "probe_builder", "shelf"},
     {"fetch", "loading", "model", "probe", "zero_shot"},
+    {"store"},
     {"images", "features", "results"},
     {"encoder", "names", "numerics", "prompts"},
     {"errors", "metadata", "paths"},

@@ -160,6 +160,8 @@ def test_the_json_form(with_head):
         ({"index": 0, "templates": ["red " * 80 + "{}"]}, PromptTooLongError, "is too long"),
         ({"index": 0, "top_k": 0}, OptionError, "top_k: 0 is not allowed; use a whole number of 1 or more."),
         ({"index": 0, "top_k": 1.5}, OptionError, "top_k: 1.5 is not allowed"),
+        ({"index": 0, "spaces": "false"}, OptionError, "spaces: 'false' is not allowed; use true or false."),
+        ({"index": 0, "images": ["toys"]}, ImageSetError, "images: ['toys'] is unknown"),
         ({"image": b"nonsense"}, PictureError, "the picture is not a picture that can be read"),
     ],
 )

@@ -116,6 +116,11 @@ def test_another_type_is_said(source):
         read_picture(source)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_damaged_exif_does_not_hide_a_whole_picture(kind):
+    assert read_picture(encoded(Image.new("RGB", (8, 8), "red"), kind, exif=b"II*\0\x08\0")).size == (8, 8)
+
+
 def test_a_decompression_bomb_is_refused():
     with pytest.raises(PictureError, match="has more than 50 million pixels"):
         read_picture(encoded(Image.new("1", (20_000, 20_000))))

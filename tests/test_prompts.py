@@ -12,6 +12,7 @@ from clip_demo.metadata import (
 )
 from clip_demo.prompts import (
     check_classnames,
+    check_number_of_prompts,
     check_templates,
     parse_classnames,
     parse_templates,
@@ -100,6 +101,24 @@ def test_a_bad_template_is_named(templates, message):
     with pytest.raises(TemplateError) as caught:
         check_templates(templates)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("value", [5, True, None])
+def test_another_type_is_named(value):
+    with pytest.raises(ClassnamesError, match=f"classnames: {value} came; give a list"):
+        check_classnames(value)
+    with pytest.raises(TemplateError, match=f"templates: {value} came; give a list"):
+        check_templates(value)
+
+
+def test_texts_and_their_number_are_bounded():
+    with pytest.raises(ClassnamesError, match=r"number 2 \('xxx.*\.\.\.'\) has 501 letters; at most 500 are allowed"):
+        check_classnames(["cat", "x" * 501])
+    with pytest.raises(TemplateError, match="has 502 letters; at most 500 are allowed"):
+        check_templates(["x" * 500 + "{}"])
+    check_number_of_prompts(range(1000), CIFAR100_TEMPLATES)
+    with pytest.raises(TemplateError, match="21 for 1000 classes make 21,000 prompts; at most 20,000 are allowed"):
+        check_number_of_prompts(range(1000), range(21))
 
 
 def test_the_articles_own_placeholder_is_understood():

@@ -23,7 +23,7 @@ def test_the_published_top_five_come_out(real, index, source, expected):
     scores = real.predict(index=index).zero_shot
     assert [score.label for score in scores] == [label for label, _ in expected]
     for score, (_, percent) in zip(scores, expected, strict=True):
-        assert 100 * score.probability == pytest.approx(percent, abs=1.0)
+        assert 100 * score.probability == pytest.approx(percent, rel=0.05, abs=0.15)
 
 
 def test_a_row_is_missed_only_where_it_was_computed():
@@ -43,7 +43,7 @@ def test_without_the_weights_a_word_is_said(tmp_path, monkeypatch, capsys):
     assert "'ViT-B/32' cannot be downloaded" in capsys.readouterr().err
 
 
-def test_random_weights_miss_every_picture(cifar100, tmp_path, monkeypatch, capsys):
+def test_random_weights_miss_the_published_numbers(cifar100, tmp_path, monkeypatch, capsys):
     server = Server(write_archive(random_clip(VIT_B_32), tmp_path / "served.pt").read_bytes())
     try:
         publish(server, monkeypatch)
@@ -54,7 +54,7 @@ def test_random_weights_miss_every_picture(cifar100, tmp_path, monkeypatch, caps
         server.server_close()
     out = capsys.readouterr().out
     assert status == 1
-    assert "test[3637] snake" in out and out.count("MISSED") >= 2
+    assert "test[3637] snake" in out and out.count("MISSED") >= 8
     assert "no head yet: python -m clip_demo fit-probe --model ViT-B/32" in out
     backend = Backend.open(PREFERRED, images="cifar100", data_root=root, weights_root=tmp_path)
     rows = reproduce(backend, whole_test_set=False)

@@ -75,12 +75,29 @@ def test_a_failure_is_remembered_until_somebody_asks_again(toy):
 
 def test_the_least_recently_used_goes(toy):
     load = make_loader(toy)
-    shelf = Shelf(load, ["a", "b", "c"], limit=2)
-    for name in ("a", "b", "a", "c"):
+    shelf = Shelf(load, ["first", "best", "a", "b", "c"], "best", limit=2)
+    for name in ("best", "a", "b", "a", "c"):
         _ = shelf.get(name).encoder
-    assert [name for name in "abc" if shelf.peek(name)] == ["a", "c"]
+    # The first and the preferred one stay, whatever visitors choose.
+    assert [name for name in shelf.names if shelf.peek(name)] == ["first", "best", "a", "c"]
+    assert shelf.default == "best"
     _ = shelf.get("b").encoder
-    assert load.calls == ["a", "b", "c", "b"]
+    assert load.calls == ["first", "best", "a", "b", "c", "b"]
+
+
+def test_models_are_loaded_one_after_another_and_memory_is_bounded(toy):
+    gates = {name: threading.Event() for name in "abcd"}
+    load = make_loader(toy, gates)
+    shelf = Shelf(load, ["first", *"abcd"])
+    for name in "abcd":
+        shelf.get(name)
+    assert shelf.get("first").encoder.name == "first"  # not behind the others
+    for place, name in enumerate("abcd", 1):
+        wait_until(lambda place=place: len(load.calls) == place + 1)
+        gates[load.calls[-1]].set()
+        wait_until(lambda name=load.calls[-1]: shelf.peek(name) is None or shelf.peek(name).state == "ready")
+        ready = [each for each in shelf.names[1:] if shelf.peek(each) and shelf.peek(each).state == "ready"]
+        assert len(ready) <= 2, name
 
 
 def test_an_unknown_name_is_said(toy):
@@ -92,6 +109,9 @@ def test_a_call_names_its_model(toy, toy_images):
     backend = Backend(make_loader(toy), model="tiny", image_sets={"toys": toy_images}, head_folders=[])
     assert backend.models == available_models()
     assert backend.predict(index=0).model == "tiny"
+    assert backend.status("RN50").state == "absent"
+    backend.use("RN50")
+    wait_until(lambda: backend.status("RN50").state == "ready")
     assert backend.predict(index=0, model="RN50").model == "RN50"
     with pytest.raises(ModelError, match="'nope' is not offered here"):
         backend.predict(index=0, model="nope")
@@ -105,8 +125,12 @@ def test_loading_one_model_does_not_stop_the_others(toy, toy_images):
     backend = Backend(make_loader(toy, gates), model="tiny", image_sets={"toys": toy_images}, head_folders=[])
     backend.use("RN50")
     assert backend.predict(index=0).model == "tiny"
-    assert backend.status("RN50").state == "fetching"
+    wait_until(lambda: backend.status("RN50").state == "fetching")
+    # A call for it is answered too, so that no queue fills up with those who wait.
+    with pytest.raises(ModelError, match=r"RN50 is on its way: 25% … Ask again in a while, or use 'tiny'"):
+        backend.predict(index=0, model="RN50")
     gates["RN50"].set()
+    wait_until(lambda: backend.status("RN50").state == "ready")
     assert backend.predict(index=0, model="RN50").model == "RN50"
 
 

@@ -19,9 +19,8 @@ from clip_demo.errors import ModelError
 from clip_demo.model import fetch_weights, import_clip, load_model
 from clip_demo.model import weights as weights_file
 from clip_demo.model.architecture import build_clip, sizes_of
-from clip_demo.model.checkpoint import converted_path
 from clip_demo.names import available_models
-from clip_demo.paths import weights_path, weights_root
+from clip_demo.paths import converted_path, weights_on_disk, weights_path, weights_root
 
 clip = import_clip()
 DATA = np.random.default_rng(0).bytes(3_000_000)
@@ -209,6 +208,22 @@ def test_a_killed_process_leaves_its_part_to_the_next(server, tmp_path):
     server.pause = 0
     assert fetch_weights("ViT-B/32", tmp_path).read_bytes() == DATA
     assert server.requests[1].startswith("bytes=")
+
+
+def test_a_whole_file_in_a_read_only_folder_is_used(server, tmp_path, monkeypatch):
+    path = fetch_weights("ViT-B/32", tmp_path)
+
+    def refuse(*arguments, **options):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(weights_file, "FileLock", refuse)
+    assert fetch_weights("ViT-B/32", tmp_path) == path
+
+
+def test_the_copy_alone_counts_as_on_disk(tmp_path):
+    assert not weights_on_disk("ViT-B/32", tmp_path)
+    converted_path(weights_path("ViT-B/32", tmp_path)).touch()
+    assert weights_on_disk("ViT-B/32", tmp_path)
 
 
 def test_the_root_is_the_argument_else_the_environment_else_openai_clips(monkeypatch, tmp_path):

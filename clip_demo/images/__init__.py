@@ -62,6 +62,6 @@ def resolve_image_set(image_sets: dict[str, ImageSet], name: str | None) -> Imag
     """
     if name is None:
         return next((each for each in image_sets.values() if each.on_disk()), next(iter(image_sets.values())))
-    if name not in image_sets:
+    if not isinstance(name, str) or name not in image_sets:
         raise ImageSetError(f"images: {name!r} is unknown; use one of {', '.join(map(repr, image_sets))}.")
     return image_sets[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..errors import PictureError
 
 __all__ = ["MAX_ASPECT", "MAX_PIXELS", "read_picture"]
 
+_LOCK = threading.Lock()
 MAX_PIXELS = 50_000_000
 # CLIP resizes the shorter side to its input: a strip of 1 × 50,000 pixels would become 224 × 11,200,000.
 MAX_ASPECT = 100
@@ -44,11 +46,12 @@ def read_picture(source: Image.Image | str | Path | bytes) -> Image.Image:
         raise PictureError(f"image: {type(source).__name__} came; give a path, the bytes of a file, or a PIL image.")
     name = repr(Path(source).name) if isinstance(source, (str, Path)) else "the picture"
     try:
-        picture = _open(source)
-        _check_size(picture, name)
-        picture.load()
-        picture = ImageOps.exif_transpose(picture)
-        return _to_rgb(picture)
+        # One at a time: a small file may unfold to several hundred megabytes.
+        with _LOCK:
+            picture = _open(source)
+            _check_size(picture, name)
+            picture.load()
+            return _to_rgb(_upright(picture))
     except FileNotFoundError as error:
         raise PictureError(f"image: {str(source)!r} does not exist; give the path of a picture.") from error
     except UnidentifiedImageError as error:
@@ -61,7 +64,7 @@ def read_picture(source: Image.Image | str | Path | bytes) -> Image.Image:
         raise PictureError(
             f"image: {name} has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller."
         ) from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # Whatever a damaged file makes of Pillow: the user can only save it again.
         raise PictureError(f"image: {name} cannot be read ({error}); save it again as PNG or JPEG.") from error
 
 
@@ -86,6 +89,13 @@ def _check_size(picture: Image.Image, name: str) -> None:
         )
 
 
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # EXIF data is an extra; where it is damaged the picture itself may be whole.
+        return picture
+
+
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I") or picture.mode == "F":
         picture = _to_8_bits(picture)
@@ -99,7 +109,7 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 
 def _to_8_bits(picture: Image.Image) -> Image.Image:
     # Pillow's own convert("L") clips 16-bit greys at 255, which turns nearly every such picture white.
-    values = np.asarray(picture, dtype=np.float64)
+    values = np.asarray(picture, dtype=np.float32)
     if picture.mode == "F":
         values = values * 255 if values.max(initial=0) <= 1 else values
     else:

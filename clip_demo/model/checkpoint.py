@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 from pathlib import Path
 
 import torch
+from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from ..errors import ModelError
+from ..paths import converted_path
 from .architecture import build_clip
 from .weights import sha256_of
 
@@ -52,11 +53,6 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def converted_path(archive: Path) -> Path:
-    """Return where the copy of an archive lies: beside it."""
-    return archive.with_name(archive.stem + ".float32.safetensors")
-
-
 def write_converted(model: torch.nn.Module, sha256: str, archive: Path) -> None:
     """Keep a model in a form that opens at once; where there is no room for it, do without.
 
@@ -64,15 +60,15 @@ def write_converted(model: torch.nn.Module, sha256: str, archive: Path) -> None:
     and several processes share one copy.
     """
     target = converted_path(archive)
+    partial = target.with_name(target.name + ".partial")
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".partial", delete=False) as file:
-            partial = Path(file.name)
-        try:
-            save_file(model.state_dict(), partial, metadata={"sha256": sha256})
-            os.chmod(partial, 0o644)
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+        # One process at a time, and always the same name: what a killed process leaves is written over.
+        with FileLock(f"{target}.lock"):
+            try:
+                save_file(model.state_dict(), partial, metadata={"sha256": sha256})
+                os.replace(partial, target)
+            finally:
+                partial.unlink(missing_ok=True)
     except (OSError, SafetensorError):
         return  # A folder that is read-only or full: the archive itself still opens, only slower.
 

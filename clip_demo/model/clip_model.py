@@ -14,6 +14,7 @@ from .openai_clip import import_clip
 __all__ = ["ClipModel"]
 
 BATCH = 128
+MAX_WORDS = 50_000
 
 
 class ClipModel:
@@ -79,6 +80,10 @@ class ClipModel:
 
     def _tokenize(self, prompts: list[str]) -> torch.Tensor:
         clip, limit = import_clip(), self.model.context_length
+        words = clip.clip._tokenizer.cache  # openai-clip keeps every word that was ever typed
+        if len(words) > MAX_WORDS:
+            for word in list(words)[MAX_WORDS // 2 :]:
+                del words[word]
         try:
             return clip.tokenize(prompts, context_length=limit)
         except RuntimeError:

@@ -63,11 +63,13 @@ def fetch_weights(name: str, root: str | Path | None = None, progress: Progress 
         When it cannot be had: no network, no room, or a file that is not what openai-clip's checksum says.
     """
     target = weights_path(name, root)
+    if _is_whole(target, name):  # asked before anything is written: a shared folder may be read-only
+        return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # An operating-system lock: it falls when its process dies, however it dies.
         with FileLock(f"{target}.lock"):
-            if not (target.is_file() and sha256_of(target) == checksum_of(name)):
+            if not _is_whole(target, name):
                 partial = target.with_name(target.name + ".partial")
                 _download(_url(name), partial, progress)
                 _check(partial, checksum_of(name))
@@ -78,6 +80,10 @@ def fetch_weights(name: str, root: str | Path | None = None, progress: Progress 
             f"model: {name!r} cannot be downloaded ({_reason(error)}). Put the file from {_url(name)} at {target}, "
             f"give the path of a checkpoint, or use {BUILT_IN!r}, which needs no network."
         ) from error
+
+
+def _is_whole(path: Path, name: str) -> bool:
+    return path.is_file() and sha256_of(path) == checksum_of(name)
 
 
 def _reason(error: Exception) -> str:
@@ -100,7 +106,7 @@ def _download(url: str, partial: Path, progress: Progress | None) -> None:
             before = _size(partial)
             try:
                 return _receive(client, url, partial, progress)
-            except (httpx.TransportError, httpx.RemoteProtocolError):
+            except httpx.TransportError:
                 # A server that is gone gives nothing at all: only a cut on the way is worth another try at once.
                 if attempt == ATTEMPTS - 1 or _size(partial) == before:
                     raise

@@ -68,7 +68,7 @@ def answer(backend: Backend, view: View, *, own: bool, photo: Mapping[str, Any] 
         if state.state in WAITING:
             results = _waiting(backend, state)
             picture = KEEP if own else _figure(backend.image_sets[view.images], view.index)
-        elif own and photo is None and state.state == "ready":
+        elif own and photo is None:
             results = '<p class="waiting">Upload, paste or photograph a picture, or click an example.</p>'
         else:
             prediction = _predict(backend, view, own, photo)

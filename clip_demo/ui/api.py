@@ -10,7 +10,6 @@ from ..backend import Backend
 from ..errors import ClipDemoError
 from ..prompts import parse_classnames, parse_templates
 from .answers import picture_path
-from .events import MODEL_QUEUE
 
 __all__ = ["add_endpoint"]
 
@@ -49,4 +48,5 @@ def add_endpoint(backend: Backend) -> None:
         except ClipDemoError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    gr.api(predict, api_name="predict", **MODEL_QUEUE)
+    # A queue of its own: programs that ask a lot do not take the page's places.
+    gr.api(predict, api_name="predict", concurrency_id="endpoint", concurrency_limit=8)

@@ -1,7 +1,5 @@
 // The few things of the page that a server cannot do: the address bar, instant steps, and dimming while one waits.
 window.clipExplorer = {
-  waiting: 0,
-
   now() {
     return `${Date.now()}${Math.random()}`;
   },
@@ -28,13 +26,12 @@ window.clipExplorer = {
   },
 
   sent() {
-    this.waiting += 1;
     document.documentElement.classList.add("clip-waiting");
   },
 
   arrived(query) {
-    this.waiting = Math.max(0, this.waiting - 1);
-    if (this.waiting === 0) document.documentElement.classList.remove("clip-waiting");
+    // No counting of what is under way: an answer that is lost would leave the page dimmed for ever.
+    document.documentElement.classList.remove("clip-waiting");
     this.address(query);
     return [];
   },

@@ -1,0 +1,86 @@
+"""Files that belong to one model and one image set, found by what is inside them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from .errors import HeadError
+
+__all__ = ["Store", "write_whole"]
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Store(Generic[T]):
+    """What was computed for a model and an image set, from the first folder that has it.
+
+    The checksum inside a file decides and not its name, so that nothing is ever used with another model. A file that
+    is damaged is passed over with a warning: it must not take the rest of the page down with it.
+
+    Parameters
+    ----------
+    folders : sequence of path
+        Looked through in this order.
+    load : callable
+        Returns a file's content, its model's SHA-256 and its image set, or raises a HeadError.
+    """
+
+    def __init__(self, folders: Sequence[str | Path], load: Callable[[Path], tuple[T, str, str]]):
+        self.folders = [Path(folder) for folder in folders]
+        self._load = load
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], T] = {}
+        self._others: set[tuple[Path, int, tuple[str, str]]] = set()
+
+    def get(self, model_sha256: str, image_set: str) -> T | None:
+        """Return what belongs to just this model and image set, or None."""
+        key = (model_sha256, image_set)
+        with self._lock:
+            if key not in self._known:
+                found = self._find(key)
+                if found is None:
+                    return None
+                self._known[key] = found
+            return self._known[key]
+
+    def remember(self, content: T, model_sha256: str, image_set: str) -> None:
+        """Use `content` from now on."""
+        with self._lock:
+            self._known[model_sha256, image_set] = content
+
+    def _find(self, key: tuple[str, str]) -> T | None:
+        for folder in self.folders:
+            for path in sorted(folder.glob(f"*-{key[1]}.npz")):
+                # A file may be made at any time, so each question looks again; but it opens only what is new.
+                version = (path, path.stat().st_mtime_ns, key)
+                if version in self._others:
+                    continue
+                try:
+                    content, *found = self._load(path)
+                    if tuple(found) == key:
+                        return content
+                except HeadError as error:
+                    logger.warning("%s", error)
+                self._others.add(version)
+        return None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that whoever reads at the same time sees the old one or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.chmod(file.name, 0o644)  # a temporary file is its owner's only
+            os.replace(file.name, path)
+        except OSError:
+            os.unlink(file.name)
+            raise
