@@ -98,7 +98,9 @@ def hidden_names(groups: dict[str, CaptionGroup]) -> dict[str, np.ndarray]:
         name: np.zeros((len(groups["fine"].names), len(groups[name].names)), bool) for name in ("colour", "shape")
     }
     for row, name in enumerate(groups["fine"].names):
-        colour, _, shape = name.partition(" ")
+        if name not in Shapes100.classnames:
+            continue
+        colour, shape = name.split()
         hidden["colour"][row] = [f"{other} {shape}" in UNSEEN_CLASSNAMES for other in COLOURS]
         hidden["shape"][row] = [f"{colour} {other}" in UNSEEN_CLASSNAMES for other in SHAPES]
     return hidden

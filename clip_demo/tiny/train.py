@@ -12,7 +12,8 @@ import torch
 from ..errors import OptionError
 from .data import TrainingSet, cifar100_set, shapes100_set
 from .network import save_checkpoint, to_state_dict
-from .trainer import Settings, Trainer
+from .settings import Settings
+from .trainer import Trainer
 
 __all__ = ["load_sets", "main"]
 
@@ -61,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="the checkpoint to write")
     parser.add_argument("--images", default="cifar100,shapes100", help="image sets to train on, with a comma")
     parser.add_argument(
-        "--epochs", type=float, default=10, help="work in passes through the first image set at full size"
+        "--epochs", type=float, default=Settings.epochs, help="work in passes through the first image set at full size"
     )
     parser.add_argument("--hours", type=float, default=0, help="instead of --epochs: train for so long")
     parser.add_argument("--seed", type=int, default=0)

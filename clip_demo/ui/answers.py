@@ -141,8 +141,9 @@ def _figure(image_set: ImageSet, index: float, truth: str | None = None) -> str:
     what = f"Test picture {int(index)} of {escape(image_set.title)}"
     if truth is not None and not image_set.on_disk():
         return (
-            f'<figure class="shot"><p class="gone">The picture itself is not on disk. These predictions come from '
-            f'stored features.</p><figcaption>{_truth(truth)}<span class="source">{what}</span></figcaption></figure>'
+            f'<figure class="shot"><p class="gone">The picture itself is not on disk; these predictions come from '
+            f"stored features. To see it, press the button above, or run <code>python -m clip_demo download "
+            f'{escape(image_set.name)}</code></p><figcaption>{_truth(truth)}<span class="source">{what}</span></figcaption></figure>'
         )
     picture = image_set.picture(index)
     truth = image_set.classnames[image_set.label(index)]

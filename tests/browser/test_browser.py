@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from clip_demo.backend import Backend
 from clip_demo.metadata import CIFAR100_TEMPLATES
 from clip_demo.paths import EXAMPLES
 
@@ -27,8 +28,8 @@ def expect_card(page, card, scores):
 def expect_prediction(page, prediction):
     """Wait until the page shows just this prediction."""
     expect_card(page, "zero-shot", prediction.zero_shot)
-    if prediction.linear_probe:
-        expect_card(page, "probe", prediction.linear_probe.top)
+    assert prediction.linear_probe is not None, "the built-in model's heads are in assets/heads"
+    expect_card(page, "probe", prediction.linear_probe.top)
 
 
 def type_index(page, index):
@@ -243,3 +244,15 @@ def test_an_untouched_class_list_follows_the_image_set(open_page, backend, cifar
     page.get_by_label("Shapes-100", exact=True).check()
     expect_prediction(page, backend.predict(images="shapes100", index=3, classnames=["red square", "blue_star"]))
     expect(page.locator("#classes textarea")).to_have_value("red square\nblue_star")
+
+
+def test_without_the_pictures_stored_features_answer(open_page, serve, tmp_path):
+    """CIFAR-100 is not on disk: an index still gives both predictions and the true label."""
+    absent = Backend.open("tiny", images="shapes100", data_root=tmp_path)
+    page = open_page("?images=cifar100&index=3637", url=serve(absent))
+    expect(page.locator("#picture .gone")).to_contain_text("run python -m clip_demo download cifar100")
+    expect(page.locator("#picture .truth")).to_have_text("True label: snake")
+    prediction = absent.predict(images="cifar100", index=3637)
+    assert prediction.truth == "snake" and prediction.linear_probe is not None
+    expect_prediction(page, prediction)
+    expect(page.get_by_role("button", name="Get CIFAR-100 (169 MB)")).to_be_visible()
