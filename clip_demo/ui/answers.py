@@ -143,7 +143,8 @@ def _figure(image_set: ImageSet, index: float, truth: str | None = None) -> str:
         return (
             f'<figure class="shot"><p class="gone">The picture itself is not on disk; these predictions come from '
             f"stored features. To see it, press the button above, or run <code>python -m clip_demo download "
-            f'{escape(image_set.name)}</code></p><figcaption>{_truth(truth)}<span class="source">{what}</span></figcaption></figure>'
+            f'{escape(image_set.name)}</code></p><figcaption>{_truth(truth)}<span class="source">{what}</span>'
+            "</figcaption></figure>"
         )
     picture = image_set.picture(index)
     truth = image_set.classnames[image_set.label(index)]
