@@ -15,11 +15,11 @@ from ..metadata import OPENAI_MODELS
 from ..names import BUILT_IN, check_model
 from ..paths import BUILT_IN_CHECKPOINT, weights_path
 from .checkpoint import open_checkpoint, open_converted, write_converted
-from .clip_model import ClipModel
+from .clip_model import ClipModel, encode_text
 from .openai_clip import import_clip
 from .weights import Progress, checksum_of, fetch_weights
 
-__all__ = ["ClipModel", "fetch_weights", "import_clip", "load_model"]
+__all__ = ["ClipModel", "encode_text", "fetch_weights", "import_clip", "load_model"]
 
 
 def load_model(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..model import import_clip
+from ..model import encode_text, import_clip
 
 __all__ = [
     "Architecture",
@@ -99,36 +99,6 @@ def encode_pictures(visual: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
     places = visual.attnpool.positional_embedding  # the mean's, then one for each place of the grid
     one = torch.cat([places[:1], places[1:].mean(dim=0, keepdim=True)])
     return torch.func.functional_call(visual, {"attnpool.positional_embedding": one}, (pictures,))
-
-
-def encode_text(model: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
-    """Do what ``model.encode_text`` does, on the context cut to the longest caption.
-
-    The attention is causal and the feature is read at the end-of-text token, so what stands behind it changes
-    nothing; captions take a seventh of the context.
-
-    Parameters
-    ----------
-    model : clip.model.CLIP
-    tokens : torch.Tensor, shape (n, 77), int64
-        Of the numbering that the model's token table has.
-
-    Returns
-    -------
-    torch.Tensor, shape (n, d), float32
-        Not normalised.
-    """
-    end = tokens.argmax(dim=-1)  # (n,)
-    length = int(end.max()) + 1
-    mask = model.build_attention_mask()[:length, :length]
-    x = model.token_embedding(tokens[:, :length]) + model.positional_embedding[:length]  # (n, length, width)
-    x = x.permute(1, 0, 2)  # (length, n, width)
-    for block in model.transformer.resblocks:
-        y = block.ln_1(x)
-        x = x + block.attn(y, y, y, need_weights=False, attn_mask=mask)[0]
-        x = x + block.mlp(block.ln_2(x))
-    x = model.ln_final(x.permute(1, 0, 2))  # (n, length, width)
-    return x[torch.arange(len(x)), end] @ model.text_projection
 
 
 def to_state_dict(model: nn.Module, vocabulary: Vocabulary) -> dict[str, torch.Tensor]:
