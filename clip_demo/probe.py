@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,9 +14,9 @@ import numpy as np
 from .errors import HeadError, OptionError
 from .numerics import best, normalize, softmax
 from .results import LinearProbe, ProbeScore, Provenance
-from .store import Store, write_whole
+from .store import Store, write_npz
 
-__all__ = ["RECIPE", "Head", "HeadStore", "fit_head", "head_filename", "linear_probe", "load_head", "save_head"]
+__all__ = ["RECIPE", "Head", "HeadStore", "fit_head", "linear_probe", "load_head", "save_head"]
 
 # The recipe of openai/CLIP's README, section "Linear-probe evaluation", which the article follows.
 RECIPE = {"random_state": 0, "C": 0.316, "max_iter": 1000}
@@ -159,24 +158,17 @@ def fit_head(
     )
 
 
-def head_filename(model: str, image_set: str) -> str:
-    """Return the file name of a head: ``ViT-B-32-cifar100.npz`` for ``ViT-B/32`` on ``cifar100``."""
-    return f"{model.replace('/', '-')}-{image_set}.npz"
-
-
 def save_head(head: Head, folder: str | Path) -> Path:
-    """Write a head as npz without pickle; whoever reads at the same time sees the old file or the new one."""
-    path = Path(folder) / head_filename(head.provenance.model, head.provenance.image_set)
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
+    """Write a head as npz without pickle; see `clip_demo.store.write_npz`."""
+    return write_npz(
+        folder,
+        head.provenance.model,
+        head.provenance.image_set,
         coef=head.coef,
         intercept=head.intercept,
         classes=np.array(head.classes_, dtype=np.str_),
         metadata=np.array(json.dumps(asdict(head.provenance))),
     )
-    write_whole(path, buffer.getvalue())
-    return path
 
 
 def load_head(path: str | Path) -> Head:

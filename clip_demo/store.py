@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from .errors import HeadError
 
-__all__ = ["Store", "write_whole"]
+__all__ = ["Store", "file_name", "write_npz"]
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -72,15 +74,22 @@ class Store(Generic[T]):
         return None
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that whoever reads at the same time sees the old one or the new one, never half of it."""
+def file_name(model: str, image_set: str) -> str:
+    """Return what a `Store`'s file is called: ``ViT-B-32-cifar100.npz`` for ``ViT-B/32`` on ``cifar100``."""
+    return f"{model.replace('/', '-')}-{image_set}.npz"
+
+
+def write_npz(folder: str | Path, model: str, images: str, /, **arrays: np.ndarray) -> Path:
+    """Write arrays as npz without pickle; whoever reads at the same time sees the old file or the new one."""
+    path = Path(folder) / file_name(model, images)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         try:
-            file.write(content)
+            np.savez_compressed(file, allow_pickle=False, **arrays)
             file.flush()
             os.chmod(file.name, 0o644)  # a temporary file is its owner's only
             os.replace(file.name, path)
         except OSError:
             os.unlink(file.name)
             raise
+    return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from .encoder import Encoder
 from .errors import HeadError
 from .images import ImageSet
 from .probe_builder import Report, encode_split
-from .store import Store, write_whole
+from .store import Store, write_npz
 
 __all__ = ["FeatureStore", "TestFeatures", "load_features", "save_features"]
 
@@ -80,21 +79,19 @@ def save_features(
     -------
     pathlib.Path
     """
-    path = Path(folder) / f"{encoder.name.replace('/', '-')}-{image_set.name}.npz"
     stored = {"features": data.features.astype(np.float32)}
     if compact:
         scale = np.abs(data.features).max(axis=1, keepdims=True) / 127  # (n, 1)
         stored = {"features": np.rint(data.features / scale).astype(np.int8), "scale": scale.astype(np.float32)}
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
+    return write_npz(
+        folder,
+        encoder.name,
+        image_set.name,
         **stored,
         labels=data.labels.astype(np.uint8),
         model_sha256=np.array(encoder.sha256),
         image_set=np.array(image_set.name),
     )
-    write_whole(path, buffer.getvalue())
-    return path
 
 
 def load_features(path: str | Path) -> tuple[TestFeatures, str, str]:

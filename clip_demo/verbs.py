@@ -48,7 +48,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     """Print accuracy over the whole test set."""
     backend, bars = _open(options), Bars()
     got = backend.evaluate(
-        classnames=None if options.classes is None else read_classnames(options.classes),
+        classnames=_classnames(options),
         templates=options.template,
         spaces=options.spaces,
         progress=bars,
@@ -140,8 +140,12 @@ def _fetch_weights(name: str, root: str | None) -> Path:
         bars.close()
 
 
+def _classnames(options: argparse.Namespace) -> tuple[str, ...] | None:
+    return None if options.classes is None else read_classnames(options.classes)
+
+
 def _predict(options: argparse.Namespace, image: str | None = None) -> Prediction:
-    classnames = None if options.classes is None else read_classnames(options.classes)
+    classnames = _classnames(options)  # before anything is fetched or loaded
     return _open(options).predict(
         image=image,
         index=options.index,

@@ -8,7 +8,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from clip_demo.errors import HeadError, OptionError
-from clip_demo.probe import HeadStore, fit_head, head_filename, load_head, save_head
+from clip_demo.probe import HeadStore, fit_head, load_head, save_head
+from clip_demo.store import file_name
 
 NAMES = ("ant", "bee", "cat", "dog")
 
@@ -60,7 +61,7 @@ def test_a_normalised_head_normalises_what_it_is_given(data):
 def test_a_saved_head_is_the_same_and_holds_no_pickle(data, tmp_path):
     head = fit(data)
     path = save_head(head, tmp_path / "new")
-    assert path.name == "toy-1-toys.npz" == head_filename("toy/1", "toys")
+    assert path.name == "toy-1-toys.npz" == file_name("toy/1", "toys")
     with np.load(path, allow_pickle=False) as stored:
         assert set(stored) == {"coef", "intercept", "classes", "metadata"}
         assert json.loads(str(stored["metadata"]))["n_train"] == 300

@@ -10,13 +10,13 @@ from PIL import Image
 
 from clip_demo.images.shapes100 import COLOURS, SHAPES, UNSEEN_CLASSNAMES, Shapes100
 from clip_demo.metadata import CIFAR100_CLASSNAMES, CIFAR100_TEMPLATES
-from clip_demo.model import import_clip, load_model
+from clip_demo.model import encode_text, import_clip, load_model
 from clip_demo.paths import BUILT_IN_CHECKPOINT
 from clip_demo.tiny import data, train
 from clip_demo.tiny.captions import SEEN_LABELS, all_captions, caption_groups, hidden_names, write_captions
 from clip_demo.tiny.evaluate import encode, zero_shot
 from clip_demo.tiny.muon import orthogonal
-from clip_demo.tiny.network import Architecture, Vocabulary, encode_text, make_model, to_state_dict
+from clip_demo.tiny.network import Architecture, Vocabulary, make_model, to_state_dict
 from clip_demo.tiny.settings import Settings
 from clip_demo.tiny.trainer import Trainer
 

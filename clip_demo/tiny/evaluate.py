@@ -15,6 +15,7 @@ from ..images.imageset import ImageSet
 from ..images.shapes100 import Shapes100
 from ..metadata import CIFAR100_TEMPLATES
 from ..model import ClipModel, load_model
+from ..numerics import normalize
 from ..prompts import prompts_for
 from .captions import SEEN_LABELS
 from .data import resize
@@ -43,12 +44,11 @@ def zero_shot(
     dict of str to numpy.ndarray, shape (n,), int64
         For every template the positions in `classnames`.
     """
-    features = features / np.linalg.norm(features, axis=1, keepdims=True)
+    features = normalize(features)
     predictions = {}
     for template in templates:
         texts = model.encode_texts([row[0] for row in prompts_for(classnames, [template], spaces=True)])
-        texts = texts / np.linalg.norm(texts, axis=1, keepdims=True)
-        predictions[template] = (features @ texts.T).argmax(axis=1)
+        predictions[template] = (features @ normalize(texts).T).argmax(axis=1)
     return predictions
 
 

@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..model import encode_text, import_clip
+from ..model import import_clip
 
 __all__ = [
     "Architecture",
     "Vocabulary",
     "encode_pictures",
-    "encode_text",
     "make_model",
     "save_checkpoint",
     "to_state_dict",

@@ -25,10 +25,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..model import encode_text
 from .captions import all_captions, caption_groups, hidden_names, write_captions
 from .data import Shuffled, TrainingSet, resize
 from .muon import Muon
-from .network import Architecture, Vocabulary, encode_pictures, encode_text, make_model, save_checkpoint
+from .network import Architecture, Vocabulary, encode_pictures, make_model, save_checkpoint
 from .settings import Settings
 
 __all__ = ["Trainer"]
