@@ -77,8 +77,8 @@ def launch_options() -> dict[str, Any]:
     """Return what `gr.Blocks.launch` needs for this page, beside address and port."""
     return {
         "theme": _theme(),
-        "css": (_HERE / "style.css").read_text(encoding="utf-8"),
-        "head": f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>",
+        "css": _all("*.css"),
+        "head": f"<script>{_all('*.js')}</script>",
         "allowed_paths": [str(EXAMPLES)],
         "max_file_size": "20mb",
         "footer_links": ["api", "settings"],
@@ -86,6 +86,11 @@ def launch_options() -> dict[str, Any]:
         "run_history": False,
         "enable_monitoring": False,
     }
+
+
+def _all(pattern: str) -> str:
+    """Return the style sheets, or the scripts, of all tabs as one text."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(_HERE.glob(pattern)))
 
 
 def _theme() -> gr.themes.Base:
