@@ -13,7 +13,7 @@ from .encoder import Encoder
 from .errors import ClassnamesError, HeadError, ModelError, OptionError
 from .evaluation import Evaluation, evaluate
 from .fetch import Fetches
-from .images import ImageSet, open_image_sets, read_picture, resolve_image_set
+from .images import ImageSet, open_image_sets, picture_key, read_picture, resolve_image_set
 from .loading import Loading, LoadModel
 from .metadata import ARTICLE_TEMPLATE, OPENAI_MODELS
 from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
@@ -243,7 +243,7 @@ class Backend:
             raise OptionError(f"image, index: {came} came; give one of them: a picture, or an index of an image set.")
         chosen = self._ready(model)
         if index is None:
-            picture, truth = chosen.features.of_picture(read_picture(image)), None
+            picture, truth = chosen.features.of_picture(picture_key(image), partial(read_picture, image)), None
         else:
             picture, truth = self._of_index(chosen, image_set, image_set.check_index(index))
         weights = class_features(chosen.features, classnames, templates, spaces)
@@ -281,7 +281,8 @@ class Backend:
         stored = None if image_set.on_disk() else self._stored.get(chosen.encoder.sha256, image_set.name)
         if stored is not None:
             return stored.features[index], image_set.classnames[stored.labels[index]]
-        return chosen.features.of_picture(image_set.picture(index)), image_set.classnames[image_set.label(index)]
+        picture = chosen.features.of_picture((image_set.name, index), partial(image_set.picture, index))
+        return picture, image_set.classnames[image_set.label(index)]
 
     # --- whole image sets ----------------------------------------------------------------------------------------
 

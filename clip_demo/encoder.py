@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -31,8 +31,16 @@ class Encoder(Protocol):
     sha256: str
     logit_scale: float
 
+    def preprocess(self, picture: Image.Image) -> Any:
+        """Turn an RGB picture of any size into what `encode_pixels` takes."""
+        ...
+
+    def encode_pixels(self, batch: Sequence[Any]) -> np.ndarray:
+        """Encode preprocessed pictures: shape (n, d), float32, not normalised."""
+        ...
+
     def encode_images(self, pictures: Sequence[Image.Image]) -> np.ndarray:
-        """Encode RGB pictures of any size: shape (n, d), float32, not normalised."""
+        """Preprocess and encode pictures: shape (n, d), float32, not normalised."""
         ...
 
     def encode_texts(self, prompts: Sequence[str]) -> np.ndarray:

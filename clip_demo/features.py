@@ -2,69 +2,76 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from PIL import Image
 
+from .batches import Batches
 from .encoder import Encoder
 from .numerics import normalize
 from .prompts import MAX_PROMPTS
+from .turns import JOB, Turns
 
 __all__ = ["Features"]
 
 # 512 float32 numbers are 2 kB, so the prompts take at most about 40 MB and the pictures 2 MB.
 MAX_PICTURES = 1_000
-CHUNK = 256
+# What one turn of the encoder takes: larger is hardly faster on a CPU, and keeps the next visitor waiting.
+PICTURES, PROMPTS = 32, 128
 
 
 class Features:
-    """An encoder with a bounded memory, safe to use from several threads.
+    """An encoder with a bounded memory, safe to use from several threads; what they ask for at once is one batch.
 
-    Prompts are remembered one by one, so that editing one class of a hundred encodes one prompt. One lock is
-    held while the encoder works: two forward passes at once would only fight for the same cores.
+    Prompts are remembered one by one, so that editing one class of a hundred encodes one prompt.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    turns : Turns, optional
+        Whom to wait for; models that share it do not run at the same time.
     """
 
-    def __init__(self, encoder: Encoder):
+    def __init__(self, encoder: Encoder, turns: Turns | None = None):
         self._encoder = encoder
-        self._lock = threading.Lock()
-        self._prompts: OrderedDict[Hashable, np.ndarray] = OrderedDict()
-        self._pictures: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+        self._turns = turns or Turns()
+        self._prompts = Batches(self._encode_prompts, self._turns, memory=MAX_PROMPTS, batch=PROMPTS)
+        self._pictures = Batches(encoder.encode_pixels, self._turns, memory=MAX_PICTURES, batch=PICTURES)
 
     def of_prompts(self, prompts: Sequence[str]) -> np.ndarray:
         """Return the text features: shape (n, d), float32, L2-normalised."""
+        rows = self._prompts.remembered(prompts)
+        missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in rows]
+        for start in range(0, len(missing), PROMPTS):
+            # The encoder is free between turns: a large ensemble lets the others through.
+            part = missing[start : start + PROMPTS]
+            rows.update(self._prompts.rows(dict(zip(part, part, strict=True))))
+        return np.stack([rows[prompt] for prompt in prompts])
 
-        def encode(missing: list[str]) -> np.ndarray:
-            return normalize(self._encoder.encode_texts(missing))
+    def _encode_prompts(self, prompts: list[str]) -> np.ndarray:
+        return normalize(self._encoder.encode_texts(prompts))
 
-        parts = []
-        for start in range(0, len(prompts), CHUNK):
-            # The lock is free between chunks: a large ensemble lets the others through.
-            with self._lock:
-                parts.append(_recall(self._prompts, MAX_PROMPTS, prompts[start : start + CHUNK], encode))
-        return np.concatenate(parts)
+    def of_picture(self, key: Hashable, read: Callable[[], Image.Image]) -> np.ndarray:
+        """Return the image features of one picture: shape (d,), float32, not normalised.
 
-    def of_picture(self, picture: Image.Image) -> np.ndarray:
-        """Return the image features of one RGB picture: shape (d,), float32, not normalised."""
-        # The pixels themselves are the key, so the same picture is recognised however it came.
-        key = (picture.size, hashlib.sha256(picture.tobytes()).digest())
-        with self._lock:
-            return _recall(self._pictures, MAX_PICTURES, [key], lambda _: self._encoder.encode_images([picture]))[0]
+        Parameters
+        ----------
+        key : hashable
+            What the picture is known by: the same key is the same picture.
+        read : callable
+            Returns it as RGB; called only where its features are not remembered.
+        """
+        rows = self._pictures.remembered([key])
+        if not rows:
+            # Made ready here, beside the encoder, which is busy with somebody else's.
+            rows = self._pictures.rows({key: self._encoder.preprocess(read())})
+        return rows[key]
 
+    def of_job(self, pictures: Sequence[Image.Image]) -> np.ndarray:
+        """Return the image features of a background job's pictures: shape (n, d), float32, not normalised.
 
-def _recall(
-    memory: OrderedDict[Hashable, np.ndarray], limit: int, keys: Sequence[Hashable], compute: Callable
-) -> np.ndarray:
-    """Return a row a key, computing in one call those that `memory` lacks, then forget the oldest beyond `limit`."""
-    missing = [key for key in dict.fromkeys(keys) if key not in memory]
-    if missing:
-        memory.update(zip(missing, compute(missing), strict=True))
-    for key in keys:
-        memory.move_to_end(key)
-    rows = np.stack([memory[key] for key in keys])
-    while len(memory) > limit:
-        memory.popitem(last=False)
-    return rows
+        Not remembered, and encoded when no visitor waits; give few at a time, so that the next one need not wait long.
+        """
+        pixels = [self._encoder.preprocess(picture) for picture in pictures]
+        return self._turns.run(lambda: self._encoder.encode_pixels(pixels), JOB)

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from .encoder import Encoder
 from .errors import ClipDemoError, ModelError
 from .features import Features
+from .turns import Turns
 
 __all__ = ["LoadModel", "Loading"]
 
@@ -25,6 +26,8 @@ class Loading:
         The model's name.
     load : callable
         See `LoadModel`; called in the thread at once.
+    turns : Turns, optional
+        See `clip_demo.features.Features`.
 
     Attributes
     ----------
@@ -32,8 +35,9 @@ class Loading:
         Share of the download that has come, 0 to 1; None while nothing is being downloaded.
     """
 
-    def __init__(self, name: str, load: LoadModel):
+    def __init__(self, name: str, load: LoadModel, turns: Turns | None = None):
         self.name = name
+        self._turns = turns
         self.progress: float | None = None
         self._result: Future[tuple[Encoder, Features]] = Future()
         threading.Thread(target=self._run, args=(load,), name=f"load-{name}", daemon=True).start()
@@ -41,7 +45,7 @@ class Loading:
     def _run(self, load: LoadModel) -> None:
         try:
             encoder = load(self.name, self._report)
-            self._result.set_result((encoder, Features(encoder)))
+            self._result.set_result((encoder, Features(encoder, self._turns)))
         except ClipDemoError as error:
             self._result.set_exception(error)
         except Exception as error:  # Anything else would leave every visitor waiting for ever.

@@ -11,6 +11,7 @@ from .errors import ModelError
 from .loading import Loading, LoadModel
 from .names import size_of
 from .results import ModelStatus
+from .turns import Turns
 
 __all__ = ["Shelf"]
 
@@ -49,6 +50,7 @@ class Shelf:
         self._limit = limit
         self._lock = threading.Lock()
         self._turn = threading.Lock()
+        self._turns = Turns()  # one for all models: they would fight for the same cores
         self._models: OrderedDict[str, Loading] = OrderedDict()
         for name in filter(None, (self.names[0], preferred)):
             self.get(name)
@@ -73,7 +75,7 @@ class Shelf:
         with self._lock:
             model = self._models.get(name)
             if model is None:
-                model = self._models[name] = Loading(name, self._load_in_turn)
+                model = self._models[name] = Loading(name, self._load_in_turn, self._turns)
             self._models.move_to_end(name)
             return model
 

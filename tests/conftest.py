@@ -27,10 +27,15 @@ class ToyEncoder:
     def __init__(self):
         self.encoded_prompts, self.encoded_pictures = [], 0
 
+    def preprocess(self, picture):
+        return np.asarray(picture, dtype=np.float32).reshape(-1, 3).mean(axis=0) / 255
+
+    def encode_pixels(self, batch):
+        self.encoded_pictures += len(batch)
+        return 2 * np.stack(batch).astype(np.float32)
+
     def encode_images(self, pictures):
-        self.encoded_pictures += len(pictures)
-        means = [np.asarray(each, dtype=np.float32).reshape(-1, 3).mean(axis=0) / 255 for each in pictures]
-        return 2 * np.stack(means).astype(np.float32)
+        return self.encode_pixels([self.preprocess(each) for each in pictures])
 
     def encode_texts(self, prompts):
         self.encoded_prompts += prompts

@@ -20,7 +20,8 @@ FLOORS = [
     {"fetch", "loading", "model", "probe", "zero_shot"},
     {"store"},
     {"images", "features", "results"},
-    {"encoder", "names", "numerics", "prompts"},
+    {"batches"},
+    {"encoder", "names", "numerics", "prompts", "turns"},
     {"errors", "metadata", "paths"},
 ]
 # Within one floor, and here only: the package's front door, and the trainer's use of the command line's peers.

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import ImageSetError
 from .cifar100 import Cifar100, data_root
 from .imageset import ImageSet
-from .picture import MAX_PIXELS, read_picture
+from .picture import MAX_PIXELS, picture_key, read_picture
 from .shapes100 import UNSEEN_CLASSNAMES, Shapes100
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Shapes100",
     "data_root",
     "open_image_sets",
+    "picture_key",
     "read_picture",
     "resolve_image_set",
 ]

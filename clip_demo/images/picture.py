@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import threading
+from collections.abc import Hashable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import PictureError
 
-__all__ = ["MAX_ASPECT", "MAX_PIXELS", "read_picture"]
+__all__ = ["MAX_ASPECT", "MAX_PIXELS", "picture_key", "read_picture"]
 
 _LOCK = threading.Lock()
 MAX_PIXELS = 50_000_000
@@ -66,6 +68,22 @@ def read_picture(source: Image.Image | str | Path | bytes) -> Image.Image:
         ) from error
     except Exception as error:  # Whatever a damaged file makes of Pillow: the user can only save it again.
         raise PictureError(f"image: {name} cannot be read ({error}); save it again as PNG or JPEG.") from error
+
+
+def picture_key(source: Image.Image | str | Path | bytes) -> Hashable:
+    """Return what a picture can be known by: the checksum of its file or, of one in memory, of its pixels.
+
+    A file is not unfolded for it, so that a picture that comes again costs next to nothing.
+    """
+    if isinstance(source, Image.Image):
+        picture = read_picture(source)
+        return picture.size, hashlib.sha256(picture.tobytes()).digest()
+    if isinstance(source, (str, Path)):
+        try:
+            source = Path(source).read_bytes()
+        except OSError:
+            return object()  # known to nobody; `read_picture` says what is wrong with it
+    return hashlib.sha256(source).digest() if isinstance(source, bytes) else object()
 
 
 def _open(source: Image.Image | str | Path | bytes) -> Image.Image:

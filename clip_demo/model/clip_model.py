@@ -32,28 +32,34 @@ class ClipModel:
         self.model = model.eval().requires_grad_(False)
         self.name, self.note, self.sha256 = name, note, sha256
         self.logit_scale = float(model.logit_scale.exp())
-        self.preprocess = import_clip().clip._transform(model.visual.input_resolution)
+        self._transform = import_clip().clip._transform(model.visual.input_resolution)
         self._device = model.logit_scale.device
 
+    def preprocess(self, picture: Image.Image) -> torch.Tensor:
+        """Do openai-clip's own preprocessing of one RGB picture of any size: shape (3, height, width), float32."""
+        return self._transform(picture)
+
     @torch.inference_mode()
-    def encode_images(self, pictures: Sequence[Image.Image]) -> np.ndarray:
-        """Encode pictures with openai-clip's own preprocessing.
+    def encode_pixels(self, batch: Sequence[torch.Tensor]) -> np.ndarray:
+        """Encode pictures that `preprocess` has made ready.
 
         Parameters
         ----------
-        pictures : sequence of PIL.Image.Image
-            RGB, any size.
+        batch : sequence of torch.Tensor, shape (3, height, width), float32
 
         Returns
         -------
         numpy.ndarray, shape (n, d), float32
             As ``model.encode_image`` gives them: not normalised.
         """
-        parts = []
-        for start in range(0, len(pictures), BATCH):
-            batch = torch.stack([self.preprocess(each) for each in pictures[start : start + BATCH]])
-            parts.append(self.model.encode_image(batch.to(self._device)).float().cpu())
-        return torch.cat(parts).numpy()
+        return self.model.encode_image(torch.stack(list(batch)).to(self._device)).float().cpu().numpy()
+
+    def encode_images(self, pictures: Sequence[Image.Image]) -> np.ndarray:
+        """Preprocess and encode RGB pictures of any size: shape (n, d), float32, not normalised."""
+        starts = range(0, len(pictures), BATCH)
+        return np.concatenate(
+            [self.encode_pixels([self.preprocess(each) for each in pictures[i : i + BATCH]]) for i in starts]
+        )
 
     @torch.inference_mode()
     def encode_texts(self, prompts: Sequence[str]) -> np.ndarray:
@@ -83,7 +89,7 @@ class ClipModel:
         words = clip.clip._tokenizer.cache  # openai-clip keeps every word that was ever typed
         if len(words) > MAX_WORDS:
             for word in list(words)[MAX_WORDS // 2 :]:
-                del words[word]
+                words.pop(word, None)
         try:
             return clip.tokenize(prompts, context_length=limit)
         except RuntimeError:
