@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from statistics import median
 
-__all__ = ["Comparison", "as_text"]
+__all__ = ["Comparison", "Fact", "Progress", "as_text", "in_turn"]
+
+# Called with what is being done, how many are done and how many there are.
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,51 @@ class Comparison:
             "target": self.target,
         }
 
+    def as_line(self) -> str:
+        """Return one line of the table."""
+        ours, theirs = (f"{_number(median(each))} {self.unit}" for each in (self.ours, self.theirs))
+        return f"{self.what:<54}{ours:>12}{theirs:>12}{self.ratio:>7.2f}x  {self.theirs_name}{_target(self.target)}"
 
-def as_text(comparisons: Sequence[Comparison]) -> str:
-    """Return the comparisons as a table for a terminal."""
-    lines = [f"{'what':<40}{'ours':>12}{'theirs':>12}{'ratio':>8}  theirs is"]
-    for each in comparisons:
-        plain = each.to_dict()
-        ours, theirs = (f"{plain[key]:.2f} {each.unit}" for key in ("ours_median", "theirs_median"))
-        target = f"; target: {each.target}" if each.target else ""
-        lines.append(f"{each.what:<40}{ours:>12}{theirs:>12}{each.ratio:>7.1f}x  {each.theirs_name}{target}")
-    return "\n".join(lines)
+
+@dataclass(frozen=True)
+class Fact:
+    """One number that has no counterpart elsewhere."""
+
+    what: str
+    value: float
+    unit: str = ""
+    target: str = ""
+
+    def to_dict(self) -> dict:
+        """Return the JSON form."""
+        return asdict(self)
+
+    def as_line(self) -> str:
+        """Return one line of the table."""
+        value = f"{_number(self.value)} {self.unit}".rstrip()
+        return f"{self.what:<54}{value:>12}{'':>20}{_target(self.target)}".rstrip()
+
+
+def as_text(rows: Sequence[Comparison | Fact]) -> str:
+    """Return the rows as a table for a terminal."""
+    head = f"{'what':<54}{'ours':>12}{'theirs':>12}{'ratio':>8}  theirs is"
+    return "\n".join([head, *(each.as_line() for each in rows)])
+
+
+def in_turn(rounds: int, *ways: Callable[[], object]) -> list[tuple[float, ...]]:
+    """Return the seconds that each way takes, one value a round; in every round each way has its turn."""
+    seconds = [[] for _ in ways]
+    for _ in range(rounds):
+        for way, spent in zip(ways, seconds, strict=True):
+            start = time.perf_counter()
+            way()
+            spent.append(time.perf_counter() - start)
+    return [tuple(each) for each in seconds]
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 or value == 0 else f"{value:.2g}"
+
+
+def _target(target: str) -> str:
+    return f"; target: {target}" if target else ""

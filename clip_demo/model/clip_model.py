@@ -14,6 +14,7 @@ from .openai_clip import import_clip
 __all__ = ["ClipModel", "encode_text"]
 
 BATCH = 128
+TEXT_BATCH = 32
 MAX_WORDS = 50_000
 
 
@@ -80,9 +81,12 @@ class ClipModel:
         PromptTooLongError
             When a prompt is too long; the message says which.
         """
-        tokens = self._tokenize(list(prompts)).to(self._device)
-        parts = [encode_text(self.model, tokens[i : i + BATCH]).float().cpu() for i in range(0, len(tokens), BATCH)]
-        return torch.cat(parts).numpy()
+        tokens = self._tokenize(list(prompts))
+        # Short ones together, so that a long one stretches the context of few others.
+        order = tokens.argmax(dim=-1).argsort(stable=True)
+        batches = [encode_text(self.model, tokens[rows].to(self._device)) for rows in order.split(TEXT_BATCH)]
+        features = torch.cat(batches).float().cpu()
+        return features[order.argsort()].numpy()  # back in the order in which they came
 
     def _tokenize(self, prompts: list[str]) -> torch.Tensor:
         clip, limit = import_clip(), self.model.context_length
