@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from collections.abc import Sequence
 
 from clip_demo.backend import Backend
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 2 after an argument that is not allowed, with one line on stderr.
     """
     args = parser().parse_args(argv)
+    serving = threading.Event()
     try:
         backend = Backend.open(
             args.model,
@@ -39,12 +41,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             data_root=args.data_root,
             weights_root=args.weights_root,
             device=args.device,
+            hold=serving,
         )
     except ClipDemoError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
     # None leaves the choice to Gradio's own environment variables, which Hugging Face Spaces sets.
-    build_ui(backend).launch(server_name=args.host, server_port=args.port, share=args.share or None, **launch_options())
+    where = {"server_name": args.host, "server_port": args.port, "share": args.share or None}
+    demo = build_ui(backend)
+    demo.launch(prevent_thread_lock=True, **where, **launch_options())
+    serving.set()
+    demo.block_thread()
     return 0
 
 

@@ -10,6 +10,7 @@ from .errors import ClipDemoError
 from .images import IMAGE_SETS
 from .metadata import OPENAI_MODELS
 from .verbs import (
+    BENCH_SECTIONS,
     run_bench,
     run_download,
     run_evaluate,
@@ -114,8 +115,14 @@ def _add_checking_verbs(verbs) -> None:
 
     bench = _add_verb(
         verbs, "bench", run_bench, "measure speed side by side with openai-clip, on full-size random weights",
-        "--rounds 5",
+        "text picture --rounds 5",
     )  # fmt: skip
+    bench.add_argument(
+        "sections", nargs="*", choices=BENCH_SECTIONS, metavar="SECTION",
+        help=f"what to measure: {', '.join(BENCH_SECTIONS)} (default: all, which takes about a quarter of an hour)",
+    )  # fmt: skip
+    bench.add_argument("--users", type=int, metavar="N", help="clients of a real server at the same time (default: 30)")
+    bench.add_argument("--seconds", type=float, default=30, metavar="S", help="how long they ask (default: 30)")
     bench.add_argument("--rounds", type=int, default=3, metavar="N", help="how often to measure each (default: 3)")
     bench.add_argument("--json", action="store_true", help="print JSON")
 

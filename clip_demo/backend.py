@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -94,6 +95,7 @@ class Backend:
         data_root: str | Path | None = None,
         weights_root: str | Path | None = None,
         device: str | None = None,
+        hold: threading.Event | None = None,
     ) -> Backend:
         """Return a backend for a model by its name or checkpoint; the model loads in the background.
 
@@ -110,6 +112,8 @@ class Backend:
             The folder of OpenAI's weights; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
         device : str, optional
             Where models run; default a GPU where there is one.
+        hold : threading.Event, optional
+            Models begin to load when it is set; default at once. A server that starts has the processor for itself.
 
         Raises
         ------
@@ -120,6 +124,8 @@ class Backend:
             check_model(model)
 
         def load(name: str, progress: Callable[[int, int], None]) -> Encoder:
+            if hold is not None:
+                hold.wait()
             # Imported here, in the background: torch takes seconds, and a server should answer before that.
             from .model import load_model
 

@@ -19,6 +19,7 @@ from .prompts import read_classnames
 from .results import Prediction, Provenance
 
 __all__ = [
+    "BENCH_SECTIONS",
     "run_bench",
     "run_download",
     "run_evaluate",
@@ -28,6 +29,9 @@ __all__ = [
     "run_store_features",
     "run_zero_shot",
 ]
+
+# Those of `clip_demo.bench.SECTIONS`, which cannot be asked without importing torch.
+BENCH_SECTIONS = ("loading", "start", "text", "picture", "users", "memory")
 
 
 def run_zero_shot(options: argparse.Namespace) -> None:
@@ -105,12 +109,18 @@ def run_reproduce(options: argparse.Namespace) -> int:
 
 def run_bench(options: argparse.Namespace) -> None:
     """Measure, and print ratios."""
-    from .bench import as_text, measure_loading
+    from .bench import as_text, measure
 
-    bars = Bars("rounds")
-    comparisons = measure_loading(options.rounds, bars)
-    bars.close()
-    print(json.dumps([each.to_dict() for each in comparisons]) if options.json else as_text(comparisons))
+    # --users alone asks for that one thing.
+    sections = options.sections or (BENCH_SECTIONS if options.users is None else ("users",))
+    rows = []
+    for section in sections:
+        bars = Bars("rounds")
+        rows += measure(
+            section, rounds=options.rounds, users=options.users or 30, duration=options.seconds, progress=bars
+        )
+        bars.close()
+    print(json.dumps([each.to_dict() for each in rows]) if options.json else as_text(rows))
 
 
 def _open(options: argparse.Namespace) -> Backend:

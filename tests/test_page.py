@@ -329,3 +329,13 @@ def test_the_page_says_what_the_built_in_model_was_told(model, image_set, truth,
     scores = (ZeroShotScore("a", 1.0, 0.3),)
     got = hint(Prediction(model, image_set, None if truth is None else 0, truth, scores, None))
     assert said in got if said else got == ""
+
+
+def test_gradio_comes_whole_without_its_stubs():
+    code = (
+        "import inspect, clip_demo.ui, gradio\n"
+        "assert inspect.getfile(gradio.Textbox).endswith('textbox.py')\n"
+        "print(callable(gradio.Textbox().change), callable(gradio.Image().upload))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["True", "True"]

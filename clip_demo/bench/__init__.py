@@ -1,10 +1,11 @@
 """Speed, measured side by side in one run with what a user would do otherwise.
 
-``archives.py`` makes full-size weights that need no download, ``loading.py`` measures how a model is loaded,
-``report.py`` prints medians and ratios.
+``archives.py`` makes full-size weights that need no download and ``models.py`` holds them, ours and theirs; each
+section is a file: ``loading.py``, ``start.py``, ``text.py``, ``picture.py``, ``users.py`` (with ``server.py``) and
+``bounds.py`` for memory. ``report.py`` prints medians and ratios.
 """
 
-from .loading import measure_loading
-from .report import Comparison, as_text
+from .report import Comparison, Fact, as_text
+from .sections import SECTIONS, measure
 
-__all__ = ["Comparison", "as_text", "measure_loading"]
+__all__ = ["SECTIONS", "Comparison", "Fact", "as_text", "measure"]

@@ -7,12 +7,11 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from ..model.checkpoint import open_checkpoint, write_converted
 from .archives import VIT_B_32, random_clip, write_archive
-from .report import Comparison
+from .report import Comparison, Progress
 
 __all__ = ["measure_loading"]
 
@@ -45,15 +44,8 @@ print(json.dumps({"seconds": loaded, "first": time.perf_counter() - start, "memo
 """
 
 
-def measure_loading(rounds: int = 3, progress: Callable[[str, int, int], None] | None = None) -> list[Comparison]:
-    """Load the same random ViT-B/32 both ways in turn.
-
-    Parameters
-    ----------
-    rounds : int
-        How often each way.
-    progress : callable, optional
-        Called with what is being done, how many are done and how many there are.
+def measure_loading(rounds: int, progress: Progress) -> list[Comparison]:
+    """Load the same random ViT-B/32 both ways in turn; see `clip_demo.bench.text.measure_text` for the arguments.
 
     Returns
     -------
@@ -70,8 +62,7 @@ def measure_loading(rounds: int = 3, progress: Callable[[str, int, int], None] |
         for done in range(rounds):
             ours.append(_load("ours", folder, checksum))
             theirs.append(_load("theirs", folder, checksum))
-            if progress:
-                progress("loading", done + 1, rounds)
+            progress("loading", done + 1, rounds)
     own = ours[0]["own"]
 
     def comparison(what: str, key: str, unit: str, target: str = "") -> Comparison:

@@ -8,6 +8,10 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
 
-from .page import build_ui, launch_options  # noqa: E402  the lines above have to come first
+from .quick_import import import_gradio  # noqa: E402  the lines above have to come first
+
+import_gradio()
+
+from .page import build_ui, launch_options  # noqa: E402
 
 __all__ = ["build_ui", "launch_options"]

@@ -23,8 +23,8 @@ from .explore import OWN, PRESETS, Fields, Places, example_pictures
 
 __all__ = ["MODEL_QUEUE", "connect", "model_choices"]
 
-# One group for everything that asks the model. The backend lets one through at a time; the others wait there.
-MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 16}
+# One group for everything that asks the model; the backend encodes together what comes together, up to this many.
+MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 32}
 _QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 _INSTANT = {**_QUIET, "queue": False}
 

@@ -81,6 +81,8 @@ def launch_options() -> dict[str, Any]:
         "head": f"<script>{_all('*.js')}</script>",
         "allowed_paths": [str(EXAMPLES)],
         "max_file_size": "20mb",
+        # Threads mostly wait for the encoder: one for each place in the queues.
+        "max_threads": 80,
         "footer_links": ["api", "settings"],
         # Gradio would keep every run in the visitor's browser, pictures included.
         "run_history": False,

@@ -1,0 +1,77 @@
+"""A real server in a process of its own, and what a client says to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from ..images import SHAPES100
+
+__all__ = ["ask", "memory", "run_server", "until_answered"]
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 180  # seconds
+
+
+@contextmanager
+def run_server(arguments: Sequence[str]) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Run a Python program that serves on the port that it is given in the environment; stop it at the end.
+
+    Yields
+    ------
+    url : str
+        Its address; nothing may answer there yet.
+    process : subprocess.Popen
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "0"}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", *arguments], cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log
+        )
+        try:
+            yield f"http://127.0.0.1:{port}", process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def until_answered(url: str, process: subprocess.Popen) -> None:
+    """Wait until a page comes back."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if httpx.get(url, timeout=5).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.02)
+    raise RuntimeError(f"{' '.join(map(str, process.args))} does not answer on {url}")
+
+
+def ask(client: httpx.Client, *, index: int, templates: Sequence[str] | None = None) -> dict:
+    """Ask the endpoint for a test picture of Shapes-100, as ``curl`` does it: one call to ask, one to listen."""
+    data = [None, index, SHAPES100, None, templates, False, 5, None]
+    path = "/gradio_api/call/predict"
+    event = client.post(path, json={"data": data}).raise_for_status().json()["event_id"]
+    answer = client.get(f"{path}/{event}").raise_for_status().text
+    if "event: complete" not in answer:
+        raise RuntimeError(answer)
+    return json.loads(answer.split("data: ", 1)[1].strip())[0]
+
+
+def memory(process: subprocess.Popen) -> float:
+    """Return what a process holds in memory, in MB. Linux only."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1e3
