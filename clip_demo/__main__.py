@@ -118,7 +118,7 @@ def _add_checking_verbs(verbs) -> None:
         "text picture --rounds 5",
     )  # fmt: skip
     bench.add_argument(
-        "sections", nargs="*", choices=BENCH_SECTIONS, metavar="SECTION",
+        "sections", nargs="*", choices=(*BENCH_SECTIONS, "all"), default="all", metavar="SECTION",
         help=f"what to measure: {', '.join(BENCH_SECTIONS)} (default: all, which takes about a quarter of an hour)",
     )  # fmt: skip
     bench.add_argument("--users", type=int, metavar="N", help="clients of a real server at the same time (default: 30)")

@@ -40,14 +40,20 @@ class Store(Generic[T]):
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], T] = {}
         self._others: set[tuple[Path, int, tuple[str, str]]] = set()
+        self._absent: dict[tuple[str, str], tuple[int, ...]] = {}
 
     def get(self, model_sha256: str, image_set: str) -> T | None:
         """Return what belongs to just this model and image set, or None."""
         key = (model_sha256, image_set)
         with self._lock:
             if key not in self._known:
+                # A file may be made at any time, so each question looks whether something changed in the folders.
+                changed = tuple(folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in self.folders)
+                if self._absent.get(key) == changed:
+                    return None
                 found = self._find(key)
                 if found is None:
+                    self._absent[key] = changed
                     return None
                 self._known[key] = found
             return self._known[key]
@@ -60,7 +66,7 @@ class Store(Generic[T]):
     def _find(self, key: tuple[str, str]) -> T | None:
         for folder in self.folders:
             for path in sorted(folder.glob(f"*-{key[1]}.npz")):
-                # A file may be made at any time, so each question looks again; but it opens only what is new.
+                # Only what is new is opened.
                 version = (path, path.stat().st_mtime_ns, key)
                 if version in self._others:
                     continue

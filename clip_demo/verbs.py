@@ -111,8 +111,10 @@ def run_bench(options: argparse.Namespace) -> None:
     """Measure, and print ratios."""
     from .bench import as_text, measure
 
-    # --users alone asks for that one thing.
-    sections = options.sections or (BENCH_SECTIONS if options.users is None else ("users",))
+    sections = options.sections
+    if "all" in sections:
+        # --users alone asks for that one thing.
+        sections = BENCH_SECTIONS if options.users is None else ("users",)
     rows = []
     for section in sections:
         bars = Bars("rounds")

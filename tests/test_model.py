@@ -44,6 +44,18 @@ def test_an_archive_gives_what_clip_load_gives(files, pictures):
     assert ours.logit_scale == pytest.approx(100, rel=1e-3)
 
 
+def test_the_encoder_gets_just_the_pixels_of_openai_clips_preprocessing(files, monkeypatch):
+    ours = load_model(str(files["state dict"]), device="cpu")
+    seen = []
+    monkeypatch.setattr(ours.model, "encode_image", lambda pixels: seen.append(pixels) or torch.zeros(len(pixels), 4))
+    rng = np.random.default_rng(0)
+    sizes = [(32, 32), (50, 40), (20, 60), (300, 200)]
+    pictures = [Image.fromarray(rng.integers(0, 255, (h, w, 3), dtype=np.uint8)) for h, w in sizes]
+    ours.encode_images(pictures)
+    transform = clip.clip._transform(ours.model.visual.input_resolution)
+    assert torch.equal(seen[0], torch.stack([transform(each) for each in pictures]))
+
+
 def test_a_state_dict_gives_the_same_model_as_an_archive(files, pictures):
     one, other = (load_model(str(files[kind]), device="cpu") for kind in ("archive", "state dict"))
     np.testing.assert_allclose(one.encode_images(pictures), other.encode_images(pictures), atol=1e-5)

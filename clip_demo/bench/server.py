@@ -66,9 +66,10 @@ def ask(client: httpx.Client, *, index: int, templates: Sequence[str] | None = N
     path = "/gradio_api/call/predict"
     event = client.post(path, json={"data": data}).raise_for_status().json()["event_id"]
     answer = client.get(f"{path}/{event}").raise_for_status().text
-    if "event: complete" not in answer:
+    _, complete, data = answer.partition("event: complete\ndata: ")  # heartbeats may come before
+    if not complete:
         raise RuntimeError(answer)
-    return json.loads(answer.split("data: ", 1)[1].strip())[0]
+    return json.loads(data)[0]
 
 
 def memory(process: subprocess.Popen) -> float:

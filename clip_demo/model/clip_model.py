@@ -33,27 +33,37 @@ class ClipModel:
         self.model = model.eval().requires_grad_(False)
         self.name, self.note, self.sha256 = name, note, sha256
         self.logit_scale = float(model.logit_scale.exp())
-        self._transform = import_clip().clip._transform(model.visual.input_resolution)
+        # openai-clip's own steps: resize, crop, convert; then to numbers, and normalise.
+        *self._on_picture, _, normalize = import_clip().clip._transform(model.visual.input_resolution).transforms
+        self._mean, self._std = (torch.tensor(each).view(3, 1, 1) for each in (normalize.mean, normalize.std))
         self._device = model.logit_scale.device
 
-    def preprocess(self, picture: Image.Image) -> torch.Tensor:
-        """Do openai-clip's own preprocessing of one RGB picture of any size: shape (3, height, width), float32."""
-        return self._transform(picture)
+    def preprocess(self, picture: Image.Image) -> np.ndarray:
+        """Bring an RGB picture of any size to the model's: shape (height, width, 3), uint8.
+
+        What openai-clip's preprocessing does with Pillow. What it does with torch is left to `encode_pixels`: torch
+        keeps helpers for every thread that calls it, and those of thirty visitors would keep the encoder from its work.
+        """
+        for step in self._on_picture:
+            picture = step(picture)
+        return np.asarray(picture)
 
     @torch.inference_mode()
-    def encode_pixels(self, batch: Sequence[torch.Tensor]) -> np.ndarray:
+    def encode_pixels(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Encode pictures that `preprocess` has made ready.
 
         Parameters
         ----------
-        batch : sequence of torch.Tensor, shape (3, height, width), float32
+        batch : sequence of numpy.ndarray, shape (height, width, 3), uint8
 
         Returns
         -------
         numpy.ndarray, shape (n, d), float32
             As ``model.encode_image`` gives them: not normalised.
         """
-        return self.model.encode_image(torch.stack(list(batch)).to(self._device)).float().cpu().numpy()
+        pixels = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).contiguous()  # (n, 3, height, width)
+        pixels = pixels.float().div(255).sub_(self._mean).div_(self._std)
+        return self.model.encode_image(pixels.to(self._device)).float().cpu().numpy()
 
     def encode_images(self, pictures: Sequence[Image.Image]) -> np.ndarray:
         """Preprocess and encode RGB pictures of any size: shape (n, d), float32, not normalised."""
