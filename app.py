@@ -51,8 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo = build_ui(backend)
     demo.launch(prevent_thread_lock=True, **where, **launch_options())
     serving.set()
+    if args.build_head:
+        build_missing(backend)
     demo.block_thread()
     return 0
+
+
+def build_missing(backend: Backend) -> None:
+    """Begin to make the head of the model that visitors start on, where it lacks one on all training pictures."""
+    try:
+        backend.build(model=backend.preferred_model)
+    except ClipDemoError as error:
+        print(f"app.py: {error}", file=sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,6 +88,8 @@ def parser() -> argparse.ArgumentParser:
         "computer only); 0.0.0.0 lets a whole classroom in")  # fmt: skip
     add("--port", type=int, metavar="P", help="the port to listen on; default $GRADIO_SERVER_PORT, else the first "
         "free one from 7860")  # fmt: skip
+    add("--build-head", action="store_true", help="fit the linear probe of this model on these images in the "
+        "background, where there is none yet; visitors come first")  # fmt: skip
     add("--share", action="store_true", help="also make a public gradio.live link")
     return result
 

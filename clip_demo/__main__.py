@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from .errors import ClipDemoError
 from .images import IMAGE_SETS
 from .metadata import OPENAI_MODELS
+from .paths import cache_folder
 from .verbs import (
     BENCH_SECTIONS,
     run_bench,
@@ -92,7 +93,17 @@ def _add_making_verbs(verbs) -> None:
         "--images shapes100 --output assets/heads",
     )  # fmt: skip
     _add_source_options(fit)
-    fit.add_argument("--C", type=float, default=0.316, help="inverse regularisation strength (default: 0.316)")
+    strength = fit.add_mutually_exclusive_group()
+    strength.add_argument("--C", type=float, help="inverse regularisation strength (default: the article's 0.316)")
+    strength.add_argument(
+        "--sweep", action="store_true",
+        help="find C as the paper does, on a fifth of the training pictures: up to 15 fits more",
+    )  # fmt: skip
+    fit.add_argument("--normalized", action="store_true", help="scale features to length 1 (the article does not)")
+    fit.add_argument(
+        "--curve", nargs="?", const=str(cache_folder() / "curves"), metavar="DIR",
+        help="also measure the few-shot curve, print it as CSV and keep it in DIR (default: where the page looks)",
+    )  # fmt: skip
     fit.add_argument("--output", metavar="DIR", help="folder for the head (default: the cache, where the page looks)")
 
     download = _add_verb(

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .encoder import Encoder
+from .builds import Builds
+from .curve import CurveStore, FewShotCurve
+from .encoder import Encoder, Report
 from .errors import ClassnamesError, HeadError, ModelError, OptionError
 from .evaluation import Evaluation, evaluate
 from .fetch import Fetches
@@ -19,13 +21,13 @@ from .loading import Loading, LoadModel
 from .metadata import ARTICLE_TEMPLATE, OPENAI_MODELS
 from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
 from .numerics import check_top_k
-from .paths import FEATURES, HEADS, cache_folder, weights_on_disk
+from .paths import CURVES, FEATURES, HEADS, cache_folder, weights_on_disk
 from .probe import Head, HeadStore, linear_probe
-from .probe_builder import Report, build_head, encode_split
+from .probe_builder import ProbeBuilder
 from .prompts import check_classnames, check_number_of_prompts, check_templates
-from .results import Prediction, Status
+from .results import BuildStatus, Prediction, Status
 from .shelf import Shelf
-from .stored import FeatureStore, TestFeatures, save_features
+from .stored import FeatureStore, save_features
 from .zero_shot import class_features, zero_shot_scores
 
 __all__ = ["Backend"]
@@ -78,7 +80,11 @@ class Backend:
         self._default_images = default_images
         cache = cache_folder()
         self._heads = HeadStore([HEADS, cache / "heads"] if head_folders is None else head_folders)
-        self._stored = FeatureStore([FEATURES, cache / "features"] if feature_folders is None else feature_folders)
+        self._shards = cache / "shards"
+        folders = [FEATURES, cache / "features"] if feature_folders is None else feature_folders
+        self._stored = FeatureStore(folders, self._shards)
+        self._curves = CurveStore([CURVES, cache / "curves"])
+        self._builds = Builds(self._heads, self._curves, self._stored, cache)
         self._fetches = Fetches()
         if hasattr(encoder, "encode_images"):
             self._shelf = Shelf(lambda name, progress: encoder, [model or encoder.name])
@@ -151,6 +157,11 @@ class Backend:
     def default_model(self) -> str:
         """Name of the model that is on unless a call names another."""
         return self._shelf.default
+
+    @property
+    def preferred_model(self) -> str:
+        """Name of the model that is the default as soon as it is there."""
+        return self._shelf.preferred
 
     @property
     def encoder(self) -> Encoder:
@@ -336,15 +347,18 @@ class Backend:
     def store_features(self, images: str | None = None, *, folder: str | Path, progress: Report | None = None) -> Path:
         """Write the features of all test pictures, computed anew, in compact form; return the file."""
         image_set = self._image_set(images)
-        features = encode_split(self.encoder, image_set, "test", progress)
-        test = TestFeatures(features, image_set.labels())
+        test = self._stored.make(self.encoder, image_set, progress)
         return save_features(test, folder, self.encoder, image_set, compact=True)
+
+    # --- linear probes --------------------------------------------------------------------------------------------
 
     def fit_probe(
         self,
         images: str | None = None,
         *,
         folder: str | Path,
+        find_C: bool = False,
+        curve_folder: str | Path | None = None,
         progress: Report | None = None,
         **options,
     ) -> tuple[Path, Head]:
@@ -356,18 +370,45 @@ class Backend:
             The image set.
         folder : path
             Where the head goes.
+        find_C : bool
+            Find C as the paper does, see `clip_demo.probe_builder.sweep`, in place of the article's.
+        curve_folder : path, optional
+            Also measure the few-shot curve, by the article's recipe, and save it there.
         progress : callable, optional
-            Called with what is being done, how many are done and how many there are.
+            See `clip_demo.encoder.Report`.
         **options
-            Passed to `clip_demo.probe.fit_head`, such as ``C``.
+            Passed to `clip_demo.probe.fit_head`, such as ``C`` and ``normalized``.
 
         Returns
         -------
         path : pathlib.Path
         head : Head
         """
-        head = build_head(self.encoder, self._image_set(images), progress, **options)
-        return self._heads.put(head, folder), head
+        image_set = self._image_set(images)
+        builder = ProbeBuilder(self.encoder, image_set, self._shards, progress=progress)
+        if find_C:
+            options["C"] = builder.sweep(**options)
+        head = builder.fit(**options)
+        path = self._heads.put(head, folder)
+        if curve_folder is not None:
+            self._curves.put(self._builds.measure(builder, self._shelf.get()), curve_folder)
+        return path, head
+
+    def build(self, images: str | None = None, model: str | None = None) -> None:
+        """Begin to make the head and the few-shot curve of a model in the background; see `clip_demo.builds.Builds`."""
+        self._builds.start(self._shelf.get(model), self._image_set(images))
+
+    def cancel_build(self) -> None:
+        """End what `build` began; what was made is kept, and the next `build` goes on from it."""
+        self._builds.cancel()
+
+    def build_status(self, images: str | None = None, model: str | None = None) -> BuildStatus | None:
+        """Say how far `build` is; None where it was not begun."""
+        return self._builds.status(model or self.default_model, self._image_set(images).name)
+
+    def curve(self, images: str | None = None, model: str | None = None) -> FewShotCurve | None:
+        """Return the few-shot curve, as far as it has come; None where there is none. Waits for the model."""
+        return self._builds.curve(self._shelf.get(model), self._image_set(images))
 
 
 def _on_disk(weights_root: str | Path | None, name: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -19,6 +21,7 @@ __all__ = ["Features"]
 MAX_PICTURES = 1_000
 # What one turn of the encoder takes: larger is hardly faster on a CPU, and keeps the next visitor waiting.
 PICTURES, PROMPTS = 32, 128
+JOB_TURN = 0.2  # seconds that a background job may keep a visitor waiting
 
 
 class Features:
@@ -36,6 +39,7 @@ class Features:
     def __init__(self, encoder: Encoder, turns: Turns | None = None):
         self._encoder = encoder
         self._turns = turns or Turns()
+        self._job_batch = 1
         self._prompts = Batches(self._encode_prompts, self._turns, memory=MAX_PROMPTS, batch=PROMPTS)
         self._pictures = Batches(encoder.encode_pixels, self._turns, memory=MAX_PICTURES, batch=PICTURES)
 
@@ -71,7 +75,19 @@ class Features:
     def of_job(self, pictures: Sequence[Image.Image]) -> np.ndarray:
         """Return the image features of a background job's pictures: shape (n, d), float32, not normalised.
 
-        Not remembered, and encoded when no visitor waits; give few at a time, so that the next one need not wait long.
+        Not remembered. They are encoded when no visitor waits, and few at a time, so that the next one need not wait
+        long.
         """
-        pixels = [self._encoder.preprocess(picture) for picture in pictures]
-        return self._turns.run(lambda: self._encoder.encode_pixels(pixels), JOB)
+        rows, start = [], 0
+        while start < len(pictures):
+            pixels = [self._encoder.preprocess(each) for each in pictures[start : start + self._job_batch]]
+            rows.append(self._turns.run(partial(self._encode_for_job, pixels), JOB))
+            start += len(pixels)
+        return np.concatenate(rows)
+
+    def _encode_for_job(self, pixels: list) -> np.ndarray:
+        start = time.perf_counter()
+        rows = self._encoder.encode_pixels(pixels)
+        pace = len(pixels) / (time.perf_counter() - start)  # pictures a second
+        self._job_batch = int(min(max(pace * JOB_TURN, 1), 2 * self._job_batch, PICTURES))
+        return rows

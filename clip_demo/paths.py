@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 __all__ = [
+    "CURVES",
     "ASSETS",
     "BUILT_IN_CHECKPOINT",
     "EXAMPLES",
@@ -23,6 +24,7 @@ BUILT_IN_CHECKPOINT = ASSETS / "tiny.pt"
 EXAMPLES = ASSETS / "examples"
 FEATURES = ASSETS / "features"
 HEADS = ASSETS / "heads"
+CURVES = ASSETS / "curves"
 
 
 def cache_folder() -> Path:

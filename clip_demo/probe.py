@@ -16,7 +16,7 @@ from .numerics import best, normalize, softmax
 from .results import LinearProbe, ProbeScore, Provenance
 from .store import Store, write_npz
 
-__all__ = ["RECIPE", "Head", "HeadStore", "fit_head", "linear_probe", "load_head", "save_head"]
+__all__ = ["RECIPE", "Head", "HeadStore", "fit_head", "linear_probe", "load_head", "package_versions", "save_head"]
 
 # The recipe of openai/CLIP's README, section "Linear-probe evaluation", which the article follows.
 RECIPE = {"random_state": 0, "C": 0.316, "max_iter": 1000}
@@ -147,7 +147,7 @@ def fit_head(
         random_state=random_state,
         normalized=normalized,
         test_accuracy=float(np.mean(classifier.predict(test_features) == test_labels)),
-        versions={name: version(name) for name in ("scikit-learn", "numpy", "torch", "torchvision")},
+        versions=package_versions(),
         date=datetime.date.today().isoformat(),
     )
     return Head(
@@ -156,6 +156,11 @@ def fit_head(
         tuple(classnames[i] for i in classifier.classes_),
         provenance,
     )
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that a head depends on."""
+    return {name: version(name) for name in ("scikit-learn", "numpy", "torch", "torchvision")}
 
 
 def save_head(head: Head, folder: str | Path) -> Path:

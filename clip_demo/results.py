@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from .prompts import same_class
 
 __all__ = [
+    "BuildStatus",
     "ImageSetStatus",
     "LinearProbe",
     "ModelStatus",
@@ -160,6 +161,30 @@ class ImageSetStatus:
     state: str
     progress: float | None
     message: str
+
+
+@dataclass(frozen=True)
+class BuildStatus:
+    """Where the building of a head stands.
+
+    Attributes
+    ----------
+    state : {"waiting", "encoding", "fitting", "done", "failed", "stopped"}
+        "waiting": for the model.
+    message : str
+        One sentence for people.
+    done, total : int
+        Pictures whose features are there, and all that are needed.
+    images_per_second, seconds_left : float or None
+        The pace of the encoding, and how long the rest of it takes at that; None while nothing is encoded.
+    """
+
+    state: str
+    message: str
+    done: int
+    total: int
+    images_per_second: float | None
+    seconds_left: float | None
 
 
 @dataclass(frozen=True)

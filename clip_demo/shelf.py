@@ -45,20 +45,20 @@ class Shelf:
     ):
         self.names = tuple(names)
         self._load = load
-        self._preferred = preferred
+        self.preferred = preferred or self.names[0]
         self._on_disk = on_disk
         self._limit = limit
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._turns = Turns()  # one for all models: they would fight for the same cores
         self._models: OrderedDict[str, Loading] = OrderedDict()
-        for name in filter(None, (self.names[0], preferred)):
+        for name in (self.names[0], self.preferred):
             self.get(name)
 
     @property
     def default(self) -> str:
         """Name of the model that answers unless another is asked for."""
-        preferred = self.peek(self._preferred) if self._preferred else None
+        preferred = self.peek(self.preferred)
         return preferred.name if preferred and preferred.state == "ready" else self.names[0]
 
     def get(self, name: str | None = None) -> Loading:
@@ -95,10 +95,10 @@ class Shelf:
 
     def _put_away(self, wanted: str) -> None:
         """Make room for one more."""
-        if wanted == self._preferred:
+        if wanted == self.preferred:
             return
         with self._lock:
-            stay = (self.names[0], self._preferred, wanted)
+            stay = (self.names[0], self.preferred, wanted)
             idle = [name for name, model in self._models.items() if model.state == "ready" and name not in stay]
             for name in idle[: max(0, len(idle) - self._limit + 1)]:
                 del self._models[name]

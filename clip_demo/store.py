@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from .errors import HeadError
 
-__all__ = ["Store", "file_name", "write_npz"]
+__all__ = ["Store", "file_name", "write_arrays", "write_npz"]
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -88,14 +88,20 @@ def file_name(model: str, image_set: str) -> str:
 def write_npz(folder: str | Path, model: str, images: str, /, **arrays: np.ndarray) -> Path:
     """Write arrays as npz without pickle; whoever reads at the same time sees the old file or the new one."""
     path = Path(folder) / file_name(model, images)
+    write_arrays(path, arrays)
+    return path
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool = True) -> None:
+    """Write arrays as `write_npz` does, to any path; whatever happens meanwhile, no half of a file is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         try:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            (np.savez_compressed if compress else np.savez)(file, allow_pickle=False, **arrays)
             file.flush()
+            os.fsync(file.fileno())
             os.chmod(file.name, 0o644)  # a temporary file is its owner's only
             os.replace(file.name, path)
         except OSError:
             os.unlink(file.name)
             raise
-    return path

@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .backend import Backend
+from .curve import curve_to_csv
 from .images import CIFAR100, Cifar100, Shapes100
 from .metadata import OPENAI_MODELS
 from .names import PREFERRED
@@ -75,11 +76,19 @@ def run_store_features(options: argparse.Namespace) -> None:
 def run_fit_probe(options: argparse.Namespace) -> None:
     """Fit a head, save it, and print its accuracy in the article's form."""
     backend, bars = _open(options), Bars()
-    folder = options.output or cache_folder() / "heads"
-    path, head = backend.fit_probe(options.images, folder=folder, progress=bars, C=options.C)
+    path, head = backend.fit_probe(
+        options.images,
+        folder=options.output or cache_folder() / "heads",
+        find_C=options.sweep,
+        curve_folder=options.curve,
+        progress=bars,
+        **{name: value for name in ("C", "normalized") if (value := getattr(options, name))},
+    )
     bars.close()
     print(f"Accuracy = {100 * head.provenance.test_accuracy:.3f}")
     print(f"{_describe(head.provenance)}: {path}", file=sys.stderr)
+    if options.curve:
+        print(curve_to_csv(backend.curve(options.images)), end="")
 
 
 def run_download(options: argparse.Namespace) -> None:
@@ -175,6 +184,9 @@ class Bars:
         self._unit, self._bars = unit, {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
+        if not total:  # a step that tells nothing of itself while it lasts
+            tqdm.write(f"{what} ...", file=sys.stderr)
+            return
         if what not in self._bars:
             self._bars[what] = tqdm(total=total, desc=what, unit=self._unit, unit_scale=True)
         self._bars[what].update(done - self._bars[what].n)

@@ -67,6 +67,13 @@ class ToyImages(ImageSet):
         return np.broadcast_to(colours[:, None, None], (len(indices), 32, 32, 3)).copy()
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A cache of its own for every test: what one leaves there is not the next one's."""
+    monkeypatch.setenv("CLIP_DEMO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
 @pytest.fixture
 def toy_encoder():
     return ToyEncoder()
