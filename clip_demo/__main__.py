@@ -99,7 +99,9 @@ def _add_making_verbs(verbs) -> None:
         "--sweep", action="store_true",
         help="find C as the paper does, on a fifth of the training pictures: up to 15 fits more",
     )  # fmt: skip
-    fit.add_argument("--normalized", action="store_true", help="scale features to length 1 (the article does not)")
+    fit.add_argument(
+        "--normalized", action="store_true", default=None, help="scale features to length 1 (the article does not)"
+    )
     fit.add_argument(
         "--curve", nargs="?", const=str(cache_folder() / "curves"), metavar="DIR",
         help="also measure the few-shot curve, print it as CSV and keep it in DIR (default: where the page looks)",

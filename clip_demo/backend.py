@@ -391,7 +391,7 @@ class Backend:
         head = builder.fit(**options)
         path = self._heads.put(head, folder)
         if curve_folder is not None:
-            self._curves.put(self._builds.measure(builder, self._shelf.get()), curve_folder)
+            self._builds.measure(builder, self._shelf.get(), curve_folder)
         return path, head
 
     def build(self, images: str | None = None, model: str | None = None) -> None:

@@ -43,7 +43,6 @@ class Builds:
         self._heads, self._curves, self._stored, self._folder = heads, curves, stored, folder
         self._lock = threading.Lock()
         self._jobs: dict[tuple[str, str], Job] = {}
-        self._growing: dict[tuple[str, str], FewShotCurve] = {}
 
     def start(self, model: Loading, image_set: ImageSet) -> None:
         """Begin, unless that is under way.
@@ -57,11 +56,9 @@ class Builds:
         with self._lock:
             for other, job in self._jobs.items():
                 if job.running and other != key:
-                    raise OptionError(
-                        f"build: a head for {other[0]} on {other[1]} is being fitted; wait for it, or stop it."
-                    )
+                    raise OptionError(f"build: {job.title} is under way; wait for it, or stop it.")
             if key not in self._jobs or not self._jobs[key].running:
-                title = f"A head for {model.name} on {image_set.title}"
+                title = f"The probe of {model.name} on {image_set.title}"
                 self._jobs[key] = Job(title, lambda report: self._work(model, image_set, report), image_set.sizes)
 
     def cancel(self) -> None:
@@ -78,11 +75,15 @@ class Builds:
     def curve(self, model: Loading, image_set: ImageSet) -> FewShotCurve | None:
         """Return the curve that is stored, or as far as it has come; None where there is none."""
         key = (model.encoder.sha256, image_set.name)
-        return self._growing.get(key) or self._curves.get(*key)
+        return self._curves.get(*key)
 
     def _work(self, model: Loading, image_set: ImageSet, report: Report) -> None:
         encoder, key = model.encoder, (model.encoder.sha256, image_set.name)
-        if self._heads.get(*key) and self._curves.get(*key):
+        if not image_set.on_disk():
+            report(f"fetching {image_set.title}", 0, 0)
+            image_set.download()
+        head, known = self._heads.get(*key), self._curves.get(*key)
+        if head and head.provenance.n_train == image_set.sizes["train"] and known and known.complete:
             return
         builder = ProbeBuilder(
             encoder,
@@ -91,21 +92,22 @@ class Builds:
             encode=model.features.of_job,
             progress=report,
             on_head=self._offer,
+            known=known,
         )
-        if self._heads.get(*key) is None:
+        if head is None:
             builder.fit_few(EARLY, n_test=min(EARLY_TEST, image_set.sizes["test"]))
-        self._curves.put(self.measure(builder, model, self._growing), self._folder / "curves")
-        del self._growing[key]
+        self.measure(builder, model, self._folder / "curves")
+        head = self._heads.get(*key)
+        if head is None or head.provenance.n_train < image_set.sizes["train"]:
+            builder.fit()
 
-    def measure(self, builder: ProbeBuilder, model: Loading, growing: dict | None = None) -> FewShotCurve:
-        """Return the whole few-shot curve; `growing` holds it meanwhile, by checksum and image set."""
+    def measure(self, builder: ProbeBuilder, model: Loading, folder: str | Path) -> None:
+        """Measure the few-shot curve; as far as it has come it is on disk, and can be asked for."""
         image_set, templates = builder.image_set, (ARTICLE_TEMPLATE,)
         weights = class_features(model.features, image_set.classnames, templates)
         zero_shot = evaluate(weights, builder.features("test"), image_set.labels()).top1
         for curve in builder.curve(zero_shot, templates):
-            if growing is not None:
-                growing[builder.encoder.sha256, image_set.name] = curve
-        return curve
+            self._curves.put(curve, folder)
 
     def _offer(self, head: Head) -> None:
         """Use a head where it was fitted on more pictures than the one that is there."""

@@ -82,7 +82,7 @@ def run_fit_probe(options: argparse.Namespace) -> None:
         find_C=options.sweep,
         curve_folder=options.curve,
         progress=bars,
-        **{name: value for name in ("C", "normalized") if (value := getattr(options, name))},
+        **{name: getattr(options, name) for name in ("C", "normalized") if getattr(options, name) is not None},
     )
     bars.close()
     print(f"Accuracy = {100 * head.provenance.test_accuracy:.3f}")

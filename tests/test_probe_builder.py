@@ -63,7 +63,7 @@ def test_only_what_is_asked_for_is_made_and_nothing_twice(toy_encoder, toy_image
     calls = []
     make_shards(tmp_path, toy_images).fill(toy_encoder.encode_images, progress=lambda *call: calls.append(call))
     assert toy_encoder.encoded_pictures == 50
-    assert calls[0] == ("train features", 8, 50) and calls[-1] == ("train features", 50, 50)
+    assert calls[0] == ("train features", 16, 50) and calls[-1] == ("train features", 50, 50)
     assert [done for _, done, _ in calls] == sorted(done for _, done, _ in calls)
 
 
@@ -112,6 +112,15 @@ def test_a_kill_costs_one_shard_at_most(toy_encoder, toy_images, tmp_path, small
     unbroken = make_shards(tmp_path / "other", toy_images)
     unbroken.fill(toy_encoder.encode_images)
     np.testing.assert_array_equal(shards.all(), unbroken.all())
+
+
+def test_shards_of_another_size_are_not_mixed_up(toy_encoder, toy_images, tmp_path, monkeypatch):
+    for size in (8, 16):
+        monkeypatch.setattr(shards_module, "SIZE", size)
+        shards = make_shards(tmp_path, toy_images)
+        shards.fill(toy_encoder.encode_images)
+        everything = toy_encoder.encode_images([toy_images.picture(i, "train") for i in shards.order])
+        np.testing.assert_array_equal(shards.first(50), everything)
 
 
 # Heads
@@ -199,6 +208,19 @@ def test_the_curve_grows_point_by_point_and_ends_with_the_full_head(builder):
     assert curves[2].points == curves[-1].points[:3]
     assert curves[-1].points[-1].draws == (full,)
     assert curves[-1].points[0].draws[0] == builder.fit_few(1).provenance.test_accuracy
+
+
+def test_what_an_earlier_run_measured_is_not_fitted_again(builder, tmp_path, monkeypatch):
+    *_, before, whole = builder.curve(0.25, ["a {}"])
+    fitted = []
+
+    def spy(train, *data, **options):
+        fitted.append(len(train))
+        return fit_head(train, *data, **options)
+
+    monkeypatch.setattr("clip_demo.probe_builder.builder.fit_head", spy)
+    again = ProbeBuilder(NoisyEncoder(), NoisyImages(), tmp_path / "shards", known=before)
+    assert list(again.curve(0.25, ["a {}"]))[-1] == whole and fitted == [1000]
 
 
 def test_a_head_can_be_tested_on_a_part(builder):
@@ -399,7 +421,7 @@ def test_one_job_at_a_time_and_a_second_call_changes_nothing(slow, toy_images, t
     job = backend._builds._jobs[slow.name, SHAPES100]
     backend.build()
     assert backend._builds._jobs[slow.name, SHAPES100] is job
-    with pytest.raises(OptionError, match="a head for noisy on shapes100 is being fitted; wait for it, or stop it"):
+    with pytest.raises(OptionError, match="The probe of noisy on Shapes-100 is under way; wait for it, or stop it"):
         backend.build("toys")
     backend.cancel_build()
     slow.gate.set()
@@ -430,8 +452,8 @@ def test_the_pace_is_that_of_the_encoder_and_not_of_the_disk():
     from clip_demo.probe_builder import Job
 
     def work(report):
-        for done in (100, 200, 300):  # at once: they come from the disk
-            report("train features", done, 1000)
+        time.sleep(0.1)
+        report("train features", 300, 1000)  # those came from the disk
         for done in (350, 400):
             time.sleep(0.1)
             report("train features", done, 1000)

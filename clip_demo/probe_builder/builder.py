@@ -42,6 +42,8 @@ class ProbeBuilder:
         See `clip_demo.encoder.Report`.
     on_head : callable, optional
         Called with every head that is fitted by the recipe.
+    known : FewShotCurve, optional
+        As far as an earlier run came: what it measured is not fitted again.
     """
 
     def __init__(
@@ -53,12 +55,14 @@ class ProbeBuilder:
         encode: EncodeImages | None = None,
         progress: Report | None = None,
         on_head: Callable[[Head], None] | None = None,
+        known: FewShotCurve | None = None,
     ):
         self.encoder, self.image_set = encoder, image_set
         self._encode, self._progress = encode or encoder.encode_images, progress
         self._on_head = on_head or (lambda head: None)
         self._shards = {split: Shards(folder, encoder.sha256, image_set, split) for split in image_set.sizes}
-        self._accuracy: dict[tuple[int, int], float] = {}
+        points = known.points if known else ()
+        self._accuracy = {(each.per_class, draw): got for each in points for draw, got in enumerate(each.draws)}
 
     @property
     def n_classes(self) -> int:

@@ -30,10 +30,10 @@ class Job:
     """
 
     def __init__(self, title: str, work: Callable[[Report], None], sizes: dict[str, int]):
-        self._title, self._work, self._sizes = title, work, sizes
+        self.title, self._work, self._sizes = title, work, sizes
         self._stop = threading.Event()
         self._done = dict.fromkeys(sizes, 0)
-        self._pace: tuple[float, int] | None = None  # when, and with how many done, the encoding at hand began
+        self._began = 0.0, 0  # when, and with how many done, the encoding at hand began
         self._rate: float | None = None
         self._state, self._what = "waiting", "waiting for the model"
         threading.Thread(target=self._run, name="build", daemon=True).start()
@@ -46,6 +46,8 @@ class Job:
     def cancel(self) -> None:
         """End it after the batch, or the fit, that is at hand; what was made stays on disk."""
         self._stop.set()
+        if self.running:
+            self._what = "stopping after what is at hand"
 
     @property
     def status(self) -> BuildStatus:
@@ -54,7 +56,7 @@ class Job:
         rate = self._rate if self._state == "encoding" else None
         return BuildStatus(
             state=self._state,
-            message=f"{self._title}: {self._what}.",
+            message=f"{self.title}: {self._what}.",
             done=done,
             total=total,
             images_per_second=rate,
@@ -76,18 +78,18 @@ class Job:
     def _report(self, what: str, done: int, total: int) -> None:
         if self._stop.is_set():
             raise Cancelled("build: it was stopped.")
-        self._what, split = what, what.partition(" ")[0]
+        before, self._what, split = self._what, what, what.partition(" ")[0]
         if split not in self._sizes:
-            self._state, self._pace = "fitting", None
+            self._state = "fitting" if split == "fitting" else "waiting"
             return
         self._state = "encoding"
         self._done[split] = max(done, self._done[split])
-        now, encoded = time.monotonic(), sum(self._done.values())
-        # What comes from the disk comes at once: the pace is that of the batches since.
-        if self._pace is None or now - self._pace[0] < 0.01:
-            self._pace = now, encoded
-        elif encoded > self._pace[1]:
-            self._rate = (encoded - self._pace[1]) / (now - self._pace[0])
+        now = time.monotonic()
+        # What a split has when it begins came from the disk: the pace is that of what follows.
+        if what != before:
+            self._began = now, done
+        elif done > self._began[1]:
+            self._rate = (done - self._began[1]) / (now - self._began[0])
 
 
 @contextmanager

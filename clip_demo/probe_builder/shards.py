@@ -38,7 +38,7 @@ class Shards:
     def __init__(self, folder: str | Path, model_sha256: str, image_set: ImageSet, split: str):
         self._folder = Path(folder) / f"{model_sha256[:16]}-{image_set.name}-{split}"
         self._image_set, self._split = image_set, split
-        self._owner = f"{model_sha256} {image_set.name} {split} seed {SEED}"
+        self._owner = f"{model_sha256} {image_set.name} {split} seed {SEED} by {SIZE}"
         self._parts: dict[int, np.ndarray] = {}
 
     @cached_property
@@ -62,12 +62,14 @@ class Shards:
         for number in range(-(-end // SIZE)):
             if self._part(number) is None:
                 self._make(number, encode, progress)
-            elif progress:
-                progress(f"{self._split} features", min((number + 1) * SIZE, size), size)
+        if progress:
+            progress(f"{self._split} features", min(-(-end // SIZE) * SIZE, size), size)
 
     def _make(self, number: int, encode: EncodeImages, progress: Report | None) -> None:
         indices = self.order[number * SIZE : (number + 1) * SIZE]
         rows = []
+        if progress:  # what stands before it is there
+            progress(f"{self._split} features", number * SIZE, len(self.order))
         for start in range(0, len(indices), BATCH):
             pixels = self._image_set.pixels(indices[start : start + BATCH], self._split)
             rows.append(encode([Image.fromarray(each) for each in pixels]))
