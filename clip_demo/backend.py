@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .encoder import Encoder
+from .encoder import Encoder, Report
 from .errors import ClassnamesError, HeadError, ModelError, OptionError
-from .evaluation import Evaluation, evaluate
+from .evaluation import Evaluation
 from .fetch import Fetches
 from .images import ImageSet, open_image_sets, picture_key, read_picture, resolve_image_set
+from .lab import Desk, Examination, NameRow, TemplateRow, Wording
 from .loading import Loading, LoadModel
 from .metadata import ARTICLE_TEMPLATE, OPENAI_MODELS
 from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
 from .numerics import check_top_k
 from .paths import FEATURES, HEADS, cache_folder, weights_on_disk
 from .probe import Head, HeadStore, linear_probe
-from .probe_builder import Report, build_head, encode_split
+from .probe_builder import build_head, encode_split
 from .prompts import check_classnames, check_number_of_prompts, check_templates
 from .results import Prediction, Status
 from .shelf import Shelf
@@ -78,6 +79,7 @@ class Backend:
         cache = cache_folder()
         self._heads = HeadStore([HEADS, cache / "heads"] if head_folders is None else head_folders)
         self._stored = FeatureStore([FEATURES, cache / "features"] if feature_folders is None else feature_folders)
+        self._desk = Desk(self._stored, self._heads)
         self._fetches = Fetches()
         if hasattr(encoder, "encode_images"):
             self._shelf = Shelf(lambda name, progress: encoder, [model or encoder.name])
@@ -234,10 +236,8 @@ class Backend:
         ModelError, ImageSetError
             When the model or the image set cannot be used.
         """
-        image_set, classnames, templates = self._checked(images, classnames, templates)
+        image_set, classnames, templates = self._checked(images, classnames, templates, spaces)
         top_k = check_top_k(top_k)
-        if not isinstance(spaces, bool):
-            raise OptionError(f"spaces: {spaces!r} is not allowed; use true or false.")
         if (image is None) == (index is None):
             came = "neither" if image is None else "both"
             raise OptionError(f"image, index: {came} came; give one of them: a picture, or an index of an image set.")
@@ -267,13 +267,15 @@ class Backend:
         return resolve_image_set(self.image_sets, name or self._default_images)
 
     def _checked(
-        self, images: str | None, classnames: Iterable[str] | None, templates: Iterable[str] | None
+        self, images: str | None, classnames: Iterable[str] | None, templates: Iterable[str] | None, spaces: bool
     ) -> tuple[ImageSet, tuple[str, ...], tuple[str, ...]]:
         """Return the image set, the class names and the templates that are meant, or say what is wrong with them."""
         image_set = self._image_set(images)
         classnames = image_set.classnames if classnames is None else check_classnames(classnames)
         templates = check_templates([ARTICLE_TEMPLATE] if templates is None else templates)
         check_number_of_prompts(classnames, templates)
+        if not isinstance(spaces, bool):
+            raise OptionError(f"spaces: {spaces!r} is not allowed; use true or false.")
         return image_set, classnames, templates
 
     def _of_index(self, chosen: Loading, image_set: ImageSet, index: int) -> tuple[np.ndarray, str]:
@@ -294,22 +296,111 @@ class Backend:
         templates: Iterable[str] | None = None,
         spaces: bool = False,
         model: str | None = None,
+        baseline: Wording | None = None,
         progress: Report | None = None,
     ) -> Evaluation:
-        """Return the zero-shot accuracy over the whole test set; see `predict` for the arguments.
+        """Return the zero-shot accuracy over the whole test set; see `examine` for the arguments."""
+        return self.examine(
+            images=images,
+            classnames=classnames,
+            templates=templates,
+            spaces=spaces,
+            model=model,
+            baseline=baseline,
+            progress=progress,
+        ).evaluation
 
-        `classnames` are other spellings of the image set's classes, one for each, in its order. The pictures'
-        features are computed once and kept.
+    def examine(
+        self,
+        *,
+        images: str | None = None,
+        classnames: Iterable[str] | None = None,
+        templates: Iterable[str] | None = None,
+        spaces: bool = False,
+        model: str | None = None,
+        baseline: Wording | None = None,
+        progress: Report | None = None,
+    ) -> Examination:
+        """Hold a wording against the whole test set: accuracies, confusions, calibration, single pictures.
+
+        The pictures' features are computed once and kept; the last few wordings are remembered.
+
+        Parameters
+        ----------
+        images, templates, spaces, model
+            See `predict`.
+        classnames : iterable of str, optional
+            Other spellings of the image set's classes, one for each, in its order.
+        baseline : Wording, optional
+            What the wording is compared with, on the same pictures.
+        progress : callable, optional
+            See `clip_demo.encoder.Report`; may raise `clip_demo.errors.Cancelled`.
+
+        Raises
+        ------
+        InputError, ModelError, ImageSetError, HeadError
+            See `predict`.
         """
-        image_set, classnames, templates = self._checked(images, classnames, templates)
+        image_set, wording = self._wording(images, classnames, templates, spaces)
+        if baseline is not None:
+            if not isinstance(baseline, Wording):
+                raise OptionError(f"baseline: {baseline!r} came; give a clip_demo.lab.Wording.")
+            _, baseline = self._wording(images, baseline.classnames, baseline.templates, baseline.spaces)
+        return self._desk.examine(self._ready(model), image_set, wording, baseline, progress)
+
+    def templates_report(
+        self,
+        *,
+        images: str | None = None,
+        classnames: Iterable[str] | None = None,
+        templates: Iterable[str] | None = None,
+        spaces: bool = False,
+        model: str | None = None,
+        progress: Report | None = None,
+    ) -> tuple[TemplateRow, ...]:
+        """Measure every template alone, and the ensemble without it; see `examine` for the arguments."""
+        image_set, wording = self._wording(images, classnames, templates, spaces)
+        return self._desk.templates(self._ready(model), image_set, wording, progress)
+
+    def try_names(
+        self,
+        classname: str,
+        names: Iterable[str],
+        *,
+        images: str | None = None,
+        classnames: Iterable[str] | None = None,
+        templates: Iterable[str] | None = None,
+        spaces: bool = False,
+        model: str | None = None,
+        progress: Report | None = None,
+    ) -> tuple[NameRow, ...]:
+        """Measure other names for one class.
+
+        Parameters
+        ----------
+        classname : str
+            One of the class names as they stand.
+        names : iterable of str
+            From 1 to 50 others.
+        images, classnames, templates, spaces, model, progress
+            See `examine`.
+        """
+        image_set, wording = self._wording(images, classnames, templates, spaces)
+        position = wording.position(classname)
+        wordings = [wording, *wording.renamed(position, names)]
+        return self._desk.names(self._ready(model), image_set, wordings, position, progress)
+
+    def _wording(
+        self, images: str | None, classnames: Iterable[str] | None, templates: Iterable[str] | None, spaces: bool
+    ) -> tuple[ImageSet, Wording]:
+        """Return the image set and the wording that are meant: one name for each class of the set."""
+        image_set, classnames, templates = self._checked(images, classnames, templates, spaces)
         if len(classnames) != len(image_set.classnames):
             raise ClassnamesError(
                 f"classnames: {len(classnames)} came; the test set of {image_set.title} needs one for each of its "
                 f"{len(image_set.classnames)} classes, in its order."
             )
-        chosen = self._shelf.get(model)
-        test = self._stored.of(chosen.encoder, image_set, progress)
-        return evaluate(class_features(chosen.features, classnames, templates, spaces), test.features, test.labels)
+        return image_set, Wording(classnames, templates, spaces)
 
     def probe_accuracy(self, images: str | None = None, progress: Report | None = None) -> float:
         """Return the share of the test pictures, 0 to 1, that the default model's head gets right.
@@ -319,18 +410,15 @@ class Backend:
         HeadError
             When there is no head.
         """
-        head, image_set = self.head(images), self._image_set(images)
-        if head is None:
+        image_set = self._image_set(images)
+        if self.head(images) is None:
             raise HeadError(f"head: none for {self.default_model} on {image_set.name}; make one with fit-probe.")
-        test = self._stored.of(self.encoder, image_set, progress)
-        best = head.predict_proba(test.features).argmax(axis=1)
-        truth = [image_set.classnames[label] for label in test.labels]
-        return float(np.mean([head.classes_[i] == name for i, name in zip(best, truth, strict=True)]))
+        return float(self._desk.pictures(self._shelf.get(), image_set, progress).probe_hits.mean())
 
     def store_features(self, images: str | None = None, *, folder: str | Path, progress: Report | None = None) -> Path:
         """Write the features of all test pictures, computed anew, in compact form; return the file."""
         image_set = self._image_set(images)
-        features = encode_split(self.encoder, image_set, "test", progress)
+        features = encode_split(self.encoder.encode_images, image_set, "test", progress)
         test = TestFeatures(features, image_set.labels())
         return save_features(test, folder, self.encoder, image_set, compact=True)
 

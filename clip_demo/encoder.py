@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
-__all__ = ["Encoder"]
+__all__ = ["Encoder", "Report"]
+
+# Called with what is being done, how many are done and how many there are.
+Report = Callable[[str, int, int], None]
 
 
 class Encoder(Protocol):

@@ -12,13 +12,15 @@
     │   └── OptionError       any other argument outside what is allowed
     ├── ModelError            a model that is unknown, absent or not a CLIP checkpoint
     ├── ImageSetError         an image set that is unknown, damaged, absent or cannot be fetched
-    └── HeadError             a head file that is damaged or does not fit
+    ├── HeadError             a head file that is damaged or does not fit
+    └── Cancelled             long work that was stopped by whoever asked for it
 
 Every message names the argument, the value that came, what is allowed and the next step. The library raises
 these; only the page turns them into ``gr.Error`` and only the command line into a line on stderr.
 """
 
 __all__ = [
+    "Cancelled",
     "ClassnamesError",
     "ClipDemoError",
     "HeadError",
@@ -75,3 +77,7 @@ class ImageSetError(ClipDemoError):
 
 class HeadError(ClipDemoError):
     """A head file is damaged or does not fit what it is used with."""
+
+
+class Cancelled(ClipDemoError):
+    """Long work was stopped by whoever asked for it: a progress callback raises this."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
 
-from .encoder import Encoder
+from .encoder import Encoder, Report
 from .images import ImageSet
 from .probe import Head, fit_head
 
-__all__ = ["Report", "build_head", "encode_split"]
+__all__ = ["EncodeImages", "build_head", "encode_split"]
 
-# Called with what is being done, how many are done and how many there are.
-Report = Callable[[str, int, int], None]
+# Turns pictures into features, shape (n, d); `Encoder.encode_images` is one.
+EncodeImages = Callable[[Sequence[Image.Image]], np.ndarray]
 
 BATCH = 128
 
@@ -29,7 +29,7 @@ def build_head(encoder: Encoder, image_set: ImageSet, progress: Report | None = 
     image_set : ImageSet
         The pictures.
     progress : callable, optional
-        See `Report`.
+        See `clip_demo.encoder.Report`.
     **options
         Passed to `clip_demo.probe.fit_head`, such as ``C``.
 
@@ -37,7 +37,7 @@ def build_head(encoder: Encoder, image_set: ImageSet, progress: Report | None = 
     -------
     Head
     """
-    train, test = (encode_split(encoder, image_set, split, progress) for split in ("train", "test"))
+    train, test = (encode_split(encoder.encode_images, image_set, split, progress) for split in ("train", "test"))
     return fit_head(
         train,
         image_set.labels("train"),
@@ -51,12 +51,14 @@ def build_head(encoder: Encoder, image_set: ImageSet, progress: Report | None = 
     )
 
 
-def encode_split(encoder: Encoder, image_set: ImageSet, split: str, progress: Report | None = None) -> np.ndarray:
+def encode_split(
+    encode_images: EncodeImages, image_set: ImageSet, split: str, progress: Report | None = None
+) -> np.ndarray:
     """Return the features of all pictures of a split: shape (n, d), float32, not normalised."""
     size, parts = image_set.sizes[split], []
     for start in range(0, size, BATCH):
         pixels = image_set.pixels(np.arange(start, min(start + BATCH, size)), split)
-        parts.append(encoder.encode_images([Image.fromarray(each) for each in pixels]))
+        parts.append(encode_images([Image.fromarray(each) for each in pixels]))
         if progress:
             progress(f"{split} features", min(start + BATCH, size), size)
     return np.concatenate(parts)

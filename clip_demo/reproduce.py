@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .backend import Backend
+from .encoder import Report
 from .images import CIFAR100
 from .metadata import ARTICLE_TEMPLATE, CIFAR100_TEMPLATES
 from .probe import RECIPE
-from .probe_builder import Report
 
 __all__ = ["Row", "reproduce", "table"]
 
@@ -90,7 +90,7 @@ def reproduce(
     whole_test_set : bool
         Whether to encode all 10,000 test pictures.
     progress : callable, optional
-        See `clip_demo.probe_builder.Report`.
+        See `clip_demo.encoder.Report`.
 
     Returns
     -------

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .encoder import Encoder
+from .encoder import Encoder, Report
 from .errors import HeadError
 from .images import ImageSet
-from .probe_builder import Report, encode_split
+from .probe_builder import EncodeImages, encode_split
 from .store import Store, write_npz
 
 __all__ = ["FeatureStore", "TestFeatures", "load_features", "save_features"]
@@ -44,11 +44,22 @@ class FeatureStore(Store[TestFeatures]):
     def __init__(self, folders: Sequence[str | Path]):
         super().__init__(folders, load_features)
 
-    def of(self, encoder: Encoder, image_set: ImageSet, progress: Report | None = None) -> TestFeatures:
-        """Return the test features of a model on an image set, computed and kept where they are not stored yet."""
+    def of(
+        self,
+        encoder: Encoder,
+        image_set: ImageSet,
+        progress: Report | None = None,
+        encode_images: EncodeImages | None = None,
+    ) -> TestFeatures:
+        """Return the test features of a model on an image set, computed and kept where they are not stored yet.
+
+        They are computed with `encode_images` where it is given, such as `Features.of_job`, else by the encoder.
+        """
         found = self.get(encoder.sha256, image_set.name)
         if found is None:
-            found = TestFeatures(encode_split(encoder, image_set, "test", progress), image_set.labels())
+            found = TestFeatures(
+                encode_split(encode_images or encoder.encode_images, image_set, "test", progress), image_set.labels()
+            )
             self._keep(found, encoder, image_set)
         return found
 

@@ -82,7 +82,7 @@ def test_stored_features_answer_where_pictures_are_absent(backend, toy_images, m
 
 @pytest.mark.parametrize(("compact", "error"), [(False, 0), (True, 1 / 127)])
 def test_features_come_back(toy_encoder, toy_images, tmp_path, compact, error):
-    data = TestFeatures(encode_split(toy_encoder, toy_images, "test"), toy_images.labels())
+    data = TestFeatures(encode_split(toy_encoder.encode_images, toy_images, "test"), toy_images.labels())
     path = save_features(data, tmp_path, toy_encoder, toy_images, compact=compact)
     again, sha256, name = load_features(path)
     assert (path.name, sha256, name) == ("toy-toys.npz", toy_encoder.sha256, "toys")
@@ -99,7 +99,7 @@ def test_the_probe_is_measured_on_the_test_set(backend, tmp_path):
 
 
 def test_features_of_another_model_are_not_used(toy_encoder, toy_images, tmp_path):
-    data = TestFeatures(encode_split(toy_encoder, toy_images, "test"), toy_images.labels())
+    data = TestFeatures(encode_split(toy_encoder.encode_images, toy_images, "test"), toy_images.labels())
     save_features(data, tmp_path, toy_encoder, toy_images)
     assert FeatureStore([tmp_path]).get(toy_encoder.sha256, "toys") is not None
     assert FeatureStore([tmp_path]).get("cd" * 32, "toys") is None
