@@ -10,19 +10,18 @@ import numpy as np
 from PIL import Image
 
 from .encoder import Encoder, Report
-from .errors import ClassnamesError, HeadError, ModelError, OptionError
+from .errors import HeadError, ModelError, OptionError
 from .evaluation import Evaluation
 from .fetch import Fetches
 from .images import ImageSet, open_image_sets, picture_key, read_picture, resolve_image_set
-from .lab import Desk, Examination, NameRow, TemplateRow, Wording
+from .lab import Desk, Examination, NameRow, TemplateRow, Wording, check_baseline, check_whole_set, check_wording
 from .loading import Loading, LoadModel
-from .metadata import ARTICLE_TEMPLATE, OPENAI_MODELS
+from .metadata import OPENAI_MODELS
 from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
 from .numerics import check_top_k
 from .paths import FEATURES, HEADS, cache_folder, weights_on_disk
 from .probe import Head, HeadStore, linear_probe
 from .probe_builder import build_head, encode_split
-from .prompts import check_classnames, check_number_of_prompts, check_templates
 from .results import Prediction, Status
 from .shelf import Shelf
 from .stored import FeatureStore, TestFeatures, save_features
@@ -236,7 +235,8 @@ class Backend:
         ModelError, ImageSetError
             When the model or the image set cannot be used.
         """
-        image_set, classnames, templates = self._checked(images, classnames, templates, spaces)
+        image_set = self._image_set(images)
+        wording = check_wording(image_set, classnames, templates, spaces)
         top_k = check_top_k(top_k)
         if (image is None) == (index is None):
             came = "neither" if image is None else "both"
@@ -246,13 +246,13 @@ class Backend:
             picture, truth = chosen.features.of_picture(picture_key(image), partial(read_picture, image)), None
         else:
             picture, truth = self._of_index(chosen, image_set, image_set.check_index(index))
-        weights = class_features(chosen.features, classnames, templates, spaces)
+        weights = class_features(chosen.features, wording.classnames, wording.templates, wording.spaces)
         return Prediction(
             model=chosen.name,
             image_set=image_set.name,
             index=None if index is None else int(index),
             truth=truth,
-            zero_shot=zero_shot_scores(weights, picture, chosen.encoder.logit_scale, classnames, top_k),
+            zero_shot=zero_shot_scores(weights, picture, chosen.encoder.logit_scale, wording.classnames, top_k),
             linear_probe=linear_probe(self._heads.get(chosen.encoder.sha256, image_set.name), picture, top_k),
         )
 
@@ -265,18 +265,6 @@ class Backend:
 
     def _image_set(self, name: str | None) -> ImageSet:
         return resolve_image_set(self.image_sets, name or self._default_images)
-
-    def _checked(
-        self, images: str | None, classnames: Iterable[str] | None, templates: Iterable[str] | None, spaces: bool
-    ) -> tuple[ImageSet, tuple[str, ...], tuple[str, ...]]:
-        """Return the image set, the class names and the templates that are meant, or say what is wrong with them."""
-        image_set = self._image_set(images)
-        classnames = image_set.classnames if classnames is None else check_classnames(classnames)
-        templates = check_templates([ARTICLE_TEMPLATE] if templates is None else templates)
-        check_number_of_prompts(classnames, templates)
-        if not isinstance(spaces, bool):
-            raise OptionError(f"spaces: {spaces!r} is not allowed; use true or false.")
-        return image_set, classnames, templates
 
     def _of_index(self, chosen: Loading, image_set: ImageSet, index: int) -> tuple[np.ndarray, str]:
         """Return the features and the true class of a test picture; stored ones where the pictures are not there."""
@@ -342,10 +330,7 @@ class Backend:
             See `predict`.
         """
         image_set, wording = self._wording(images, classnames, templates, spaces)
-        if baseline is not None:
-            if not isinstance(baseline, Wording):
-                raise OptionError(f"baseline: {baseline!r} came; give a clip_demo.lab.Wording.")
-            _, baseline = self._wording(images, baseline.classnames, baseline.templates, baseline.spaces)
+        baseline = check_baseline(image_set, baseline)
         return self._desk.examine(self._ready(model), image_set, wording, baseline, progress)
 
     def templates_report(
@@ -390,17 +375,10 @@ class Backend:
         wordings = [wording, *wording.renamed(position, names)]
         return self._desk.names(self._ready(model), image_set, wordings, position, progress)
 
-    def _wording(
-        self, images: str | None, classnames: Iterable[str] | None, templates: Iterable[str] | None, spaces: bool
-    ) -> tuple[ImageSet, Wording]:
-        """Return the image set and the wording that are meant: one name for each class of the set."""
-        image_set, classnames, templates = self._checked(images, classnames, templates, spaces)
-        if len(classnames) != len(image_set.classnames):
-            raise ClassnamesError(
-                f"classnames: {len(classnames)} came; the test set of {image_set.title} needs one for each of its "
-                f"{len(image_set.classnames)} classes, in its order."
-            )
-        return image_set, Wording(classnames, templates, spaces)
+    def _wording(self, images: str | None, *parts) -> tuple[ImageSet, Wording]:
+        """Return the image set and the checked wording that are meant."""
+        image_set = self._image_set(images)
+        return image_set, check_whole_set(image_set, *parts)
 
     def probe_accuracy(self, images: str | None = None, progress: Report | None = None) -> float:
         """Return the share of the test pictures, 0 to 1, that the default model's head gets right.

@@ -52,8 +52,6 @@ class Features:
             part = missing[start : start + PROMPTS]
             rows.update(self._prompts.rows(dict(zip(part, part, strict=True))))
             if progress:
-                progress(start + len(part), len(missing))
-            if progress:
                 progress("prompts", start + len(part), len(missing))
         return np.stack([rows[prompt] for prompt in prompts])
 

@@ -8,10 +8,10 @@ many wordings, ``desk.py`` remembers, ``exports.py`` writes tables.
 from . import exports
 from .confusion import Confusion
 from .desk import Desk
-from .examination import KINDS, PREDICTORS, ClassRow, Examination
+from .examination import KINDS, PREDICTORS, ClassRow, Examination, Verdict
 from .reliability import Bin, Reliability
 from .sweeps import NameRow, TemplateRow
-from .wording import Wording
+from .wording import Wording, check_baseline, check_whole_set, check_wording
 
 __all__ = [
     "KINDS",
@@ -24,6 +24,10 @@ __all__ = [
     "NameRow",
     "Reliability",
     "TemplateRow",
+    "Verdict",
     "Wording",
+    "check_baseline",
+    "check_whole_set",
+    "check_wording",
     "exports",
 ]

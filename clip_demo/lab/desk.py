@@ -26,6 +26,7 @@ __all__ = ["Desk"]
 
 # Answers to 10,000 pictures and 100 classes take 4 MB, the pictures of one model and set 20 MB.
 MAX_ANSWERS, MAX_SETS = 16, 4
+PATIENCE = 0.5  # seconds
 
 
 class Desk:
@@ -54,7 +55,7 @@ class Desk:
             return LabelledPictures.of(test, image_set, encoder.logit_scale, head)
 
         # With the head as a part of the key: one that is fitted while the page is open is used at once.
-        return self._sets.get((encoder.sha256, image_set.name, id(head)), make)
+        return self._sets.get((encoder.sha256, image_set.name, id(head)), make, progress)
 
     def examine(
         self,
@@ -69,7 +70,7 @@ class Desk:
 
         def ask(each: Wording) -> Answers:
             key = (model.encoder.sha256, image_set.name, each)
-            return self._answers.get(key, partial(_answer, model, pictures, each, progress))
+            return self._answers.get(key, partial(_answer, model, pictures, each, progress), progress)
 
         before = None if baseline is None else ask(baseline)
         return Examination(pictures, ask(wording), before)
@@ -111,28 +112,28 @@ class _Memory:
         self._made: OrderedDict[Hashable, Any] = OrderedDict()
         self._making: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
 
-    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+    def get(self, key: Hashable, make: Callable[[], Any], progress: Report | None = None) -> Any:
         with self._lock:
             if key in self._made:
                 self._made.move_to_end(key)
                 return self._made[key]
             turn = self._making[key]
-        with turn:
+        while not turn.acquire(timeout=PATIENCE):
+            if progress:  # who waits for somebody else's work may give up
+                progress("waiting", 0, 1)
+        try:
             with self._lock:
                 if key in self._made:
                     return self._made[key]
-            try:
-                made = make()
-            except BaseException:
-                self._done(key)
-                raise
-            self._done(key, made)
+            made = make()
+            self._remember(key, made)
             return made
+        finally:
+            turn.release()
 
-    def _done(self, key: Hashable, *made: Any) -> None:
+    def _remember(self, key: Hashable, made: Any) -> None:
         with self._lock:
             self._making.pop(key, None)
-            for each in made:
-                self._made[key] = each
+            self._made[key] = made
             while len(self._made) > self._limit:
                 self._made.popitem(last=False)

@@ -17,7 +17,7 @@ from .reliability import Reliability, check_logit_scale, reliability
 from .testset import LabelledPictures
 from .wording import Wording
 
-__all__ = ["KINDS", "PREDICTORS", "ClassRow", "Examination"]
+__all__ = ["KINDS", "PREDICTORS", "ClassRow", "Examination", "Verdict"]
 
 PREDICTORS = ("zero-shot", "probe")
 KINDS = ("all", "both right", "only zero-shot", "only probe", "both wrong", "gained", "lost")
@@ -51,6 +51,26 @@ class ClassRow:
     probe: float | None
     baseline: float | None
     confused_with: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said of one test picture.
+
+    Attributes
+    ----------
+    index : int
+        Of the picture.
+    truth, zero_shot : str
+        Its true class, and what zero-shot prediction takes it for.
+    probe : str or None
+        What the probe takes it for; None without one.
+    """
+
+    index: int
+    truth: str
+    zero_shot: str
+    probe: str | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,6 +132,16 @@ class Examination:
         if by == "probe" and self.pictures_of_set.probe is None:
             return None
         return tuple(self._predicted(by).tolist())
+
+    def verdict(self, index: int) -> Verdict:
+        """Return what is said of one test picture, by its index."""
+        index, probe = self.pictures_of_set.image_set.check_index(index), self.pictures_of_set.probe
+        return Verdict(
+            index,
+            self.names[self.pictures_of_set.labels[index]],
+            self.names[self.answers.predicted[index]],
+            None if probe is None else self.names[probe.predicted[index]],
+        )
 
     @cached_property
     def evaluation(self) -> Evaluation:

@@ -118,12 +118,8 @@ def calibration(curves: Mapping[str, Reliability | None]) -> Table:
 
 def pictures(examination: Examination, indices: Sequence[int]) -> Table:
     """Return a row a picture: its index, its true class and what it is taken for."""
-    said = examination.predicted("zero-shot"), examination.predicted("probe")
-    rows = []
-    for index in indices:
-        of_zero_shot, of_probe = (None if each is None else examination.names[each[index]] for each in said)
-        rows.append((index, examination.names[examination.labels[index]], of_zero_shot, of_probe))
-    return Table(("index", "true", "zero_shot", "probe"), tuple(rows))
+    rows = [tuple(asdict(examination.verdict(index)).values()) for index in indices]
+    return Table(("index", "truth", "zero_shot", "probe"), tuple(rows))
 
 
 def _named(columns: Sequence[str]) -> tuple[str, ...]:
