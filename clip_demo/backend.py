@@ -276,6 +276,17 @@ class Backend:
 
     # --- whole image sets ----------------------------------------------------------------------------------------
 
+    def wording(
+        self,
+        *,
+        images: str | None = None,
+        classnames: Iterable[str] | None = None,
+        templates: Iterable[str] | None = None,
+        spaces: bool = False,
+    ) -> Wording:
+        """Return the wording that is meant for a whole test set, checked; see `examine` for the arguments."""
+        return check_whole_set(self._image_set(images), classnames, templates, spaces)
+
     def evaluate(
         self,
         *,
@@ -329,7 +340,8 @@ class Backend:
         InputError, ModelError, ImageSetError, HeadError
             See `predict`.
         """
-        image_set, wording = self._wording(images, classnames, templates, spaces)
+        image_set = self._image_set(images)
+        wording = check_whole_set(image_set, classnames, templates, spaces)
         baseline = check_baseline(image_set, baseline)
         return self._desk.examine(self._ready(model), image_set, wording, baseline, progress)
 
@@ -344,7 +356,8 @@ class Backend:
         progress: Report | None = None,
     ) -> tuple[TemplateRow, ...]:
         """Measure every template alone, and the ensemble without it; see `examine` for the arguments."""
-        image_set, wording = self._wording(images, classnames, templates, spaces)
+        image_set = self._image_set(images)
+        wording = check_whole_set(image_set, classnames, templates, spaces)
         return self._desk.templates(self._ready(model), image_set, wording, progress)
 
     def try_names(
@@ -370,15 +383,11 @@ class Backend:
         images, classnames, templates, spaces, model, progress
             See `examine`.
         """
-        image_set, wording = self._wording(images, classnames, templates, spaces)
+        image_set = self._image_set(images)
+        wording = check_whole_set(image_set, classnames, templates, spaces)
         position = wording.position(classname)
         wordings = [wording, *wording.renamed(position, names)]
         return self._desk.names(self._ready(model), image_set, wordings, position, progress)
-
-    def _wording(self, images: str | None, *parts) -> tuple[ImageSet, Wording]:
-        """Return the image set and the checked wording that are meant."""
-        image_set = self._image_set(images)
-        return image_set, check_whole_set(image_set, *parts)
 
     def probe_accuracy(self, images: str | None = None, progress: Report | None = None) -> float:
         """Return the share of the test pictures, 0 to 1, that the default model's head gets right.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -36,6 +36,10 @@ class Evaluation:
     n: int
     difference: Difference | None = None
     probe_top1: float | None = None
+
+    def to_dict(self) -> dict:
+        """Return the JSON form that the command line and the endpoint share."""
+        return {**asdict(self), "per_class": list(self.per_class)}
 
 
 def evaluate(
@@ -89,7 +93,8 @@ def places(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     # How many are better, or as good and earlier in the list, as `clip_demo.numerics.best` would sort them.
     true = np.take_along_axis(scores, labels[:, None], axis=1)
     earlier = np.arange(scores.shape[1]) < labels[:, None]
-    return ((scores > true) | ((scores == true) & earlier)).sum(axis=1)
+    # Not "better" but "no less or equal": what is no number is never right.
+    return (~(scores <= true) | ((scores == true) & earlier)).sum(axis=1)
 
 
 def shares(hits: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:

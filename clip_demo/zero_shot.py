@@ -12,7 +12,7 @@ from .numerics import best, normalize, softmax
 from .prompts import prompts_for
 from .results import ZeroShotScore
 
-__all__ = ["class_features", "zero_shot_scores"]
+__all__ = ["class_features", "cosines_of", "zero_shot_scores"]
 
 
 def class_features(
@@ -37,6 +37,27 @@ def class_features(
     return normalize(flat.reshape(len(classnames), len(templates), -1).mean(axis=1))
 
 
+def cosines_of(pictures: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the cosine of every picture with every class; equal classes have equal cosines, to the last bit.
+
+    Parameters
+    ----------
+    pictures : numpy.ndarray, shape (..., d)
+        Image features, L2-normalised.
+    weights : numpy.ndarray, shape (n_classes, d)
+        As `class_features` gives them.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., n_classes)
+    """
+    # A matrix product may round equal rows differently, by where they stand; chance would then break their ties.
+    _, first, place = np.unique(weights, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(weights):
+        return pictures @ weights.T
+    return (pictures @ weights[first].T)[..., place.reshape(-1)]
+
+
 def zero_shot_scores(
     weights: np.ndarray, picture: np.ndarray, logit_scale: float, classnames: Sequence[str], top_k: int
 ) -> tuple[ZeroShotScore, ...]:
@@ -55,7 +76,7 @@ def zero_shot_scores(
     top_k : int
         How many to return.
     """
-    cosines = weights @ normalize(picture)
+    cosines = cosines_of(normalize(picture), weights)
     probabilities = softmax(logit_scale * cosines)
     # Sorted by cosine: probabilities that underflow to 0 would otherwise be ties.
     return tuple(ZeroShotScore(classnames[i], float(probabilities[i]), float(cosines[i])) for i in best(cosines, top_k))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..evaluation import places
+from ..zero_shot import cosines_of
 from .testset import LabelledPictures
 from .wording import Wording
 
@@ -40,5 +41,5 @@ class Answers:
 
 def answer(wording: Wording, weights: np.ndarray, pictures: LabelledPictures) -> Answers:
     """Hold a wording's classifier, shape (n_classes, d), against all pictures."""
-    cosines = pictures.features @ weights.T
+    cosines = cosines_of(pictures.features, weights)
     return Answers(wording, cosines, places(cosines, pictures.labels), cosines.argmax(axis=1))

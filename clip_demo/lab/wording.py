@@ -33,6 +33,17 @@ class Wording:
     templates: tuple[str, ...]
     spaces: bool = False
 
+    def varied(
+        self,
+        classnames: Iterable[str] | None = None,
+        templates: Iterable[str] | None = None,
+        spaces: bool | None = None,
+    ) -> Wording | None:
+        """Return the same wording but for what is given, not checked yet; None where nothing is given."""
+        given = {"classnames": classnames, "templates": templates, "spaces": spaces}
+        given = {name: value for name, value in given.items() if value is not None}
+        return replace(self, **given) if given else None
+
     def position(self, classname: str) -> int:
         """Return where a class stands, or raise a ClassnamesError; case, spaces and underscores do not count."""
         for i, each in enumerate(self.classnames):

@@ -11,7 +11,7 @@ from ..backend import Backend
 from ..paths import EXAMPLES
 from . import how_it_works, lab
 from .answers import status_line
-from .api import add_endpoint
+from .api import add_endpoints
 from .events import connect, model_choices
 from .explore import lay_out
 
@@ -53,7 +53,7 @@ def build_ui(backend: Backend) -> gr.Blocks:
                 how_it_works.lay_out()
         request = connect(demo, backend, fields, places)
         lab.connect(backend, prompt_lab, lab.Explore(tabs, tab, fields, places, request))
-        add_endpoint(backend)
+        add_endpoints(backend)
     return demo
 
 
