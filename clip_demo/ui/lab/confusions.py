@@ -49,6 +49,9 @@ def pictures_behind(found: Any, images: ImageSet, by: str, shown: str, chosen: M
     matrix, cell = _matrix(found, by, shown), chosen["cell"]
     if cell is None or max(cell) >= len(matrix.names):
         return ""
-    (true, said), (row, column) = ((each[i] for i in cell) for each in (matrix.names, matrix.classes))
-    indices = found.pictures("all", true=row, predicted=column, by=by, coarse=shown == COARSE)
-    return gallery_of(found, images, f"True {true}, {_NAMES[by]} said {said}", indices, chosen["pages"])
+    true, said = cell
+    indices = found.pictures(
+        "all", true=matrix.classes[true], predicted=matrix.classes[said], by=by, coarse=shown == COARSE
+    )
+    title = f"True {matrix.names[true]}, {_NAMES[by]} said {matrix.names[said]}"
+    return gallery_of(found, images, title, indices, chosen["pages"])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ...images import ImageSet
-from ...lab import Examination
+from ...lab import Examination, Verdict
 from ..markup import data_url, escape
 
-__all__ = ["KINDS", "PAGE", "Said", "gallery", "gallery_of"]
+__all__ = ["KINDS", "PAGE", "gallery", "gallery_of"]
 
 PAGE = 24  # pictures at a time
 # The kinds of `Examination.pictures` that one can browse, as the page calls them.
@@ -23,30 +22,14 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Said:
-    """One test picture: its index, its true class and the first answers; `probe` is None where no head was fitted."""
-
-    index: int
-    truth: str
-    zero_shot: str
-    probe: str | None
-
-
 def gallery_of(found: Examination, images: ImageSet, title: str, indices: Sequence[int], pages: int) -> str:
     """Return the pictures of an examination; thumbnails only where the pictures are on disk."""
     url = (lambda index: data_url(images.picture(index))) if images.on_disk() else None
-    zero_shot, probe = found.predicted("zero-shot"), found.predicted("probe")
-
-    def said(index: int) -> Said:
-        answer = None if probe is None else found.names[probe[index]]
-        return Said(index, found.names[found.labels[index]], found.names[zero_shot[index]], answer)
-
-    return gallery(title, indices, pages, said, url)
+    return gallery(title, indices, pages, found.verdict, url)
 
 
 def gallery(
-    title: str, indices: Sequence[int], pages: int, said: Callable[[int], Said], url: Callable[[int], str] | None
+    title: str, indices: Sequence[int], pages: int, said: Callable[[int], Verdict], url: Callable[[int], str] | None
 ) -> str:
     """Return the first pictures, and a button for more.
 
@@ -68,7 +51,7 @@ def gallery(
     left = len(indices) - len(shown)
     more = ""
     if left > 0:
-        words = f"Show {min(PAGE, left)} more of {left:,}"
+        words = f"Show {PAGE} more of {left:,}" if left > PAGE else f"Show the last {left}"
         more = f'<button type="button" class="more" data-more="{pages + 1}">{words}</button>'
     gone = ""
     if url is None and shown:
@@ -83,7 +66,7 @@ def gallery(
     )
 
 
-def _figure(picture: Said, url: Callable[[int], str] | None) -> str:
+def _figure(picture: Verdict, url: Callable[[int], str] | None) -> str:
     image = (
         '<span class="blank" aria-hidden="true"></span>'
         if url is None

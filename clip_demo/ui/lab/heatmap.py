@@ -54,7 +54,7 @@ def heatmap(
         rows.append(f'<tr{" class=edge" if i in edge else ""}><th scope="row">{name}</th>{cells}</tr>')
     size = "small" if len(shown) <= 8 else "medium" if len(shown) <= 24 else "large"
     return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix">'
+        '<div class="scroll heat-scroll" tabindex="0" role="region" aria-label="Confusion matrix">'
         f'<table class="heat {kind} {size}">'
         '<thead><tr><td class="corner"><span>true ↓ · said →</span></td>'
         f"{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
@@ -78,7 +78,8 @@ def _cell(
     opening = f'<td class="{" ".join(kinds)}"' if kinds else "<td"
     if not count:
         return f"{opening}></td>"
-    share = 100 * count / sum(counts[i])
+    # The root: a confusion of one in ten is to be seen beside a diagonal of nine in ten.
+    share = 100 * (count / sum(counts[i])) ** 0.5
     label = f"true {names[i]}, said {names[j]}: {count}"
     # One stop of the Tab key for the whole table: arrow keys go on from there, see lab.js.
     stop = picked == (i, j) if picked else i == j

@@ -84,14 +84,14 @@ def _wording() -> SimpleNamespace:
     with gr.Row(elem_classes="small-buttons"):
         presets = {name: gr.Button(name, size="sm", min_width=60) for name in PRESETS}
     with gr.Row(elem_id="lab-switches"):
-        article = gr.Radio(list(wording.ARTICLES), value="a", label="Article", min_width=150, elem_id="lab-article")
-        with gr.Column(min_width=150):
+        article = gr.Radio(list(wording.ARTICLES), value="a", label="Article", min_width=210, elem_id="lab-article")
+        with gr.Column(min_width=210):
             period = gr.Checkbox(False, label="Final period", elem_id="lab-period")
             spaces = gr.Checkbox(False, label="Underscores become spaces", elem_id="lab-spaces")
     classes = gr.Textbox(
         label="Names of the image set’s classes, in its order",
-        lines=3,
-        max_lines=6,
+        lines=2,
+        max_lines=3,
         elem_id="lab-class-list",
     )
     reset = gr.Button("Reset to the image set’s own names", size="sm", elem_id="lab-reset")

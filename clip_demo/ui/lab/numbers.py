@@ -75,14 +75,14 @@ def verdict(evaluation: Evaluation, same: bool) -> tuple[str, str]:
     return "equal", f"No difference that {evaluation.n:,} pictures can show: {change} {flips}"
 
 
-def points(share: float) -> str:
+def points(share: float, digits: int = 2) -> str:
     """Return a difference of shares in percentage points, with its sign.
 
     >>> points(0.0123)
-    '+1.2'
+    '+1.23'
     """
-    rounded = round(100 * share, 1)
-    return f"{_MINUS if rounded < 0 else '+' if rounded > 0 else ''}{abs(rounded):.1f}"
+    rounded = round(100 * share, digits)
+    return f"{_MINUS if rounded < 0 else '+' if rounded > 0 else ''}{abs(rounded):.{digits}f}"
 
 
 def _p(value: float) -> str:

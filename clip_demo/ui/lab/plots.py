@@ -9,6 +9,7 @@ __all__ = ["probe_against_zero_shot", "reliability"]
 
 # In between the page's light and dark hues: a figure's marks cannot follow the page's colours.
 INDIGO, AMBER, GREY = "#6366f1", "#d97706", "#94a3b8"
+FEWEST = 10  # a share of fewer pictures is noise, and is not drawn
 _NAMES = {"zero-shot": ("Zero-shot", INDIGO), "probe": ("Linear probe", AMBER)}
 
 
@@ -50,7 +51,7 @@ def reliability(curves: dict[str, Any]) -> Any:
     """
     traces = [_diagonal("as right as sure")]
     for key, (name, colour) in _NAMES.items():
-        bins = [each for each in curves[key].bins if each.n] if curves[key] else []
+        bins = [each for each in curves[key].bins if each.n >= FEWEST] if curves[key] else []
         if not bins:
             continue
         most = max(each.n for each in bins)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...lab import ClassRow, NameRow
 from ..markup import escape, percent
 from .numbers import points
 
@@ -12,7 +13,7 @@ __all__ = ["COLUMNS", "class_table", "names_table", "percent1", "sorted_classes"
 
 _NOTHING = "–"
 # Name, how to sort by it, and whether the largest comes first.
-COLUMNS: dict[str, tuple[str, Callable[[Any], Any], bool]] = {
+COLUMNS: dict[str, tuple[str, Callable[[ClassRow], Any], bool]] = {
     "name": ("Class", lambda row: row.name, False),
     "zero_shot": ("Zero-shot", lambda row: row.zero_shot, False),
     "probe": ("Probe", lambda row: -1 if row.probe is None else row.probe, False),
@@ -21,13 +22,13 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], Any], bool]] = {
 }
 
 
-def sorted_classes(classes: Sequence[Any], column: str, backwards: bool) -> list[Any]:
+def sorted_classes(classes: Sequence[ClassRow], column: str, backwards: bool) -> list[tuple[int, ClassRow]]:
     """Return the rows in a column's order; each keeps the class's own number in front."""
     _, key, _ = COLUMNS[column]
     return sorted(enumerate(classes), key=lambda each: key(each[1]), reverse=backwards)
 
 
-def class_table(classes: Sequence[Any], column: str, backwards: bool, picked: int | None) -> str:
+def class_table(classes: Sequence[ClassRow], column: str, backwards: bool, picked: int | None) -> str:
     """Return a row a class; a click on a heading sorts, one on a name shows its pictures."""
     heads = "".join(_head(key, column, backwards) for key in COLUMNS)
     ordered = sorted_classes(classes, column, backwards)
@@ -52,7 +53,7 @@ def _head(key: str, column: str, backwards: bool) -> str:
     return f'<th scope="col"{order}><button type="button" data-sort="{key}">{name}</button></th>'
 
 
-def _class_row(number: int, row: Any, picked: bool) -> str:
+def _class_row(number: int, row: ClassRow, picked: bool) -> str:
     change = None if row.baseline is None else row.zero_shot - row.baseline
     kind = "" if not change else ' class="up"' if change > 0 else ' class="down"'
     confused = ", ".join(f"{escape(name)}\N{NO-BREAK SPACE}{count}" for name, count in row.confused_with)
@@ -61,7 +62,7 @@ def _class_row(number: int, row: Any, picked: bool) -> str:
         f'<th scope="row"><button type="button" data-pick="{number}" aria-pressed="{str(picked).lower()}">'
         f"{escape(row.name)}</button></th>"
         f"{_share(row.zero_shot, 'zero-shot')}{_share(row.probe, 'probe')}"
-        f"<td{kind}>{_NOTHING if change is None else points(change)}</td>"
+        f"<td{kind}>{_NOTHING if change is None else points(change, 1)}</td>"
         f'<td class="words">{confused or _NOTHING}</td></tr>'
     )
 
@@ -97,7 +98,7 @@ def template_table(
     rows = "".join(
         f'<tr><th scope="row"><label><input type="checkbox" data-toggle="{escape(each)}"'
         f"{' checked' if each in chosen else ''}> {escape(each)}</label></th>"
-        f"<td>{percent1(alone[each]) if each in alone else _NOTHING}</td>"
+        f"<td>{percent(alone[each]) if each in alone else _NOTHING}</td>"
         f"<td>{points(gain[each]) if each in gain else _NOTHING}</td></tr>"
         for each in offered
     )
@@ -108,23 +109,23 @@ def template_table(
     return _table("templates", caption, _heads("Template", "Alone", "Gain"), rows)
 
 
-def names_table(tried: Sequence[Any]) -> str:
+def names_table(present: ClassRow, top1: float, tried: Sequence[NameRow]) -> str:
     """Return a row a name: the class's accuracy with it, the overall one, and the difference to the present name."""
-    rows = "".join(_name_row(row) for row in tried)
+    rows = _name_row(present.name, percent1(present.zero_shot), percent(top1), "the present name", "")
+    for row in tried:
+        difference = row.difference
+        kind = "up" if difference.low > 0 else "down" if difference.high < 0 else "same"
+        change = (
+            f'<span class="{kind}">{points(difference.top1)}</span> '
+            f"({points(difference.low)} to {points(difference.high)})"
+        )
+        use = f'<button type="button" data-use="{escape(row.name)}">use it</button>'
+        rows += _name_row(row.name, percent1(row.accuracy), percent(row.top1), change, use)
     caption = (
-        "The first row is the present name. A name also takes pictures from other classes: look at the change overall."
+        "A name also takes pictures from other classes: look at the change overall, in points with its 95 % interval."
     )
     return _table("names", caption, _heads("Name", "This class", "Overall", "Change overall", ""), rows)
 
 
-def _name_row(row: Any) -> str:
-    change, use = _NOTHING, ""
-    if row.difference is not None:
-        low, high = row.difference.low, row.difference.high
-        kind = "up" if low > 0 else "down" if high < 0 else "same"
-        change = f'<span class="{kind}">{points(row.difference.top1)}</span> ({points(low)} to {points(high)})'
-        use = f'<button type="button" data-use="{escape(row.name)}">use it</button>'
-    return (
-        f'<tr><th scope="row" class="plain">{escape(row.name)}</th><td>{percent1(row.accuracy)}</td>'
-        f"<td>{percent(row.top1)}</td><td>{change}</td><td>{use}</td></tr>"
-    )
+def _name_row(name: str, *cells: str) -> str:
+    return f'<tr><th scope="row" class="plain">{escape(name)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ...errors import ClipDemoError
+from ...lab import Examination
 from ...metadata import CIFAR100_TEMPLATES
 from ...prompts import parse_classnames
 from ..answers import alert
@@ -85,7 +86,7 @@ def connect_names(wiring: Wiring, lab: Lab, ask: gr.Textbox) -> None:
         least = min(range(len(found.classes)), key=lambda i: found.classes[i].zero_shot)
         number = number if number in range(len(found.classes)) else least
         choices = [(name, i) for i, name in enumerate(found.names)]
-        return [gr.Dropdown(choices, value=number), _tried(wiring, given, found.wording.classnames[number], others)]
+        return [gr.Dropdown(choices, value=number), _tried(wiring, given, found, number, others)]
 
     def use(classes: str, number: int, event: gr.EventData) -> str:
         names = list(parse_classnames(classes or ""))
@@ -98,12 +99,13 @@ def connect_names(wiring: Wiring, lab: Lab, ask: gr.Textbox) -> None:
     part.table.use(use, inputs=[field, part.name], outputs=field, **INSTANT)
 
 
-def _tried(wiring: Wiring, given: dict[str, Any], name: str, others: str | None) -> str:
+def _tried(wiring: Wiring, given: dict[str, Any], found: Examination, number: int, others: str | None) -> str:
     asked = without_baseline(given)
     names = list(dict.fromkeys(parse_classnames(others or "")))
     if not names:
         return '<p class="caption">Type other names for this class: each is measured on all test pictures.</p>'
     try:
-        return names_table(wiring.backend.try_names(name, names, **asked))
+        present = found.classes[number]
+        return names_table(present, found.evaluation.top1, wiring.backend.try_names(present.name, names, **asked))
     except ClipDemoError as error:
         return alert(str(error), stale=False)
