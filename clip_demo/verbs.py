@@ -172,6 +172,8 @@ class Bars:
     def __call__(self, what: str, done: int, total: int) -> None:
         if what not in self._bars:
             self._bars[what] = tqdm(total=total, desc=what, unit=self._unit, unit_scale=True)
+        if self._bars[what].total != total:
+            self._bars[what].reset(total)  # the same once more, for another number
         self._bars[what].update(done - self._bars[what].n)
 
     def close(self) -> None:
