@@ -50,7 +50,7 @@ def lay_out(tab: gr.Tab) -> Lab:
             numbers = _numbers()
     makers = (_classes, _confusions, _pictures, _calibration, _templates, _names)
     parts = {}
-    with gr.Tabs(elem_id="lab-parts"):
+    with gr.Tabs(elem_id="lab-parts", overflow_behavior="wrap"):
         for name, make in zip(SECTIONS, makers, strict=True):
             with gr.Tab(name, elem_id=f"lab-{name.lower()}") as part:
                 parts[name] = make()

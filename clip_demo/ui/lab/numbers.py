@@ -67,7 +67,7 @@ def verdict(evaluation: Evaluation, same: bool) -> tuple[str, str]:
         f'<span class="flips">{difference.gained:,} pictures became right, {difference.lost:,} became wrong '
         f"(95 % interval, paired; McNemar’s exact p {_p(difference.p_value)})</span>"
     )
-    change = f"<b>{points(difference.top1)} points</b> ({interval})"
+    change = f'<b>{points(difference.top1)} points</b> <span class="interval">({interval})</span>'
     if difference.low > 0:
         return "better", f"Better: {change} {flips}"
     if difference.high < 0:
