@@ -11,7 +11,7 @@ import pytest
 from clip_demo.backend import Backend
 from clip_demo.errors import Cancelled, ClassnamesError, HeadError, ImageSetError, OptionError, TemplateError
 from clip_demo.features import PROMPTS
-from clip_demo.images import ImageSet
+from clip_demo.images import Cifar100, ImageSet
 from clip_demo.lab import Examination, Wording, exports
 from clip_demo.lab.answers import answer
 from clip_demo.lab.reliability import reliability
@@ -38,7 +38,7 @@ def backend(toy_encoder, toy_images, tmp_path):
 def with_head(backend):
     """A head, its classes in an order of its own, that is right but for white, which it takes for yellow."""
     classes = ("yellow", "blue", "green", "red")
-    coef = np.array([[4, 4, -4], [-4, -4, 4], [-4, 4, -4], [4, -4, -4]], dtype=np.float32)
+    coef = np.array([[4, 4, -4], [-4, -4, 4], [-9, 6, -4], [6, -9, -4]], dtype=np.float32)
     head = Head(coef, np.zeros(4, dtype=np.float32), classes, PROVENANCE)
     backend._heads.remember(head, PROVENANCE.model_sha256, "toys")
     return backend
@@ -137,7 +137,7 @@ def test_every_verdict_is_what_a_prediction_says(with_head):
         (
             {"classnames": ["red", "blue"]},
             ClassnamesError,
-            "2 came; the test set of Toys-5 needs one for each of its 5",
+            "2 came; the test set of Toys-5 needs one for each",
         ),
         ({"templates": ["no"]}, TemplateError, "^templates: 'no' has no {}"),
         ({"spaces": "yes"}, OptionError, "^spaces: 'yes' is not allowed"),
@@ -198,9 +198,7 @@ def random():
     head = Head(rng.integers(-1, 2, (7, 4)).astype(np.float32), np.zeros(7, np.float32), tuple("gfedcba"), provenance)
     numbers = Numbers()
     pictures = LabelledPictures.of(TestFeatures(features.astype(np.float32), numbers.labels()), numbers, 3.0, head)
-    new, old = (
-        answer(Wording(numbers.classnames, (t,)), each, pictures) for t, each in zip("nt", weights, strict=True)
-    )
+    new, old = (answer(Wording(numbers.classnames, ("{}",)), each, pictures) for each in weights)
     return Examination(pictures, new, old)
 
 
@@ -223,9 +221,7 @@ def test_counts_equal_those_of_a_loop(random):
     evaluation = random.evaluation
     assert evaluation.top1 == np.mean([t == z for t, z, _, _ in said])
     assert evaluation.probe_top1 == np.mean([t == p for t, _, _, p in said])
-    gained, lost = (
-        sum((t == z) is is_new and (t == b) is not is_new for t, z, b, _ in said) for is_new in (True, False)
-    )
+    gained, lost = sum(t == z != b for t, z, b, _ in said), sum(t == b != z for t, z, b, _ in said)
     assert (evaluation.difference.gained, evaluation.difference.lost) == (gained, lost) and gained and lost
     for by, place in (("zero-shot", 1), ("probe", 3)):
         fine, coarse = random.confusion(by), random.confusion(by, coarse=True)
@@ -309,7 +305,7 @@ TEMPLATES = ("a {}", "red {}", "{} blue blue blue")
 
 
 def test_a_template_alone_and_the_ensemble_without_it(backend):
-    rows, told = [], []
+    told = []
     rows = backend.templates_report(templates=TEMPLATES, progress=lambda *said: told.append(said))
     whole = backend.evaluate(templates=TEMPLATES)
     for i, row in enumerate(rows):
@@ -327,11 +323,11 @@ def test_a_single_template_has_no_others(backend):
 
 def test_other_names_for_one_class(backend):
     told = []
-    rows = backend.try_names("Red", ["reddish", "crimson red"], progress=lambda *said: told.append(said))
+    rows = backend.try_names("Red", ["green blue", "crimson red"], progress=lambda *said: told.append(said))
     for row in rows:
         whole = backend.evaluate(classnames=[row.name, *NAMES[1:]], baseline=Wording(NAMES, ("a photo of a {}",)))
         assert (row.accuracy, row.top1, row.difference) == (whole.per_class[0], whole.top1, whole.difference)
-    assert [(row.name, row.accuracy, row.top1) for row in rows] == [("reddish", 0.0, 0.8), ("crimson red", 1.0, 1.0)]
+    assert [(row.name, row.accuracy, row.top1) for row in rows] == [("green blue", 0.0, 0.8), ("crimson red", 1.0, 1.0)]
     assert told[-1] == ("names", 2, 2)
 
 
@@ -406,8 +402,6 @@ def test_visitors_that_come_together_wait_for_one_and_may_give_up(backend, toy_e
 
 
 def test_pictures_that_are_nowhere_are_said_with_the_next_step(toy_encoder, tmp_path):
-    from clip_demo.images import Cifar100
-
     absent = Backend(toy_encoder, image_sets={"cifar100": Cifar100(tmp_path)}, head_folders=[], feature_folders=[])
     with pytest.raises(ImageSetError, match="CIFAR-100 is not on disk. Fetch it with `python -m clip_demo download"):
         absent.examine()
@@ -440,5 +434,5 @@ def test_tables_of_what_is_not_there_have_empty_cells(backend):
     assert len(exports.calibration(got.calibration()).rows) == 15
     (template,) = exports.templates(backend.templates_report(templates=["{}"])).rows
     assert template == ("{}", 1.0, *[None] * 7)
-    (name,) = exports.names(backend.try_names("red", ["reddish"])).rows
-    assert name[:4] == ("reddish", 0.0, 0.8, pytest.approx(-0.2))
+    (name,) = exports.names(backend.try_names("red", ["green blue"])).rows
+    assert name[:4] == ("green blue", 0.0, 0.8, pytest.approx(-0.2))
