@@ -44,7 +44,7 @@ def build_ui(backend: Backend) -> gr.Blocks:
     # Uploads are kept for a day at most: a server that runs for weeks must not fill its disk.
     with gr.Blocks(title="CLIP Explorer", analytics_enabled=False, delete_cache=(_DAY // 24, _DAY)) as demo:
         top = _top(backend)
-        with gr.Tabs() as tabs:
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Explore", id="explore") as tab:
                 fields, places = lay_out(backend, top)
             with gr.Tab("Prompt Lab", elem_id="lab") as lab_tab:

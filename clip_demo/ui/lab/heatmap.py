@@ -39,7 +39,7 @@ def heatmap(
     """
     shown = [i for i in range(len(names)) if only is None or groups[i] == only]
     edge = {i for i in shown[1:] if groups and groups[i] != groups[i - 1]}
-    heads = "".join(f'<th scope="col"{_edge(i, edge)}><span>{escape(names[i])}</span></th>' for i in shown)
+    heads = "".join(f'<th scope="col"{_edge(i, edge)}><span>{_shown(names[i], groups)}</span></th>' for i in shown)
     if only is not None:
         heads += f'<th scope="col" class="edge"><span>{ELSEWHERE}</span></th>'
     rows = []
@@ -50,7 +50,9 @@ def heatmap(
             cells += f'<td class="edge">{away or ""}</td>'
         name = escape(names[i])
         if groups is None:
-            name = f'<button type="button" data-only="{name}" title="Show its classes">{name}</button>'
+            name = (
+                f'<button type="button" data-only="{name}" title="Show its classes">{_shown(names[i], groups)}</button>'
+            )
         rows.append(f'<tr{" class=edge" if i in edge else ""}><th scope="row">{name}</th>{cells}</tr>')
     size = "small" if len(shown) <= 8 else "medium" if len(shown) <= 24 else "large"
     return (
@@ -59,6 +61,11 @@ def heatmap(
         '<thead><tr><td class="corner"><span>true ↓ · said →</span></td>'
         f"{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _shown(name: str, groups: Sequence[str] | None) -> str:
+    """Return a name as it is read: a group's is in no prompt, so that its underscores say nothing."""
+    return escape(name if groups else name.replace("_", " "))
 
 
 def _edge(i: int, edge: set[int]) -> str:

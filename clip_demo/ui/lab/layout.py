@@ -136,7 +136,9 @@ def _pictures() -> SimpleNamespace:
 
 def _calibration() -> SimpleNamespace:
     with gr.Row(elem_classes="lab-choices"):
-        scale = gr.Slider(1, 200, 100, step=0.5, label="Logit scale", buttons=[], scale=4, elem_id="lab-scale")
+        scale = gr.Slider(
+            1, 200, 100, step=0.5, label="Logit scale", buttons=[], min_width=260, scale=4, elem_id="lab-scale"
+        )
         reset = gr.Button("The model’s own", size="md", min_width=120, scale=1, elem_id="lab-own-scale")
     with gr.Row(equal_height=False):
         with gr.Column(scale=7, min_width=320):

@@ -36,7 +36,7 @@ def big_numbers(evaluation: Evaluation, title: str, baseline: str, same: bool) -
         f"{_scale(evaluation)}"
         f'<p class="verdict {kind}">{words}</p>'
         f'<p class="caption">Share of the {evaluation.n:,} test pictures of {escape(title)} whose true class is first, '
-        f"or among the first five. Baseline: {baseline}.</p></div>"
+        f"or among the first five. Baseline: {escape(baseline)}.</p></div>"
     )
 
 

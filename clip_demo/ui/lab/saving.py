@@ -21,7 +21,7 @@ _TABLES: dict[str, Callable[[Any], Any]] = {
     "Classes": lambda found: exports.per_class(found),
     "Confusions, zero-shot": lambda found: exports.confusion(found.confusion("zero-shot")),
     "Confusions, probe": lambda found: exports.confusion(found.confusion("probe")),
-    "Every picture": exports.pictures,
+    "Every picture": lambda found: exports.pictures(found, found.pictures("all")),
     "Calibration": lambda found: exports.calibration(found.calibration()),
 }
 _TEMPLATES = "Templates that are on"
