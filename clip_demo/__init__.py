@@ -8,6 +8,7 @@ Importing this package imports neither gradio nor torch; a model is loaded when 
 
 from .backend import Backend
 from .errors import (
+    Cancelled,
     ClassnamesError,
     ClipDemoError,
     HeadError,
@@ -28,6 +29,7 @@ __all__ = [
     "CIFAR100_CLASSNAMES",
     "CIFAR100_TEMPLATES",
     "Backend",
+    "Cancelled",
     "ClassnamesError",
     "ClipDemoError",
     "HeadError",

@@ -77,7 +77,10 @@ def _add_asking_verbs(verbs) -> None:
         "--images shapes100 --template 'a photo of a {}.' 'a {}'",
     )  # fmt: skip
     _add_prompt_options(evaluate)
-    evaluate.add_argument("--json", action="store_true", help="print JSON with the accuracy of every class")
+    _add_baseline_options(evaluate)
+    form = evaluate.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON with the accuracy of every class")
+    form.add_argument("--csv", action="store_true", help="print a table of all classes as CSV")
 
 
 def _add_making_verbs(verbs) -> None:
@@ -196,6 +199,15 @@ def _add_prompt_options(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--classes", metavar="LIST-OR-FILE", help="'cat,dog', or a file with one name a line")
     verb.add_argument("--spaces", action="store_true", help="write underscores of class names as spaces in prompts")
+
+
+def _add_baseline_options(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group(
+        "baseline", "Another wording to compare with, on the same pictures; what is not given stays as above."
+    )
+    group.add_argument("--baseline-template", nargs="+", action="extend", metavar="T", help="its prompt or prompts")
+    group.add_argument("--baseline-classes", metavar="LIST-OR-FILE", help="its class names")
+    group.add_argument("--baseline-spaces", action=argparse.BooleanOptionalAction, help="its underscores as spaces")
 
 
 if __name__ == "__main__":

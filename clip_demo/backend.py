@@ -13,18 +13,18 @@ from PIL import Image
 from .builds import Builds
 from .curve import CurveStore, FewShotCurve
 from .encoder import Encoder, Report
-from .errors import ClassnamesError, HeadError, ModelError, OptionError
-from .evaluation import Evaluation, evaluate
+from .errors import HeadError, ModelError, OptionError
+from .evaluation import Evaluation
 from .fetch import Fetches
 from .images import ImageSet, open_image_sets, picture_key, read_picture, resolve_image_set
+from .lab import Desk, Examination, NameRow, TemplateRow, Wording, check_baseline, check_whole_set, check_wording
 from .loading import Loading, LoadModel
-from .metadata import ARTICLE_TEMPLATE, OPENAI_MODELS
+from .metadata import OPENAI_MODELS
 from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
 from .numerics import check_top_k
 from .paths import CURVES, FEATURES, HEADS, cache_folder, weights_on_disk
 from .probe import Head, HeadStore, linear_probe
 from .probe_builder import ProbeBuilder
-from .prompts import check_classnames, check_number_of_prompts, check_templates
 from .results import BuildStatus, Prediction, Status
 from .shelf import Shelf
 from .stored import FeatureStore, save_features
@@ -83,6 +83,7 @@ class Backend:
         self._shards = cache / "shards"
         folders = [FEATURES, cache / "features"] if feature_folders is None else feature_folders
         self._stored = FeatureStore(folders, self._shards)
+        self._desk = Desk(self._stored, self._heads)
         self._curves = CurveStore([CURVES, cache / "curves"])
         self._builds = Builds(self._heads, self._curves, self._stored, cache)
         self._fetches = Fetches()
@@ -251,10 +252,9 @@ class Backend:
         ModelError, ImageSetError
             When the model or the image set cannot be used.
         """
-        image_set, classnames, templates = self._checked(images, classnames, templates)
+        image_set = self._image_set(images)
+        wording = check_wording(image_set, classnames, templates, spaces)
         top_k = check_top_k(top_k)
-        if not isinstance(spaces, bool):
-            raise OptionError(f"spaces: {spaces!r} is not allowed; use true or false.")
         if (image is None) == (index is None):
             came = "neither" if image is None else "both"
             raise OptionError(f"image, index: {came} came; give one of them: a picture, or an index of an image set.")
@@ -263,13 +263,13 @@ class Backend:
             picture, truth = chosen.features.of_picture(picture_key(image), partial(read_picture, image)), None
         else:
             picture, truth = self._of_index(chosen, image_set, image_set.check_index(index))
-        weights = class_features(chosen.features, classnames, templates, spaces)
+        weights = class_features(chosen.features, wording.classnames, wording.templates, wording.spaces)
         return Prediction(
             model=chosen.name,
             image_set=image_set.name,
             index=None if index is None else int(index),
             truth=truth,
-            zero_shot=zero_shot_scores(weights, picture, chosen.encoder.logit_scale, classnames, top_k),
+            zero_shot=zero_shot_scores(weights, picture, chosen.encoder.logit_scale, wording.classnames, top_k),
             linear_probe=linear_probe(self._heads.get(chosen.encoder.sha256, image_set.name), picture, top_k),
         )
 
@@ -283,16 +283,6 @@ class Backend:
     def _image_set(self, name: str | None) -> ImageSet:
         return resolve_image_set(self.image_sets, name or self._default_images)
 
-    def _checked(
-        self, images: str | None, classnames: Iterable[str] | None, templates: Iterable[str] | None
-    ) -> tuple[ImageSet, tuple[str, ...], tuple[str, ...]]:
-        """Return the image set, the class names and the templates that are meant, or say what is wrong with them."""
-        image_set = self._image_set(images)
-        classnames = image_set.classnames if classnames is None else check_classnames(classnames)
-        templates = check_templates([ARTICLE_TEMPLATE] if templates is None else templates)
-        check_number_of_prompts(classnames, templates)
-        return image_set, classnames, templates
-
     def _of_index(self, chosen: Loading, image_set: ImageSet, index: int) -> tuple[np.ndarray, str]:
         """Return the features and the true class of a test picture; stored ones where the pictures are not there."""
         stored = None if image_set.on_disk() else self._stored.get(chosen.encoder.sha256, image_set.name)
@@ -303,6 +293,17 @@ class Backend:
 
     # --- whole image sets ----------------------------------------------------------------------------------------
 
+    def wording(
+        self,
+        *,
+        images: str | None = None,
+        classnames: Iterable[str] | None = None,
+        templates: Iterable[str] | None = None,
+        spaces: bool = False,
+    ) -> Wording:
+        """Return the wording that is meant for a whole test set, checked; see `examine` for the arguments."""
+        return check_whole_set(self._image_set(images), classnames, templates, spaces)
+
     def evaluate(
         self,
         *,
@@ -311,22 +312,99 @@ class Backend:
         templates: Iterable[str] | None = None,
         spaces: bool = False,
         model: str | None = None,
+        baseline: Wording | None = None,
         progress: Report | None = None,
     ) -> Evaluation:
-        """Return the zero-shot accuracy over the whole test set; see `predict` for the arguments.
+        """Return the zero-shot accuracy over the whole test set; see `examine` for the arguments."""
+        return self.examine(
+            images=images,
+            classnames=classnames,
+            templates=templates,
+            spaces=spaces,
+            model=model,
+            baseline=baseline,
+            progress=progress,
+        ).evaluation
 
-        `classnames` are other spellings of the image set's classes, one for each, in its order. The pictures'
-        features are computed once and kept.
+    def examine(
+        self,
+        *,
+        images: str | None = None,
+        classnames: Iterable[str] | None = None,
+        templates: Iterable[str] | None = None,
+        spaces: bool = False,
+        model: str | None = None,
+        baseline: Wording | None = None,
+        progress: Report | None = None,
+    ) -> Examination:
+        """Hold a wording against the whole test set: accuracies, confusions, calibration, single pictures.
+
+        The pictures' features are computed once and kept; the last few wordings are remembered.
+
+        Parameters
+        ----------
+        images, templates, spaces, model
+            See `predict`.
+        classnames : iterable of str, optional
+            Other spellings of the image set's classes, one for each, in its order.
+        baseline : Wording, optional
+            What the wording is compared with, on the same pictures.
+        progress : callable, optional
+            See `clip_demo.encoder.Report`; may raise `clip_demo.errors.Cancelled`.
+
+        Raises
+        ------
+        InputError, ModelError, ImageSetError, HeadError
+            See `predict`.
         """
-        image_set, classnames, templates = self._checked(images, classnames, templates)
-        if len(classnames) != len(image_set.classnames):
-            raise ClassnamesError(
-                f"classnames: {len(classnames)} came; the test set of {image_set.title} needs one for each of its "
-                f"{len(image_set.classnames)} classes, in its order."
-            )
-        chosen = self._shelf.get(model)
-        test = self._stored.of(chosen.encoder, image_set, progress)
-        return evaluate(class_features(chosen.features, classnames, templates, spaces), test.features, test.labels)
+        image_set = self._image_set(images)
+        wording = check_whole_set(image_set, classnames, templates, spaces)
+        baseline = check_baseline(image_set, baseline)
+        return self._desk.examine(self._ready(model), image_set, wording, baseline, progress)
+
+    def templates_report(
+        self,
+        *,
+        images: str | None = None,
+        classnames: Iterable[str] | None = None,
+        templates: Iterable[str] | None = None,
+        spaces: bool = False,
+        model: str | None = None,
+        progress: Report | None = None,
+    ) -> tuple[TemplateRow, ...]:
+        """Measure every template alone, and the ensemble without it; see `examine` for the arguments."""
+        image_set = self._image_set(images)
+        wording = check_whole_set(image_set, classnames, templates, spaces)
+        return self._desk.templates(self._ready(model), image_set, wording, progress)
+
+    def try_names(
+        self,
+        classname: str,
+        names: Iterable[str],
+        *,
+        images: str | None = None,
+        classnames: Iterable[str] | None = None,
+        templates: Iterable[str] | None = None,
+        spaces: bool = False,
+        model: str | None = None,
+        progress: Report | None = None,
+    ) -> tuple[NameRow, ...]:
+        """Measure other names for one class.
+
+        Parameters
+        ----------
+        classname : str
+            One of the class names as they stand.
+        names : iterable of str
+            From 1 to 50 others.
+        images, classnames, templates, spaces, model, progress
+            See `examine`.
+        """
+        image_set = self._image_set(images)
+        wording = check_whole_set(image_set, classnames, templates, spaces)
+        position = wording.position(classname)
+        wordings = [wording, *wording.renamed(position, names)]
+        return self._desk.names(self._ready(model), image_set, wordings, position, progress)
 
     def probe_accuracy(self, images: str | None = None, progress: Report | None = None) -> float:
         """Return the share of the test pictures, 0 to 1, that the default model's head gets right.
@@ -336,13 +414,10 @@ class Backend:
         HeadError
             When there is no head.
         """
-        head, image_set = self.head(images), self._image_set(images)
-        if head is None:
+        image_set = self._image_set(images)
+        if self.head(images) is None:
             raise HeadError(f"head: none for {self.default_model} on {image_set.name}; make one with fit-probe.")
-        test = self._stored.of(self.encoder, image_set, progress)
-        best = head.predict_proba(test.features).argmax(axis=1)
-        truth = [image_set.classnames[label] for label in test.labels]
-        return float(np.mean([head.classes_[i] == name for i, name in zip(best, truth, strict=True)]))
+        return float(self._desk.pictures(self._shelf.get(), image_set, progress).probe_hits.mean())
 
     def store_features(self, images: str | None = None, *, folder: str | Path, progress: Report | None = None) -> Path:
         """Write the features of all test pictures, computed anew, in compact form; return the file."""

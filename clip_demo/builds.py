@@ -8,15 +8,16 @@ from pathlib import Path
 from .curve import CurveStore, FewShotCurve
 from .encoder import Report
 from .errors import OptionError
-from .evaluation import evaluate
+from .evaluation import places
 from .images import ImageSet
 from .loading import Loading
 from .metadata import ARTICLE_TEMPLATE
+from .numerics import normalize
 from .probe import Head, HeadStore
 from .probe_builder import Job, ProbeBuilder
 from .results import BuildStatus
 from .stored import FeatureStore
-from .zero_shot import class_features
+from .zero_shot import class_features, cosines_of
 
 __all__ = ["EARLY", "Builds"]
 
@@ -105,7 +106,8 @@ class Builds:
         """Measure the few-shot curve; as far as it has come it is on disk, and can be asked for."""
         image_set, templates = builder.image_set, (ARTICLE_TEMPLATE,)
         weights = class_features(model.features, image_set.classnames, templates)
-        zero_shot = evaluate(weights, builder.features("test"), image_set.labels()).top1
+        cosines = cosines_of(normalize(builder.features("test")), weights)
+        zero_shot = float((places(cosines, image_set.labels()) == 0).mean())
         for curve in builder.curve(zero_shot, templates):
             self._curves.put(curve, folder)
 

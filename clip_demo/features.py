@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from .batches import Batches
-from .encoder import Encoder
+from .encoder import Encoder, Report
 from .numerics import normalize
 from .prompts import MAX_PROMPTS
 from .turns import JOB, Turns
@@ -43,14 +43,20 @@ class Features:
         self._prompts = Batches(self._encode_prompts, self._turns, memory=MAX_PROMPTS, batch=PROMPTS)
         self._pictures = Batches(encoder.encode_pixels, self._turns, memory=MAX_PICTURES, batch=PICTURES)
 
-    def of_prompts(self, prompts: Sequence[str]) -> np.ndarray:
-        """Return the text features: shape (n, d), float32, L2-normalised."""
+    def of_prompts(self, prompts: Sequence[str], progress: Report | None = None) -> np.ndarray:
+        """Return the text features: shape (n, d), float32, L2-normalised.
+
+        `progress` is told after each turn how many of the prompts that are not remembered are done; what it raises
+        ends the work, and what is done stays remembered.
+        """
         rows = self._prompts.remembered(prompts)
         missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in rows]
         for start in range(0, len(missing), PROMPTS):
             # The encoder is free between turns: a large ensemble lets the others through.
             part = missing[start : start + PROMPTS]
             rows.update(self._prompts.rows(dict(zip(part, part, strict=True))))
+            if progress:
+                progress("prompts", start + len(part), len(missing))
         return np.stack([rows[prompt] for prompt in prompts])
 
     def _encode_prompts(self, prompts: list[str]) -> np.ndarray:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
 
 from .backend import Backend
 from .curve import curve_to_csv
+from .evaluation import Evaluation
 from .images import CIFAR100, Cifar100, Shapes100
+from .lab import exports
 from .metadata import OPENAI_MODELS
 from .names import PREFERRED
+from .paired import Difference
 from .paths import cache_folder, weights_on_disk
 from .prompts import read_classnames
 from .results import Prediction, Provenance
@@ -51,18 +53,23 @@ def run_predict(options: argparse.Namespace) -> None:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """Print accuracy over the whole test set."""
-    backend, bars = _open(options), Bars()
-    got = backend.evaluate(
-        classnames=_classnames(options),
-        templates=options.template,
-        spaces=options.spaces,
+    classnames, before = (each and read_classnames(each) for each in (options.classes, options.baseline_classes))
+    backend, bars = _open(options), Bars("")
+    wording = backend.wording(classnames=classnames, templates=options.template, spaces=options.spaces)
+    examination = backend.examine(
+        classnames=wording.classnames,
+        templates=wording.templates,
+        spaces=wording.spaces,
+        baseline=wording.varied(before, options.baseline_template, options.baseline_spaces),
         progress=bars,
     )
     bars.close()
-    if options.json:
-        print(json.dumps(asdict(got)))
+    if options.csv:
+        print(exports.to_csv(exports.per_class(examination)), end="")
+    elif options.json:
+        print(json.dumps(examination.evaluation.to_dict()))
     else:
-        print(f"top-1 = {100 * got.top1:.2f}\ntop-5 = {100 * got.top5:.2f}\nn = {got.n}")
+        print(_evaluation_as_text(examination.evaluation))
 
 
 def run_store_features(options: argparse.Namespace) -> None:
@@ -189,6 +196,8 @@ class Bars:
             return
         if what not in self._bars:
             self._bars[what] = tqdm(total=total, desc=what, unit=self._unit, unit_scale=True)
+        if self._bars[what].total != total:
+            self._bars[what].reset(total)  # the same once more, for another number
         self._bars[what].update(done - self._bars[what].n)
 
     def close(self) -> None:
@@ -214,6 +223,26 @@ def _as_text(prediction: Prediction) -> str:
         lines += ["", f"Linear probe ({_describe(probe.head)}):", ""]
         lines += [f"{s.label:>16s}: {100 * s.probability:6.2f}%" for s in probe.top]
     return "\n".join(lines)
+
+
+def _evaluation_as_text(got: Evaluation) -> str:
+    lines = [f"top-1 = {100 * got.top1:.2f}", f"top-5 = {100 * got.top5:.2f}", f"n = {got.n}"]
+    if got.probe_top1 is not None:
+        lines.append(f"linear probe = {100 * got.probe_top1:.2f}")
+    if got.difference is not None:
+        lines += ["", *_difference_as_text(got.difference)]
+    return "\n".join(lines)
+
+
+def _difference_as_text(difference: Difference) -> list[str]:
+    change, low, high = (f"{100 * each:+.2f}" for each in (difference.top1, difference.low, difference.high))
+    p_value = "less than 0.0001" if difference.p_value < 0.0001 else f"{difference.p_value:.4f}"
+    meaning = "chance alone hardly explains this" if difference.p_value < 0.05 else "chance alone may explain this"
+    return [
+        f"against the baseline: {change} points of top-1 (95 % interval {low} to {high})",
+        f"{difference.gained} pictures became right, {difference.lost} became wrong",
+        f"p = {p_value} (McNemar's exact test): {meaning}",
+    ]
 
 
 def _describe(head: Provenance) -> str:

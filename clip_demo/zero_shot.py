@@ -6,21 +6,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .encoder import Report
 from .features import Features
 from .numerics import best, normalize, softmax
 from .prompts import prompts_for
 from .results import ZeroShotScore
 
-__all__ = ["class_features", "zero_shot_scores"]
+__all__ = ["class_features", "cosines_of", "zero_shot_scores"]
 
 
 def class_features(
-    features: Features, classnames: Sequence[str], templates: Sequence[str], spaces: bool = False
+    features: Features,
+    classnames: Sequence[str],
+    templates: Sequence[str],
+    spaces: bool = False,
+    progress: Report | None = None,
 ) -> np.ndarray:
     """Return the weights of the zero-shot classifier.
 
     The normalised features of a class's prompts are averaged over the templates and normalised again
-    (Radford et al. 2021, section 3.1.4).
+    (Radford et al. 2021, section 3.1.4). For `progress` see `Features.of_prompts`.
 
     Returns
     -------
@@ -28,8 +33,29 @@ def class_features(
         L2-normalised rows.
     """
     prompts = prompts_for(classnames, templates, spaces)
-    flat = features.of_prompts([prompt for row in prompts for prompt in row])
+    flat = features.of_prompts([prompt for row in prompts for prompt in row], progress)
     return normalize(flat.reshape(len(classnames), len(templates), -1).mean(axis=1))
+
+
+def cosines_of(pictures: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the cosine of every picture with every class; equal classes have equal cosines, to the last bit.
+
+    Parameters
+    ----------
+    pictures : numpy.ndarray, shape (..., d)
+        Image features, L2-normalised.
+    weights : numpy.ndarray, shape (n_classes, d)
+        As `class_features` gives them.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., n_classes)
+    """
+    # A matrix product may round equal rows differently, by where they stand; chance would then break their ties.
+    _, first, place = np.unique(weights, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(weights):
+        return pictures @ weights.T
+    return (pictures @ weights[first].T)[..., place.reshape(-1)]
 
 
 def zero_shot_scores(
@@ -50,7 +76,7 @@ def zero_shot_scores(
     top_k : int
         How many to return.
     """
-    cosines = weights @ normalize(picture)
+    cosines = cosines_of(normalize(picture), weights)
     probabilities = softmax(logit_scale * cosines)
     # Sorted by cosine: probabilities that underflow to 0 would otherwise be ties.
     return tuple(ZeroShotScore(classnames[i], float(probabilities[i]), float(cosines[i])) for i in best(cosines, top_k))

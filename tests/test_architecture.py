@@ -15,10 +15,10 @@ FLOORS = [
     {"bench"},
     {"reproduce"},
     {"backend"},
-    {"builds"},
+    {"builds", "lab"},
     {"stored"},
     {"evaluation", "probe_builder", "shelf"},
-    {"curve", "fetch", "loading", "model", "probe", "zero_shot"},
+    {"curve", "fetch", "loading", "model", "paired", "probe", "zero_shot"},
     {"store"},
     {"images", "features", "results"},
     {"batches"},
@@ -103,7 +103,7 @@ def test_public_names_exist_once_and_say_what_they_are():
         assert getattr(clip_demo, name).__doc__
 
 
-@pytest.mark.parametrize("package", ["clip_demo", "clip_demo.images", "clip_demo.ui"])
+@pytest.mark.parametrize("package", ["clip_demo", "clip_demo.images", "clip_demo.lab", "clip_demo.ui"])
 def test_packages_say_what_they_are(package):
     module = __import__(package, fromlist=["x"])
     assert len(module.__doc__.split()) > 5

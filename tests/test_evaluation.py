@@ -7,8 +7,10 @@ import pytest
 
 from clip_demo.backend import Backend
 from clip_demo.errors import ClassnamesError, HeadError, ImageSetError
-from clip_demo.evaluation import evaluate
+from clip_demo.evaluation import evaluate, places
+from clip_demo.numerics import normalize
 from clip_demo.stored import FeatureStore, load_features, save_features
+from clip_demo.zero_shot import cosines_of
 
 
 @pytest.fixture
@@ -21,6 +23,10 @@ def backend(toy_encoder, toy_images, tmp_path):
     )
 
 
+def hold(weights, features, labels):
+    return evaluate(places(cosines_of(normalize(features), weights), labels), labels, len(weights))
+
+
 def test_it_counts_what_a_loop_counts():
     rng = np.random.default_rng(0)
     weights, features, labels = rng.normal(size=(9, 4)), rng.normal(size=(200, 4)), rng.integers(0, 9, 200)
@@ -29,14 +35,29 @@ def test_it_counts_what_a_loop_counts():
         order = sorted(range(9), key=lambda i: -(weights[i] @ feature) / np.linalg.norm(feature))
         places.append(order.index(label))
     places = np.array(places)
-    got = evaluate(weights, features, labels)
+    got = hold(weights, features, labels)
     assert (got.top1, got.top5, got.n) == (np.mean(places == 0), np.mean(places < 5), 200)
     assert got.per_class == tuple(np.mean(places[labels == i] == 0) for i in range(9))
 
 
 def test_ties_go_to_the_earlier_class_as_in_a_prediction():
     weights = np.array([[1.0, 0.0], [1.0, 0.0]])
-    assert evaluate(weights, np.array([[1.0, 0.0]] * 2), np.array([0, 1])).per_class == (1.0, 0.0)
+    assert hold(weights, np.array([[1.0, 0.0]] * 2), np.array([0, 1])).per_class == (1.0, 0.0)
+
+
+def test_equal_classes_have_equal_cosines_wherever_they_stand():
+    rng = np.random.default_rng(1)
+    weights, features = rng.normal(size=(2, 100, 512)).astype(np.float32)
+    weights[[7, 41, 99]] = weights[3]  # a matrix product alone may round these differently
+    cosines = cosines_of(normalize(features), weights)
+    assert (cosines[:, [7, 41, 99]] == cosines[:, [3]]).all()
+    np.testing.assert_allclose(cosines, normalize(features) @ weights.T, rtol=1e-5, atol=1e-5)
+    assert set(places(cosines, np.full(100, 99)) - places(cosines, np.full(100, 3))) == {3}
+
+
+def test_what_is_no_number_is_never_right():
+    scores = np.array([[np.nan, np.nan, np.nan], [1.0, np.nan, 0.5]])
+    assert (places(scores, np.array([0, 0])) > 0).all()
 
 
 def test_the_toy_knows_its_colours(backend):

@@ -15,7 +15,17 @@ from . import bars, status
 from .address import View, to_query
 from .markup import data_url, escape
 
-__all__ = ["KEEP", "WAITING", "Answer", "answer", "missing_set", "picture_path", "status_line"]
+__all__ = [
+    "KEEP",
+    "WAITING",
+    "Answer",
+    "alert",
+    "answer",
+    "missing_set",
+    "picture_path",
+    "status_line",
+    "waiting",
+]
 
 KEEP = None  # "leave what stands there"
 WAITING = ("absent", "fetching", "loading")  # states of a model that will answer later
@@ -66,7 +76,7 @@ def answer(backend: Backend, view: View, *, own: bool, photo: Mapping[str, Any] 
     try:
         state = backend.status(view.model)
         if state.state in WAITING:
-            results = _waiting(backend, state)
+            results = waiting(backend, state)
             picture = KEEP if own else _figure(backend.image_sets[view.images], view.index)
         elif own and photo is None:
             results = '<p class="waiting">Upload, paste or photograph a picture, or click an example.</p>'
@@ -79,21 +89,22 @@ def answer(backend: Backend, view: View, *, own: bool, photo: Mapping[str, Any] 
         picture = KEEP if own else _figure_if_any(backend.image_sets[view.images], view.index)
     return Answer(
         picture=picture,
-        alert=_alert(problem, stale=True) + _alert(notice, stale=False),
+        alert=alert(problem, stale=True) + alert(notice, stale=False),
         results=results,
         count=_count(view),
         query=to_query(backend, view),
     )
 
 
-def _waiting(backend: Backend, state: Status) -> str:
+def waiting(backend: Backend, state: Status, what: str = "The bars") -> str:
+    """Return the word that a model is on its way, after which `what` fill in by themselves."""
     if state.state == "absent":
         # It was put away for another one, or never asked for.
         backend.use(state.model)
         state = backend.status(state.model)
     return (
         f'<div class="waiting" role="status"><span class="spinner" aria-hidden="true"></span>'
-        f"{escape(state.message)} The bars fill in by themselves.</div>"
+        f"{escape(state.message)} {what} fill in by themselves.</div>"
     )
 
 
@@ -168,10 +179,11 @@ def _truth(truth: str) -> str:
     return f'<span class="truth">True label: <strong>{escape(truth)}</strong></span>'
 
 
-def _alert(message: str, *, stale: bool) -> str:
+def alert(message: str, *, stale: bool, what: str = "bars") -> str:
+    """Return a message beside the fields, and where it is `stale` that `what` below belong to an older input."""
     if not message:
         return ""
-    after = ' <span class="after">What you typed is kept; the bars below belong to the last valid input.</span>'
+    after = f' <span class="after">What you typed is kept; the {what} below belong to the last valid input.</span>'
     kind = "alert stale" if stale else "alert"
     return f'<div class="{kind}" role="alert"><strong>{escape(message)}</strong>{after if stale else ""}</div>'
 

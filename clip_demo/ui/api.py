@@ -1,4 +1,4 @@
-"""The public endpoint: what the page can predict, for programs."""
+"""The public endpoints: what the page can predict and evaluate, for programs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from ..errors import ClipDemoError
 from ..prompts import parse_classnames, parse_templates
 from .answers import picture_path
 
-__all__ = ["add_endpoint"]
+__all__ = ["add_endpoints"]
 
 
-def add_endpoint(backend: Backend) -> None:
-    """Add ``/predict`` to the current `gr.Blocks`."""
+def add_endpoints(backend: Backend) -> None:
+    """Add ``/predict`` and ``/evaluate`` to the current `gr.Blocks`."""
+    _add_predict(backend)
+    _add_evaluate(backend)
 
+
+def _add_predict(backend: Backend) -> None:
     def predict(
         image: gr.FileData | None = None,
         index: int | None = None,
@@ -39,8 +43,8 @@ def add_endpoint(backend: Backend) -> None:
                 image=None if image is None else picture_path(image),
                 index=index,
                 images=images,
-                classnames=parse_classnames(classnames) if isinstance(classnames, str) else classnames,
-                templates=parse_templates(templates) if isinstance(templates, str) else templates,
+                classnames=_names(classnames),
+                templates=_templates(templates),
                 spaces=spaces,
                 top_k=top_k,
                 model=model,
@@ -50,3 +54,48 @@ def add_endpoint(backend: Backend) -> None:
 
     # A queue of its own: programs that ask a lot do not take the page's places. As long as one batch of the encoder.
     gr.api(predict, api_name="predict", concurrency_id="endpoint", concurrency_limit=32)
+
+
+def _add_evaluate(backend: Backend) -> None:
+    def evaluate(
+        images: str | None = None,
+        classnames: list[str] | str | None = None,
+        templates: list[str] | str | None = None,
+        spaces: bool = False,
+        model: str | None = None,
+        baseline_classnames: list[str] | str | None = None,
+        baseline_templates: list[str] | str | None = None,
+        baseline_spaces: bool | None = None,
+    ) -> dict[str, Any]:
+        """Return the zero-shot accuracy over all test pictures of an image set.
+
+        `images`, `templates`, `spaces` and `model` are as for ``/predict``; `classnames` are other spellings of
+        the image set's classes, one for each, in its order. Where a baseline's argument is given, the wording
+        with it in place of the first is what is compared with. The answer has `top1`, `top5`, `per_class`, `n`,
+        `difference` (top1, low, high, p_value, gained, lost) or null, and `probe_top1` or null.
+        """
+        try:
+            wording = backend.wording(
+                images=images, classnames=_names(classnames), templates=_templates(templates), spaces=spaces
+            )
+            return backend.evaluate(
+                images=images,
+                classnames=wording.classnames,
+                templates=wording.templates,
+                spaces=wording.spaces,
+                model=model,
+                baseline=wording.varied(_names(baseline_classnames), _templates(baseline_templates), baseline_spaces),
+            ).to_dict()
+        except ClipDemoError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    # Few at a time: one may keep the model busy for long.
+    gr.api(evaluate, api_name="evaluate", concurrency_id="evaluations", concurrency_limit=2)
+
+
+def _names(given: list[str] | str | None) -> list[str] | tuple[str, ...] | None:
+    return parse_classnames(given) if isinstance(given, str) else given
+
+
+def _templates(given: list[str] | str | None) -> list[str] | tuple[str, ...] | None:
+    return parse_templates(given) if isinstance(given, str) else given

@@ -40,8 +40,14 @@ class _Hidden:
     timer: gr.Timer
 
 
-def connect(demo: gr.Blocks, backend: Backend, fields: Fields, places: Places) -> None:
-    """Connect the components of the main tab with each other and with the backend."""
+def connect(demo: gr.Blocks, backend: Backend, fields: Fields, places: Places) -> gr.Textbox:
+    """Connect the components of the main tab with each other and with the backend.
+
+    Returns
+    -------
+    gr.Textbox
+        The hidden field `request`: who sets fields from elsewhere ends by changing it.
+    """
     request, query, notice = (gr.Textbox(visible="hidden", elem_id=name) for name in ("request", "query", "notice"))
     hidden = _Hidden(request, query, notice, gr.State(""), gr.Timer(1.0, active=False))
     _connect_show(backend, fields, places, hidden)
@@ -66,6 +72,7 @@ def connect(demo: gr.Blocks, backend: Backend, fields: Fields, places: Places) -
         js="() => window.location.search",
         **_INSTANT,
     )
+    return request
 
 
 def model_choices(backend: Backend) -> list[tuple[str, str]]:

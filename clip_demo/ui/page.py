@@ -9,9 +9,9 @@ import gradio as gr
 
 from ..backend import Backend
 from ..paths import EXAMPLES
-from . import how_it_works
+from . import how_it_works, lab
 from .answers import status_line
-from .api import add_endpoint
+from .api import add_endpoints
 from .events import connect, model_choices
 from .explore import lay_out
 
@@ -44,13 +44,16 @@ def build_ui(backend: Backend) -> gr.Blocks:
     # Uploads are kept for a day at most: a server that runs for weeks must not fill its disk.
     with gr.Blocks(title="CLIP Explorer", analytics_enabled=False, delete_cache=(_DAY // 24, _DAY)) as demo:
         top = _top(backend)
-        with gr.Tabs():
-            with gr.Tab("Explore"):
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
+            with gr.Tab("Explore", id="explore") as tab:
                 fields, places = lay_out(backend, top)
+            with gr.Tab("Prompt Lab", elem_id="lab") as lab_tab:
+                prompt_lab = lab.lay_out(lab_tab)
             with gr.Tab("How it works"):
                 how_it_works.lay_out()
-        connect(demo, backend, fields, places)
-        add_endpoint(backend)
+        request = connect(demo, backend, fields, places)
+        lab.connect(backend, prompt_lab, lab.Explore(tabs, tab, fields, places, request))
+        add_endpoints(backend)
     return demo
 
 
