@@ -22,7 +22,7 @@ from .paths import FEATURES, HEADS, cache_folder, weights_on_disk
 from .probe import Head, HeadStore, linear_probe
 from .probe_builder import Report, build_head, encode_split
 from .prompts import check_classnames, check_number_of_prompts, check_templates
-from .results import Prediction, Status
+from .results import BuildStatus, FewShotCurve, Prediction, Status
 from .shelf import Shelf
 from .stored import FeatureStore, TestFeatures, save_features
 from .zero_shot import class_features, zero_shot_scores
@@ -362,6 +362,40 @@ class Backend:
         """
         head = build_head(self.encoder, self._image_set(images), progress, **options)
         return self._heads.put(head, folder), head
+
+    # --- heads in the background ----------------------------------------------------------------------------------
+
+    def build(self, images: str | None = None, model: str | None = None, *, if_missing: bool = False) -> None:
+        """Start the job that fits a head and its few-shot curve in the background; `build_status` tells how far it is.
+
+        It waits for the model and the image set, fetching them where it must, and goes on where an earlier one was
+        stopped. While it runs, a second call for the same changes nothing.
+
+        Parameters
+        ----------
+        images, model : str, optional
+            As in `predict`.
+        if_missing : bool
+            Do nothing where a head on all training pictures is there already.
+
+        Raises
+        ------
+        OptionError
+            While a job for another model or image set runs.
+        """
+        raise NotImplementedError
+
+    def cancel_build(self) -> None:
+        """Let the job stop after the batch, or the fit, that it is at; what it computed stays on disk."""
+        raise NotImplementedError
+
+    def build_status(self, images: str | None = None, model: str | None = None) -> BuildStatus | None:
+        """Say where the latest job for a model and an image set stands; None where there was none. Never waits."""
+        return None
+
+    def curve(self, images: str | None = None, model: str | None = None) -> FewShotCurve | None:
+        """Return the few-shot curve, stored or as far as it has come; None where there is none. Waits for the model."""
+        return None
 
 
 def _on_disk(weights_root: str | Path | None, name: str) -> bool:
