@@ -9,11 +9,12 @@ import gradio as gr
 
 from ..backend import Backend
 from ..paths import EXAMPLES
-from . import how_it_works
+from . import how_it_works, probe_tab
 from .answers import status_line
 from .api import add_endpoint
 from .events import connect, model_choices
 from .explore import lay_out
+from .probe_events import connect_probe
 
 __all__ = ["build_ui", "launch_options"]
 
@@ -47,9 +48,12 @@ def build_ui(backend: Backend) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Explore"):
                 fields, places = lay_out(backend, top)
+            with gr.Tab("Few-shot") as few_shot:
+                probe_places = probe_tab.lay_out()
             with gr.Tab("How it works"):
                 how_it_works.lay_out()
-        connect(demo, backend, fields, places)
+        request = connect(demo, backend, fields, places)
+        connect_probe(few_shot, backend, fields, probe_places, request)
         add_endpoint(backend)
     return demo
 
