@@ -154,9 +154,9 @@ def test_there_is_no_panel_where_there_is_nothing_to_say():
 # --- heads: none, an early one, one that knows all pictures ----------------------------------------------------------
 
 
-def head(n_train, note=""):
+def head(n_train):
     recipe = {"C": 0.316, "max_iter": 1000, "n_iter": 9, "random_state": 0, "normalized": False}
-    more = {"n_test": 20, "test_accuracy": 0.4, "versions": {}, "date": "2026-01-31", "note": note}
+    more = {"n_test": 20, "test_accuracy": 0.4, "versions": {}, "date": "2026-01-31"}
     return Provenance(model="toy", model_sha256="70" * 32, image_set="toys", n_train=n_train, **recipe, **more)
 
 
@@ -174,16 +174,16 @@ def test_where_there_is_no_head_a_button_fits_one(toy_images, monkeypatch):
 
 
 def test_an_early_head_is_called_one_until_all_pictures_are_known(toy_images):
-    early = card(toy_images, head(20, "4 images per class"))
-    assert "An early head, from the first 4 images of each class only." in early and 'data-job="start"' in early
+    early = card(toy_images, head(20))
+    assert "This is an early head, from the first 4 images of each class." in early and 'data-job="start"' in early
     whole = card(toy_images, head(50))
     assert "early" not in whole and "data-job" not in whole
 
 
 def test_the_status_line_names_an_early_head_and_a_job():
     status = Status("toy", "a toy", "ready", "", (), "toys")
-    line = banner(status, "toys", head(20, "4 images per class"), early=True, job="Encoding <Toys-5>")
-    assert "an early head, 4 images per class, 20 images, C=0.316" in line
+    line = banner(status, "toys", head(20), early="an early head", job="Encoding <Toys-5>")
+    assert "toys</strong>, an early head, 20 images, C=0.316" in line
     assert "Job:</span> " in line and "Encoding &lt;Toys-5&gt;" in line
     line = banner(status, "toys", head(50))
     assert "toys</strong>, 50 images, C=0.316" in line and "early" not in line and "Job" not in line

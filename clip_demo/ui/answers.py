@@ -186,7 +186,7 @@ def _count(view: View) -> str:
 def status_line(backend: Backend, images: str, model: str) -> str:
     """Return the banner for an image set and a model."""
     head, problem = head_of(backend, images, model)
-    early = head is not None and head.n_train < backend.image_sets[images].sizes["train"]
+    early = probe_job.early_head(head, backend.image_sets[images]) if head else ""
     return status.banner(backend.status(model), images, head, problem, early=early, job=_job(backend))
 
 

@@ -9,7 +9,7 @@ from ..prompts import same_class
 from ..results import Prediction, ProbeScore, ZeroShotScore
 from .hints import hint
 from .markup import escape, percent
-from .probe_job import early_note, offer
+from .probe_job import early_head, offer
 
 __all__ = ["SHOWN", "agreement", "probe_card", "results", "zero_shot_card"]
 
@@ -75,8 +75,8 @@ def probe_card(prediction: Prediction, image_set: ImageSet) -> str:
     probe = prediction.linear_probe
     if probe is None:
         return _frame("probe", "Linear probe", within, _no_head(prediction, image_set))
-    early = early_note(probe.head, image_set)
-    more = f'<p class="early">{early}</p>{offer(image_set, "Fit it on all images")}' if early else ""
+    early = early_head(probe.head, image_set)
+    more = f'<p class="early">This is {early}.</p>{offer(image_set, "Fit it on all images")}' if early else ""
     return _card("probe", "Linear probe", within, probe.top, prediction.truth, "head’s classes", more)
 
 

@@ -6,7 +6,7 @@ from ..images import ImageSet
 from ..results import BuildStatus, Provenance
 from .markup import escape
 
-__all__ = ["duration", "early_note", "offer", "panel", "running", "start_button"]
+__all__ = ["duration", "early_head", "offer", "panel", "running", "start_button"]
 
 RUNNING = ("waiting", "encoding", "fitting")
 
@@ -16,12 +16,12 @@ def start_button(label: str) -> str:
     return f'<button type="button" class="job-button" data-job="start">{escape(label)}</button>'
 
 
-def early_note(head: Provenance, image_set: ImageSet) -> str:
+def early_head(head: Provenance, image_set: ImageSet) -> str:
     """Return that a head was fitted on the first images only; nothing where it knows them all."""
     if head.n_train >= image_set.sizes["train"]:
         return ""
     each = head.n_train // len(image_set.classnames)
-    return f"An early head, from the first {each} images of each class only."
+    return f"an early head, from the first {each} images of each class"
 
 
 def offer(image_set: ImageSet, label: str = "Fit a head here") -> str:

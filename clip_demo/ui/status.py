@@ -9,7 +9,7 @@ __all__ = ["banner", "download_panel", "head_line"]
 
 
 def banner(
-    status: Status, images: str, head: Provenance | None, problem: str = "", *, early: bool = False, job: str = ""
+    status: Status, images: str, head: Provenance | None, problem: str = "", *, early: str = "", job: str = ""
 ) -> str:
     """Return the status line.
 
@@ -23,8 +23,8 @@ def banner(
         Where the head for this model and image set comes from.
     problem : str
         Why the head cannot be used, where that is so.
-    early : bool
-        Whether the head knows only a part of the training pictures.
+    early : str
+        What to call a head that knows only some of the training pictures; empty for one that knows them all.
     job : str
         What a job is doing, where one runs.
     """
@@ -65,7 +65,7 @@ def _model_line(status: Status) -> str:
     return f"{name} — {escape(detail)}" if detail else name
 
 
-def head_line(status: Status, title: str, head: Provenance | None, problem: str = "", early: bool = False) -> str:
+def head_line(status: Status, title: str, head: Provenance | None, problem: str = "", early: str = "") -> str:
     """Return where the head comes from, or that there is none."""
     if status.state != "ready":
         return "none without a model" if status.state == "failed" else "looked for when the model is there"
@@ -73,9 +73,9 @@ def head_line(status: Status, title: str, head: Provenance | None, problem: str 
         return escape(problem)
     if head is None:
         return f"none for {escape(status.model)} on {escape(title)}: not fitted yet"
-    note = ("an early head, " if early else "") + (f"{escape(head.note)}, " if head.note else "")
+    named = f"{escape(early)}, " if early else ""
     return (
-        f"<strong>{escape(head.model)} on {escape(head.image_set)}</strong>, {note}{head.n_train:,} images, "
+        f"<strong>{escape(head.model)} on {escape(head.image_set)}</strong>, {named}{head.n_train:,} images, "
         f"C={head.C:g}, {100 * head.test_accuracy:.1f}\N{NO-BREAK SPACE}% on its test set"
     )
 
