@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .builds import Builds, Stores, make_head
 from .encoder import Encoder
 from .errors import ClassnamesError, HeadError, ModelError, OptionError
 from .evaluation import Evaluation, evaluate
@@ -18,9 +19,9 @@ from .loading import Loading, LoadModel
 from .metadata import ARTICLE_TEMPLATE, OPENAI_MODELS
 from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
 from .numerics import check_top_k
-from .paths import FEATURES, HEADS, cache_folder, weights_on_disk
+from .paths import CURVES, FEATURES, HEADS, cache_folder, weights_on_disk
 from .probe import Head, HeadStore, linear_probe
-from .probe_builder import Report, build_head, encode_split
+from .probe_builder import CurveStore, Report, encode_split
 from .prompts import check_classnames, check_number_of_prompts, check_templates
 from .results import BuildStatus, FewShotCurve, Prediction, Status
 from .shelf import Shelf
@@ -48,8 +49,11 @@ class Backend:
     default_images : str, optional
         The image set that is on unless a call names another; default CIFAR-100 where it is on disk, else
         Shapes-100.
-    head_folders, feature_folders : sequence of path, optional
-        Where heads and features of test sets are looked for; the first match wins. Default: ``assets`` and the cache.
+    head_folders, feature_folders, curve_folders : sequence of path, optional
+        Where heads, features of test sets and few-shot curves are looked for; the first match wins, and new ones go to
+        the last. Default: ``assets`` and the cache.
+    shard_folder : path, optional
+        Where features of whole image sets are kept while heads are made; default in the cache.
     weights_root : path, optional
         The folder of OpenAI's weights, to tell which are there; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
 
@@ -69,6 +73,8 @@ class Backend:
         default_images: str | None = None,
         head_folders: Sequence[str | Path] | None = None,
         feature_folders: Sequence[str | Path] | None = None,
+        curve_folders: Sequence[str | Path] | None = None,
+        shard_folder: str | Path | None = None,
         weights_root: str | Path | None = None,
     ):
         self.image_sets = open_image_sets() if image_sets is None else image_sets
@@ -78,7 +84,11 @@ class Backend:
         cache = cache_folder()
         self._heads = HeadStore([HEADS, cache / "heads"] if head_folders is None else head_folders)
         self._stored = FeatureStore([FEATURES, cache / "features"] if feature_folders is None else feature_folders)
+        self._curves = CurveStore([CURVES, cache / "curves"] if curve_folders is None else curve_folders)
         self._fetches = Fetches()
+        shards = Path(shard_folder or cache / "shards")
+        self._stores = Stores(self._heads, self._stored, self._curves, shards, self._zero_shot)
+        self._builds = Builds(self._stores, self._fetches)
         if hasattr(encoder, "encode_images"):
             self._shelf = Shelf(lambda name, progress: encoder, [model or encoder.name])
         else:
@@ -344,6 +354,8 @@ class Backend:
     ) -> tuple[Path, Head]:
         """Fit a head by the article's recipe on all training pictures, test it on all test pictures, and save it.
 
+        Features are kept in the cache, so that work that is cut off goes on where it was.
+
         Parameters
         ----------
         images : {"cifar100", "shapes100"}, optional
@@ -353,14 +365,14 @@ class Backend:
         progress : callable, optional
             Called with what is being done, how many are done and how many there are.
         **options
-            Passed to `clip_demo.probe.fit_head`, such as ``C``.
+            Passed to `clip_demo.builds.make_head`: ``C``, ``normalized``, ``swept`` and ``curve_folder``.
 
         Returns
         -------
         path : pathlib.Path
         head : Head
         """
-        head = build_head(self.encoder, self._image_set(images), progress, **options)
+        head = make_head(self._stores, self._shelf.get(), self._image_set(images), progress, **options)
         return self._heads.put(head, folder), head
 
     # --- heads in the background ----------------------------------------------------------------------------------
@@ -383,19 +395,23 @@ class Backend:
         OptionError
             While a job for another model or image set runs.
         """
-        raise NotImplementedError
+        image_set = self._image_set(images)
+        self._builds.start(self._shelf.retry(model or self.default_model), image_set, if_missing)
 
     def cancel_build(self) -> None:
         """Let the job stop after the batch, or the fit, that it is at; what it computed stays on disk."""
-        raise NotImplementedError
+        self._builds.stop()
 
     def build_status(self, images: str | None = None, model: str | None = None) -> BuildStatus | None:
         """Say where the latest job for a model and an image set stands; None where there was none. Never waits."""
-        return None
+        return self._builds.status(model or self.default_model, self._image_set(images).name)
 
     def curve(self, images: str | None = None, model: str | None = None) -> FewShotCurve | None:
         """Return the few-shot curve, stored or as far as it has come; None where there is none. Waits for the model."""
-        return None
+        return self._curves.get(self._shelf.get(model).encoder.sha256, self._image_set(images).name)
+
+    def _zero_shot(self, images: str, model: str) -> float:
+        return self.evaluate(images=images, model=model).top1
 
 
 def _on_disk(weights_root: str | Path | None, name: str) -> bool:

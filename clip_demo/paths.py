@@ -8,6 +8,7 @@ from pathlib import Path
 __all__ = [
     "ASSETS",
     "BUILT_IN_CHECKPOINT",
+    "CURVES",
     "EXAMPLES",
     "FEATURES",
     "HEADS",
@@ -20,6 +21,7 @@ __all__ = [
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUILT_IN_CHECKPOINT = ASSETS / "tiny.pt"
+CURVES = ASSETS / "curves"
 EXAMPLES = ASSETS / "examples"
 FEATURES = ASSETS / "features"
 HEADS = ASSETS / "heads"

@@ -16,7 +16,7 @@ from .numerics import best, normalize, softmax
 from .results import LinearProbe, ProbeScore, Provenance
 from .store import Store, write_npz
 
-__all__ = ["RECIPE", "Head", "HeadStore", "fit_head", "linear_probe", "load_head", "save_head"]
+__all__ = ["RECIPE", "Head", "HeadStore", "fit_head", "linear_probe", "load_head", "package_versions", "save_head"]
 
 # The recipe of openai/CLIP's README, section "Linear-probe evaluation", which the article follows.
 RECIPE = {"random_state": 0, "C": 0.316, "max_iter": 1000}
@@ -97,6 +97,7 @@ def fit_head(
     max_iter: int = RECIPE["max_iter"],
     random_state: int = RECIPE["random_state"],
     normalized: bool = False,
+    note: str = "",
 ) -> Head:
     """Fit a head by the article's recipe and test it.
 
@@ -114,6 +115,8 @@ def fit_head(
         Handed to scikit-learn's ``LogisticRegression``.
     normalized : bool
         L2-normalise the features first. The article does not.
+    note : str
+        For the provenance.
 
     Returns
     -------
@@ -147,8 +150,9 @@ def fit_head(
         random_state=random_state,
         normalized=normalized,
         test_accuracy=float(np.mean(classifier.predict(test_features) == test_labels)),
-        versions={name: version(name) for name in ("scikit-learn", "numpy", "torch", "torchvision")},
+        versions=package_versions(),
         date=datetime.date.today().isoformat(),
+        note=note,
     )
     return Head(
         classifier.coef_.astype(np.float32),
@@ -156,6 +160,11 @@ def fit_head(
         tuple(classnames[i] for i in classifier.classes_),
         provenance,
     )
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that a head depends on."""
+    return {name: version(name) for name in ("scikit-learn", "numpy", "torch", "torchvision")}
 
 
 def save_head(head: Head, folder: str | Path) -> Path:
@@ -204,6 +213,17 @@ class HeadStore(Store[Head]):
         path = save_head(head, folder)
         self.remember(head, head.provenance.model_sha256, head.provenance.image_set)
         return path
+
+    def improve(self, head: Head, folder: str | Path) -> Head:
+        """Put a head unless one that knows as many training pictures is there; return the one that is used."""
+        key = (head.provenance.model_sha256, head.provenance.image_set)
+        # On disk too: meanwhile another process may have made a better one.
+        for other in filter(None, (self.get(*key), self._find(key))):
+            if other.provenance.n_train >= head.provenance.n_train:
+                self.remember(other, *key)
+                return other
+        self.put(head, folder)
+        return head
 
 
 def _load_with_key(path: Path) -> tuple[Head, str, str]:

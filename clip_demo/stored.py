@@ -49,10 +49,11 @@ class FeatureStore(Store[TestFeatures]):
         found = self.get(encoder.sha256, image_set.name)
         if found is None:
             found = TestFeatures(encode_split(encoder, image_set, "test", progress), image_set.labels())
-            self._keep(found, encoder, image_set)
+            self.keep(found, encoder, image_set)
         return found
 
-    def _keep(self, data: TestFeatures, encoder: Encoder, image_set: ImageSet) -> None:
+    def keep(self, data: TestFeatures, encoder: Encoder, image_set: ImageSet) -> None:
+        """Use `data` from now on, and store it in the last folder."""
         self.remember(data, encoder.sha256, image_set.name)
         if self.folders:
             try:

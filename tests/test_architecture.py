@@ -15,6 +15,7 @@ FLOORS = [
     {"bench"},
     {"reproduce"},
     {"backend"},
+    {"builds"},
     {"stored"},
     {"evaluation", "probe_builder", "shelf"},
     {"fetch", "loading", "model", "probe", "zero_shot"},
