@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from clip_demo.backend import Backend
 from clip_demo.errors import ClipDemoError
-from clip_demo.names import AUTO
+from clip_demo.names import AUTO, PREFERRED
 from clip_demo.ui import build_ui, launch_options
 
 EXAMPLE = """example:
@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             weights_root=args.weights_root,
             device=args.device,
         )
+        if args.build_head:
+            backend.build(model=PREFERRED if args.model == AUTO else None, if_missing=True)
     except ClipDemoError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
@@ -67,6 +69,8 @@ def parser() -> argparse.ArgumentParser:
     add("--weights-root", metavar="DIR", help="the folder of OpenAI's weights; default $CLIP_DEMO_WEIGHTS, else "
         "~/.cache/clip, where openai-clip puts them")  # fmt: skip
     add("--device", metavar="D", help="cpu, cuda or mps; default cuda where there is one, else cpu")
+    add("--build-head", action="store_true", help="where there is no head on all training pictures, make one in the "
+        "background: of ViT-B/32 with --model auto, else of --model, on the image set to start on")  # fmt: skip
     add("--host", metavar="H", help="the address to listen on; default $GRADIO_SERVER_NAME, else 127.0.0.1 (this "
         "computer only); 0.0.0.0 lets a whole classroom in")  # fmt: skip
     add("--port", type=int, metavar="P", help="the port to listen on; default $GRADIO_SERVER_PORT, else the first "

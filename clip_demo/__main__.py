@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from .errors import ClipDemoError
 from .images import IMAGE_SETS
 from .metadata import OPENAI_MODELS
+from .paths import cache_folder
 from .verbs import (
     run_bench,
     run_download,
@@ -91,8 +92,8 @@ def _add_making_verbs(verbs) -> None:
         "--images shapes100 --output assets/heads",
     )  # fmt: skip
     _add_source_options(fit)
-    fit.add_argument("--C", type=float, default=0.316, help="inverse regularisation strength (default: 0.316)")
     fit.add_argument("--output", metavar="DIR", help="folder for the head (default: the cache, where the page looks)")
+    _add_recipe(fit)
 
     download = _add_verb(
         verbs, "download", run_download,
@@ -100,6 +101,20 @@ def _add_making_verbs(verbs) -> None:
     )  # fmt: skip
     download.add_argument("what", choices=(*OPENAI_MODELS, *IMAGE_SETS), metavar="WHAT", help="a model or an image set")
     _add_folders(download)
+
+
+def _add_recipe(fit: argparse.ArgumentParser) -> None:
+    fit.add_argument("--C", type=float, help="inverse regularisation strength (default: the article's 0.316)")
+    fit.add_argument(
+        "--sweep", action="store_true", help="take the C that is best on a fifth of the training images, as the paper "
+        "does; then fit on all",
+    )  # fmt: skip
+    fit.add_argument("--normalized", action="store_true", help="L2-normalise the features first; the article does not")
+    fit.add_argument(
+        "--curve", nargs="?", const=str(cache_folder() / "curves"), metavar="DIR",
+        help="also fit on 1, 2, 4, ... images of each class, and keep the accuracies in this folder (default: the "
+        "cache, where the page looks)",
+    )  # fmt: skip
 
 
 def _add_checking_verbs(verbs) -> None:

@@ -16,7 +16,7 @@ from .metadata import OPENAI_MODELS
 from .names import PREFERRED
 from .paths import cache_folder, weights_on_disk
 from .prompts import read_classnames
-from .results import Prediction, Provenance
+from .results import CurvePoint, FewShotCurve, Prediction, Provenance
 
 __all__ = [
     "run_bench",
@@ -71,11 +71,22 @@ def run_store_features(options: argparse.Namespace) -> None:
 def run_fit_probe(options: argparse.Namespace) -> None:
     """Fit a head, save it, and print its accuracy in the article's form."""
     backend, bars = _open(options), Bars()
-    folder = options.output or cache_folder() / "heads"
-    path, head = backend.fit_probe(options.images, folder=folder, progress=bars, C=options.C)
+    recipe = {} if options.C is None else {"C": options.C}
+    if options.normalized:
+        recipe["normalized"] = True
+    path, head = backend.fit_probe(
+        options.images,
+        folder=options.output or cache_folder() / "heads",
+        progress=bars,
+        curve_folder=options.curve,
+        swept=options.sweep,
+        **recipe,
+    )
     bars.close()
     print(f"Accuracy = {100 * head.provenance.test_accuracy:.3f}")
     print(f"{_describe(head.provenance)}: {path}", file=sys.stderr)
+    if options.curve:
+        print(_curve_as_text(backend.curve(options.images)), file=sys.stderr)
 
 
 def run_download(options: argparse.Namespace) -> None:
@@ -164,7 +175,9 @@ class Bars:
 
     def __call__(self, what: str, done: int, total: int) -> None:
         if what not in self._bars:
-            self._bars[what] = tqdm(total=total, desc=what, unit=self._unit, unit_scale=True)
+            unit = "fits" if what.startswith("fits") else self._unit
+            # What is done by now may come from an earlier start: it says nothing about the speed.
+            self._bars[what] = tqdm(total=total, initial=done, desc=what, unit=unit, unit_scale=unit != "fits")
         self._bars[what].update(done - self._bars[what].n)
 
     def close(self) -> None:
@@ -192,8 +205,20 @@ def _as_text(prediction: Prediction) -> str:
     return "\n".join(lines)
 
 
+def _curve_as_text(curve: FewShotCurve) -> str:
+    lines = [f"zero-shot: {100 * curve.zero_shot:.2f}%", *map(_point_as_text, curve.points)]
+    reached = "not reached" if curve.crossing is None else f"at about {curve.crossing:.1f} images of each class"
+    return "\n".join([*lines, f"the probe is as good as zero-shot: {reached}"])
+
+
+def _point_as_text(point: CurvePoint) -> str:
+    spread = f" ± {100 * point.std:.2f} over {len(point.draws)} draws" if len(point.draws) > 1 else ""
+    return f"{point.per_class:>4d} of each class: {100 * point.mean:.2f}%{spread}"
+
+
 def _describe(head: Provenance) -> str:
+    note = f", {head.note}" if head.note else ""
     return (
-        f"{head.model} on {head.image_set}, {head.n_train:,} images, C={head.C}, "
+        f"{head.model} on {head.image_set}, {head.n_train:,} images, C={head.C:.4g}{note}, "
         f"{100 * head.test_accuracy:.2f}% on {head.n_test:,} test images"
     )
