@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             device=args.device,
             hold=serving,
         )
+        if args.build_head:
+            backend.build(model=backend.preferred_model, if_missing=True)
     except ClipDemoError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
@@ -51,18 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo = build_ui(backend)
     demo.launch(prevent_thread_lock=True, **where, **launch_options())
     serving.set()
-    if args.build_head:
-        build_missing(backend)
     demo.block_thread()
     return 0
-
-
-def build_missing(backend: Backend) -> None:
-    """Begin to make the head of the model that visitors start on, where it lacks one on all training pictures."""
-    try:
-        backend.build(model=backend.preferred_model)
-    except ClipDemoError as error:
-        print(f"app.py: {error}", file=sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -84,12 +76,12 @@ def parser() -> argparse.ArgumentParser:
     add("--weights-root", metavar="DIR", help="the folder of OpenAI's weights; default $CLIP_DEMO_WEIGHTS, else "
         "~/.cache/clip, where openai-clip puts them")  # fmt: skip
     add("--device", metavar="D", help="cpu, cuda or mps; default cuda where there is one, else cpu")
+    add("--build-head", action="store_true", help="where there is no head on all training pictures, make one in the "
+        "background: of ViT-B/32 with --model auto, else of --model, on the image set to start on")  # fmt: skip
     add("--host", metavar="H", help="the address to listen on; default $GRADIO_SERVER_NAME, else 127.0.0.1 (this "
         "computer only); 0.0.0.0 lets a whole classroom in")  # fmt: skip
     add("--port", type=int, metavar="P", help="the port to listen on; default $GRADIO_SERVER_PORT, else the first "
         "free one from 7860")  # fmt: skip
-    add("--build-head", action="store_true", help="fit the linear probe of this model on these images in the "
-        "background, where there is none yet; visitors come first")  # fmt: skip
     add("--share", action="store_true", help="also make a public gradio.live link")
     return result
 

@@ -96,20 +96,8 @@ def _add_making_verbs(verbs) -> None:
         "--images shapes100 --output assets/heads",
     )  # fmt: skip
     _add_source_options(fit)
-    strength = fit.add_mutually_exclusive_group()
-    strength.add_argument("--C", type=float, help="inverse regularisation strength (default: the article's 0.316)")
-    strength.add_argument(
-        "--sweep", action="store_true",
-        help="find C as the paper does, on a fifth of the training pictures: up to 15 fits more",
-    )  # fmt: skip
-    fit.add_argument(
-        "--normalized", action="store_true", default=None, help="scale features to length 1 (the article does not)"
-    )
-    fit.add_argument(
-        "--curve", nargs="?", const=str(cache_folder() / "curves"), metavar="DIR",
-        help="also measure the few-shot curve, print it as CSV and keep it in DIR (default: where the page looks)",
-    )  # fmt: skip
     fit.add_argument("--output", metavar="DIR", help="folder for the head (default: the cache, where the page looks)")
+    _add_recipe(fit)
 
     download = _add_verb(
         verbs, "download", run_download,
@@ -117,6 +105,20 @@ def _add_making_verbs(verbs) -> None:
     )  # fmt: skip
     download.add_argument("what", choices=(*OPENAI_MODELS, *IMAGE_SETS), metavar="WHAT", help="a model or an image set")
     _add_folders(download)
+
+
+def _add_recipe(fit: argparse.ArgumentParser) -> None:
+    fit.add_argument("--C", type=float, help="inverse regularisation strength (default: the article's 0.316)")
+    fit.add_argument(
+        "--sweep", action="store_true", help="take the C that is best on a fifth of the training images, as the paper "
+        "does; then fit on all",
+    )  # fmt: skip
+    fit.add_argument("--normalized", action="store_true", help="L2-normalise the features first; the article does not")
+    fit.add_argument(
+        "--curve", nargs="?", const=str(cache_folder() / "curves"), metavar="DIR",
+        help="also fit on 1, 2, 4, ... images of each class, and keep the accuracies in this folder (default: the "
+        "cache, where the page looks)",
+    )  # fmt: skip
 
 
 def _add_checking_verbs(verbs) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .builds import Builds
-from .curve import CurveStore, FewShotCurve
+from .builds import Builds, Stores, make_head
 from .encoder import Encoder, Report
 from .errors import HeadError, ModelError, OptionError
 from .evaluation import Evaluation
@@ -24,10 +23,10 @@ from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
 from .numerics import check_top_k
 from .paths import CURVES, FEATURES, HEADS, cache_folder, weights_on_disk
 from .probe import Head, HeadStore, linear_probe
-from .probe_builder import ProbeBuilder
-from .results import BuildStatus, Prediction, Status
+from .probe_builder import CurveStore, encode_split, straight
+from .results import BuildStatus, FewShotCurve, Prediction, Status
 from .shelf import Shelf
-from .stored import FeatureStore, save_features
+from .stored import FeatureStore, TestFeatures, save_features
 from .zero_shot import class_features, zero_shot_scores
 
 __all__ = ["Backend"]
@@ -51,8 +50,11 @@ class Backend:
     default_images : str, optional
         The image set that is on unless a call names another; default CIFAR-100 where it is on disk, else
         Shapes-100.
-    head_folders, feature_folders : sequence of path, optional
-        Where heads and features of test sets are looked for; the first match wins. Default: ``assets`` and the cache.
+    head_folders, feature_folders, curve_folders : sequence of path, optional
+        Where heads, features of test sets and few-shot curves are looked for; the first match wins, and new ones go to
+        the last. Default: ``assets`` and the cache.
+    shard_folder : path, optional
+        Where features of whole image sets are kept while heads are made; default in the cache.
     weights_root : path, optional
         The folder of OpenAI's weights, to tell which are there; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
 
@@ -72,6 +74,8 @@ class Backend:
         default_images: str | None = None,
         head_folders: Sequence[str | Path] | None = None,
         feature_folders: Sequence[str | Path] | None = None,
+        curve_folders: Sequence[str | Path] | None = None,
+        shard_folder: str | Path | None = None,
         weights_root: str | Path | None = None,
     ):
         self.image_sets = open_image_sets() if image_sets is None else image_sets
@@ -80,13 +84,13 @@ class Backend:
         self._default_images = default_images
         cache = cache_folder()
         self._heads = HeadStore([HEADS, cache / "heads"] if head_folders is None else head_folders)
-        self._shards = cache / "shards"
-        folders = [FEATURES, cache / "features"] if feature_folders is None else feature_folders
-        self._stored = FeatureStore(folders, self._shards)
+        self._stored = FeatureStore([FEATURES, cache / "features"] if feature_folders is None else feature_folders)
         self._desk = Desk(self._stored, self._heads)
-        self._curves = CurveStore([CURVES, cache / "curves"])
-        self._builds = Builds(self._heads, self._curves, self._stored, cache)
+        self._curves = CurveStore([CURVES, cache / "curves"] if curve_folders is None else curve_folders)
         self._fetches = Fetches()
+        shards = Path(shard_folder or cache / "shards")
+        self._stores = Stores(self._heads, self._stored, self._curves, shards, self._zero_shot)
+        self._builds = Builds(self._stores, self._fetches)
         if hasattr(encoder, "encode_images"):
             self._shelf = Shelf(lambda name, progress: encoder, [model or encoder.name])
         else:
@@ -422,7 +426,8 @@ class Backend:
     def store_features(self, images: str | None = None, *, folder: str | Path, progress: Report | None = None) -> Path:
         """Write the features of all test pictures, computed anew, in compact form; return the file."""
         image_set = self._image_set(images)
-        test = self._stored.make(self.encoder, image_set, progress)
+        features = encode_split(straight(self.encoder), image_set, "test", progress)
+        test = TestFeatures(features, image_set.labels())
         return save_features(test, folder, self.encoder, image_set, compact=True)
 
     # --- linear probes --------------------------------------------------------------------------------------------
@@ -432,12 +437,12 @@ class Backend:
         images: str | None = None,
         *,
         folder: str | Path,
-        find_C: bool = False,
-        curve_folder: str | Path | None = None,
         progress: Report | None = None,
         **options,
     ) -> tuple[Path, Head]:
         """Fit a head by the article's recipe on all training pictures, test it on all test pictures, and save it.
+
+        Features are kept in the cache, so that work that is cut off goes on where it was.
 
         Parameters
         ----------
@@ -445,45 +450,56 @@ class Backend:
             The image set.
         folder : path
             Where the head goes.
-        find_C : bool
-            Find C as the paper does, see `clip_demo.probe_builder.sweep`, in place of the article's.
-        curve_folder : path, optional
-            Also measure the few-shot curve, by the article's recipe, and save it there.
         progress : callable, optional
             See `clip_demo.encoder.Report`.
         **options
-            Passed to `clip_demo.probe.fit_head`, such as ``C`` and ``normalized``.
+            Passed to `clip_demo.builds.make_head`: ``C``, ``normalized``, ``swept`` and ``curve_folder``.
 
         Returns
         -------
         path : pathlib.Path
         head : Head
         """
-        image_set = self._image_set(images)
-        builder = ProbeBuilder(self.encoder, image_set, self._shards, progress=progress)
-        if find_C:
-            options["C"] = builder.sweep(**options)
-        head = builder.fit(**options)
-        path = self._heads.put(head, folder)
-        if curve_folder is not None:
-            self._builds.measure(builder, self._shelf.get(), curve_folder)
-        return path, head
+        head = make_head(self._stores, self._shelf.get(), self._image_set(images), progress, **options)
+        return self._heads.put(head, folder), head
 
-    def build(self, images: str | None = None, model: str | None = None) -> None:
-        """Begin to make the head and the few-shot curve of a model in the background; see `clip_demo.builds.Builds`."""
-        self._builds.start(self._shelf.get(model), self._image_set(images))
+    # --- heads in the background ----------------------------------------------------------------------------------
+
+    def build(self, images: str | None = None, model: str | None = None, *, if_missing: bool = False) -> None:
+        """Start the job that fits a head and its few-shot curve in the background; `build_status` tells how far it is.
+
+        It waits for the model and the image set, fetching them where it must, and goes on where an earlier one was
+        stopped. While it runs, a second call for the same changes nothing.
+
+        Parameters
+        ----------
+        images, model : str, optional
+            As in `predict`.
+        if_missing : bool
+            Do nothing where a head on all training pictures is there already.
+
+        Raises
+        ------
+        OptionError
+            While a job for another model or image set runs.
+        """
+        image_set = self._image_set(images)
+        self._builds.start(self._shelf.retry(model or self.default_model), image_set, if_missing)
 
     def cancel_build(self) -> None:
-        """End what `build` began; what was made is kept, and the next `build` goes on from it."""
-        self._builds.cancel()
+        """Let the job stop after the batch, or the fit, that it is at; what it computed stays on disk."""
+        self._builds.stop()
 
     def build_status(self, images: str | None = None, model: str | None = None) -> BuildStatus | None:
-        """Say how far `build` is; None where it was not begun."""
+        """Say where the latest job for a model and an image set stands; None where there was none. Never waits."""
         return self._builds.status(model or self.default_model, self._image_set(images).name)
 
     def curve(self, images: str | None = None, model: str | None = None) -> FewShotCurve | None:
-        """Return the few-shot curve, as far as it has come; None where there is none. Waits for the model."""
-        return self._builds.curve(self._shelf.get(model), self._image_set(images))
+        """Return the few-shot curve, stored or as far as it has come; None where there is none. Waits for the model."""
+        return self._curves.get(self._shelf.get(model).encoder.sha256, self._image_set(images).name)
+
+    def _zero_shot(self, images: str, model: str) -> float:
+        return self.evaluate(images=images, model=model).top1
 
 
 def _on_disk(weights_root: str | Path | None, name: str) -> bool:

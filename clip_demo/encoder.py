@@ -8,12 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-__all__ = ["EncodeImages", "Encoder", "Report"]
+__all__ = ["Encoder", "Report"]
 
 # Called with what is being done, how many are done and how many there are; what it raises ends the work.
 Report = Callable[[str, int, int], None]
-# Turns pictures into features, shape (n, d); `Encoder.encode_images` is one.
-EncodeImages = Callable[[Sequence[Image.Image]], np.ndarray]
 
 
 class Encoder(Protocol):

@@ -9,6 +9,7 @@ __all__ = [
     "CURVES",
     "ASSETS",
     "BUILT_IN_CHECKPOINT",
+    "CURVES",
     "EXAMPLES",
     "FEATURES",
     "HEADS",
@@ -21,6 +22,7 @@ __all__ = [
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUILT_IN_CHECKPOINT = ASSETS / "tiny.pt"
+CURVES = ASSETS / "curves"
 EXAMPLES = ASSETS / "examples"
 FEATURES = ASSETS / "features"
 HEADS = ASSETS / "heads"

@@ -97,6 +97,7 @@ def fit_head(
     max_iter: int = RECIPE["max_iter"],
     random_state: int = RECIPE["random_state"],
     normalized: bool = False,
+    note: str = "",
 ) -> Head:
     """Fit a head by the article's recipe and test it.
 
@@ -114,6 +115,8 @@ def fit_head(
         Handed to scikit-learn's ``LogisticRegression``.
     normalized : bool
         L2-normalise the features first. The article does not.
+    note : str
+        For the provenance.
 
     Returns
     -------
@@ -149,6 +152,7 @@ def fit_head(
         test_accuracy=float(np.mean(classifier.predict(test_features) == test_labels)),
         versions=package_versions(),
         date=datetime.date.today().isoformat(),
+        note=note,
     )
     return Head(
         classifier.coef_.astype(np.float32),
@@ -209,6 +213,17 @@ class HeadStore(Store[Head]):
         path = save_head(head, folder)
         self.remember(head, head.provenance.model_sha256, head.provenance.image_set)
         return path
+
+    def improve(self, head: Head, folder: str | Path) -> Head:
+        """Put a head unless one that knows as many training pictures is there; return the one that is used."""
+        key = (head.provenance.model_sha256, head.provenance.image_set)
+        # On disk too: meanwhile another process may have made a better one.
+        for other in filter(None, (self.get(*key), self._find(key))):
+            if other.provenance.n_train >= head.provenance.n_train:
+                self.remember(other, *key)
+                return other
+        self.put(head, folder)
+        return head
 
 
 def _load_with_key(path: Path) -> tuple[Head, str, str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import asdict, dataclass
 
 from .prompts import same_class
 
 __all__ = [
     "BuildStatus",
+    "CurvePoint",
+    "FewShotCurve",
     "ImageSetStatus",
     "LinearProbe",
     "ModelStatus",
@@ -16,6 +20,7 @@ __all__ = [
     "Provenance",
     "Status",
     "ZeroShotScore",
+    "curve_to_csv",
 ]
 
 
@@ -72,6 +77,8 @@ class Provenance:
         Versions of the packages that made it.
     date : str
         Day of the fit, ISO 8601.
+    note : str
+        What sets it apart from the recipe on all pictures, such as ``"20 images per class"``; else empty.
     """
 
     model: str
@@ -87,6 +94,7 @@ class Provenance:
     test_accuracy: float
     versions: dict[str, str]
     date: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,30 +172,6 @@ class ImageSetStatus:
 
 
 @dataclass(frozen=True)
-class BuildStatus:
-    """Where the building of a head stands.
-
-    Attributes
-    ----------
-    state : {"waiting", "encoding", "fitting", "done", "failed", "stopped"}
-        "waiting": for the model.
-    message : str
-        One sentence for people.
-    done, total : int
-        Pictures whose features are there, and all that are needed.
-    images_per_second, seconds_left : float or None
-        The pace of the encoding, and how long the rest of it takes at that; None while nothing is encoded.
-    """
-
-    state: str
-    message: str
-    done: int
-    total: int
-    images_per_second: float | None
-    seconds_left: float | None
-
-
-@dataclass(frozen=True)
 class ModelStatus:
     """Where a model stands.
 
@@ -247,3 +231,106 @@ class Status:
     default_images: str
     models: tuple[ModelStatus, ...] = ()
     default_model: str = ""
+
+
+@dataclass(frozen=True)
+class BuildStatus:
+    """Where the job stands that fits a head in the background.
+
+    Attributes
+    ----------
+    state : {"waiting", "encoding", "fitting", "done", "failed", "stopped"}
+        "waiting": for the model or the image set. After the last three nothing runs any more.
+    message : str
+        One sentence for people.
+    done, total : int
+        Pictures that are encoded, from this and earlier starts, and pictures in all; 0 and 0 while waiting.
+    images_per_second : float or None
+        Speed of late, while encoding.
+    seconds_left : float or None
+        Until all pictures are encoded at that speed.
+    head_note : str
+        What the best head so far knows, such as ``"20 images per class"``; empty where there is none.
+    """
+
+    state: str
+    message: str
+    done: int
+    total: int
+    images_per_second: float | None
+    seconds_left: float | None
+    head_note: str = ""
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Test accuracy of linear probes on so many training pictures of each class.
+
+    Attributes
+    ----------
+    per_class : int
+        Pictures of each class.
+    n_train : int
+        Pictures in all.
+    mean, std : float
+        Over `draws`; `std` with the number of draws as divisor, so 0.0 for one draw.
+    draws : tuple of float
+        Accuracy of each draw of training pictures, 0 to 1.
+    """
+
+    per_class: int
+    n_train: int
+    mean: float
+    std: float
+    draws: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class FewShotCurve:
+    """Linear probes on ever more training pictures, against zero-shot prediction on the same test pictures.
+
+    Attributes
+    ----------
+    model, model_sha256, image_set : str
+        As in `Provenance`.
+    zero_shot : float
+        Zero-shot accuracy, 0 to 1.
+    zero_shot_templates : tuple of str
+        The prompt templates that it comes from; class names as the image set spells them.
+    points : tuple of CurvePoint
+        Fewest pictures first.
+    crossing : float or None
+        Pictures of each class at which the probe reaches zero-shot prediction, read off between two points on a
+        logarithmic axis. The first point's where it is there already, None where no point reaches it.
+    complete : bool
+        Whether all points are there, the last one with all training pictures.
+    date : str
+        Day of the latest point, ISO 8601.
+    versions : dict of str to str
+        Versions of the packages that made it.
+    """
+
+    model: str
+    model_sha256: str
+    image_set: str
+    zero_shot: float
+    zero_shot_templates: tuple[str, ...]
+    points: tuple[CurvePoint, ...]
+    crossing: float | None
+    complete: bool
+    date: str
+    versions: dict[str, str]
+
+
+def curve_to_csv(curve: FewShotCurve) -> str:
+    """Return a curve as a table: one row for zero-shot prediction (0 pictures), then one for each point."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    draws = max((len(point.draws) for point in curve.points), default=0)
+    numbers = [f"draw_{number}" for number in range(1, draws + 1)]
+    table.writerow(["model", "image_set", "method", "per_class", "n_train", "mean", "std", *numbers])
+    table.writerow([curve.model, curve.image_set, "zero-shot", 0, 0, curve.zero_shot, "", *[""] * draws])
+    for point in curve.points:
+        row = [curve.model, curve.image_set, "linear probe", point.per_class, point.n_train, point.mean, point.std]
+        table.writerow([*row, *point.draws, *[""] * (draws - len(point.draws))])
+    return text.getvalue()

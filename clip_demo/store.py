@@ -6,18 +6,19 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import IO, Generic, TypeVar
 
 import numpy as np
 
 from .errors import HeadError
 
-__all__ = ["Store", "file_name", "write_arrays", "write_npz"]
+__all__ = ["UNFINISHED", "Store", "file_name", "write_file", "write_npz"]
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+UNFINISHED = ".part"  # how a file's name ends while it is written
 
 
 class Store(Generic[T]):
@@ -32,11 +33,13 @@ class Store(Generic[T]):
         Looked through in this order.
     load : callable
         Returns a file's content, its model's SHA-256 and its image set, or raises a HeadError.
+    suffix : str
+        How the files' names end.
     """
 
-    def __init__(self, folders: Sequence[str | Path], load: Callable[[Path], tuple[T, str, str]]):
+    def __init__(self, folders: Sequence[str | Path], load: Callable[[Path], tuple[T, str, str]], suffix: str = ".npz"):
         self.folders = [Path(folder) for folder in folders]
-        self._load = load
+        self._load, self._suffix = load, suffix
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], T] = {}
         self._others: set[tuple[Path, int, tuple[str, str]]] = set()
@@ -65,7 +68,7 @@ class Store(Generic[T]):
 
     def _find(self, key: tuple[str, str]) -> T | None:
         for folder in self.folders:
-            for path in sorted(folder.glob(f"*-{key[1]}.npz")):
+            for path in sorted(folder.glob(f"*-{key[1]}{self._suffix}")):
                 # Only what is new is opened.
                 version = (path, path.stat().st_mtime_ns, key)
                 if version in self._others:
@@ -80,28 +83,38 @@ class Store(Generic[T]):
         return None
 
 
-def file_name(model: str, image_set: str) -> str:
+def file_name(model: str, image_set: str, suffix: str = ".npz") -> str:
     """Return what a `Store`'s file is called: ``ViT-B-32-cifar100.npz`` for ``ViT-B/32`` on ``cifar100``."""
-    return f"{model.replace('/', '-')}-{image_set}.npz"
+    return f"{model.replace('/', '-')}-{image_set}{suffix}"
 
 
 def write_npz(folder: str | Path, model: str, images: str, /, **arrays: np.ndarray) -> Path:
-    """Write arrays as npz without pickle; whoever reads at the same time sees the old file or the new one."""
+    """Write arrays as npz without pickle; see `write_file`."""
     path = Path(folder) / file_name(model, images)
-    write_arrays(path, arrays)
-    return path
+    return write_file(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool = True) -> None:
-    """Write arrays as `write_npz` does, to any path; whatever happens meanwhile, no half of a file is left."""
+def write_file(path: Path, write: Callable[[IO[bytes]], object], unfinished: str = UNFINISHED) -> Path:
+    """Write a file whole or not at all; whoever reads at the same time sees the old file or the new one.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where it goes; folders are made.
+    write : callable
+        Writes the content to an open file.
+    unfinished : str
+        How the file's name ends until it is whole.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=unfinished, delete=False) as file:
         try:
-            (np.savez_compressed if compress else np.savez)(file, allow_pickle=False, **arrays)
+            write(file)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # or a power cut could leave the new name on an empty file
             os.chmod(file.name, 0o644)  # a temporary file is its owner's only
             os.replace(file.name, path)
-        except OSError:
+        except BaseException:
             os.unlink(file.name)
             raise
+    return path

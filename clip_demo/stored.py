@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .encoder import EncodeImages, Encoder, Report
+from .encoder import Encoder, Report
 from .errors import HeadError
 from .images import ImageSet
-from .probe_builder import Shards
+from .probe_builder import Encode, encode_split, straight
 from .store import Store, write_npz
 
 __all__ = ["FeatureStore", "TestFeatures", "load_features", "save_features"]
@@ -39,50 +39,32 @@ class TestFeatures:
 
 
 class FeatureStore(Store[TestFeatures]):
-    """Test features by model and image set; new ones go to the last folder. See `clip_demo.store.Store`.
+    """Test features by model and image set; new ones go to the last folder. See `clip_demo.store.Store`."""
 
-    Parameters
-    ----------
-    folders : sequence of path
-        Where they are looked for.
-    shards : path
-        Where their parts are kept while they are made, see `clip_demo.probe_builder.Shards`.
-    """
-
-    def __init__(self, folders: Sequence[str | Path], shards: str | Path):
+    def __init__(self, folders: Sequence[str | Path]):
         super().__init__(folders, load_features)
-        self._shards = shards
 
     def of(
         self,
         encoder: Encoder,
         image_set: ImageSet,
         progress: Report | None = None,
-        encode_images: EncodeImages | None = None,
+        encode: Encode | None = None,
     ) -> TestFeatures:
         """Return the test features of a model on an image set, computed and kept where they are not stored yet.
 
-        They are computed with `encode_images` where it is given, such as `Features.of_job`, else by the encoder.
+        They are computed by `encode` where it is given, else straight by the encoder.
         """
         found = self.get(encoder.sha256, image_set.name)
         if found is None:
-            found = self.make(encoder, image_set, progress, encode_images)
-            self._keep(found, encoder, image_set)
+            found = TestFeatures(
+                encode_split(encode or straight(encoder), image_set, "test", progress), image_set.labels()
+            )
+            self.keep(found, encoder, image_set)
         return found
 
-    def make(
-        self,
-        encoder: Encoder,
-        image_set: ImageSet,
-        progress: Report | None = None,
-        encode_images: EncodeImages | None = None,
-    ) -> TestFeatures:
-        """Return the test features with all their digits, computed where they are not among the shards."""
-        shards = Shards(self._shards, encoder.sha256, image_set, "test")
-        shards.fill(encode_images or encoder.encode_images, progress=progress)
-        return TestFeatures(shards.all(), image_set.labels())
-
-    def _keep(self, data: TestFeatures, encoder: Encoder, image_set: ImageSet) -> None:
+    def keep(self, data: TestFeatures, encoder: Encoder, image_set: ImageSet) -> None:
+        """Use `data` from now on, and store it in the last folder."""
         self.remember(data, encoder.sha256, image_set.name)
         if self.folders:
             try:

@@ -10,7 +10,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .backend import Backend
-from .curve import curve_to_csv
 from .evaluation import Evaluation
 from .images import CIFAR100, Cifar100, Shapes100
 from .lab import exports
@@ -19,7 +18,7 @@ from .names import PREFERRED
 from .paired import Difference
 from .paths import cache_folder, weights_on_disk
 from .prompts import read_classnames
-from .results import Prediction, Provenance
+from .results import CurvePoint, FewShotCurve, Prediction, Provenance
 
 __all__ = [
     "BENCH_SECTIONS",
@@ -83,19 +82,22 @@ def run_store_features(options: argparse.Namespace) -> None:
 def run_fit_probe(options: argparse.Namespace) -> None:
     """Fit a head, save it, and print its accuracy in the article's form."""
     backend, bars = _open(options), Bars()
+    recipe = {} if options.C is None else {"C": options.C}
+    if options.normalized:
+        recipe["normalized"] = True
     path, head = backend.fit_probe(
         options.images,
         folder=options.output or cache_folder() / "heads",
-        find_C=options.sweep,
-        curve_folder=options.curve,
         progress=bars,
-        **{name: getattr(options, name) for name in ("C", "normalized") if getattr(options, name) is not None},
+        curve_folder=options.curve,
+        swept=options.sweep,
+        **recipe,
     )
     bars.close()
     print(f"Accuracy = {100 * head.provenance.test_accuracy:.3f}")
     print(f"{_describe(head.provenance)}: {path}", file=sys.stderr)
     if options.curve:
-        print(curve_to_csv(backend.curve(options.images)), end="")
+        print(_curve_as_text(backend.curve(options.images)), file=sys.stderr)
 
 
 def run_download(options: argparse.Namespace) -> None:
@@ -191,11 +193,10 @@ class Bars:
         self._unit, self._bars = unit, {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        if not total:  # a step that tells nothing of itself while it lasts
-            tqdm.write(f"{what} ...", file=sys.stderr)
-            return
         if what not in self._bars:
-            self._bars[what] = tqdm(total=total, desc=what, unit=self._unit, unit_scale=True)
+            unit = "fits" if what.startswith("fits") else self._unit
+            # What is done by now may come from an earlier start: it says nothing about the speed.
+            self._bars[what] = tqdm(total=total, initial=done, desc=what, unit=unit, unit_scale=unit != "fits")
         if self._bars[what].total != total:
             self._bars[what].reset(total)  # the same once more, for another number
         self._bars[what].update(done - self._bars[what].n)
@@ -245,8 +246,20 @@ def _difference_as_text(difference: Difference) -> list[str]:
     ]
 
 
+def _curve_as_text(curve: FewShotCurve) -> str:
+    lines = [f"zero-shot: {100 * curve.zero_shot:.2f}%", *map(_point_as_text, curve.points)]
+    reached = "not reached" if curve.crossing is None else f"at about {curve.crossing:.1f} images of each class"
+    return "\n".join([*lines, f"the probe is as good as zero-shot: {reached}"])
+
+
+def _point_as_text(point: CurvePoint) -> str:
+    spread = f" ± {100 * point.std:.2f} over {len(point.draws)} draws" if len(point.draws) > 1 else ""
+    return f"{point.per_class:>4d} of each class: {100 * point.mean:.2f}%{spread}"
+
+
 def _describe(head: Provenance) -> str:
+    note = f", {head.note}" if head.note else ""
     return (
-        f"{head.model} on {head.image_set}, {head.n_train:,} images, C={head.C}, "
+        f"{head.model} on {head.image_set}, {head.n_train:,} images, C={head.C:.4g}{note}, "
         f"{100 * head.test_accuracy:.2f}% on {head.n_test:,} test images"
     )

@@ -86,7 +86,14 @@ def toy_images():
 
 @pytest.fixture
 def toy_backend(toy_encoder, toy_images, tmp_path):
-    return Backend(toy_encoder, image_sets={"toys": toy_images}, head_folders=[tmp_path / "heads"])
+    return Backend(
+        toy_encoder,
+        image_sets={"toys": toy_images},
+        head_folders=[tmp_path / "heads"],
+        feature_folders=[tmp_path / "features"],
+        curve_folders=[tmp_path / "curves"],
+        shard_folder=tmp_path / "shards",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,7 @@ def test_stored_features_answer_where_pictures_are_absent(backend, toy_images, m
 
 @pytest.mark.parametrize(("compact", "error"), [(False, 0), (True, 1 / 127)])
 def test_features_come_back(toy_encoder, toy_images, tmp_path, compact, error):
-    data = FeatureStore([], tmp_path / "shards").make(toy_encoder, toy_images)
+    data = FeatureStore([]).of(toy_encoder, toy_images)
     path = save_features(data, tmp_path, toy_encoder, toy_images, compact=compact)
     again, sha256, name = load_features(path)
     assert (path.name, sha256, name) == ("toy-toys.npz", toy_encoder.sha256, "toys")
@@ -119,17 +119,17 @@ def test_the_probe_is_measured_on_the_test_set(backend, tmp_path):
 
 
 def test_features_of_another_model_are_not_used(toy_encoder, toy_images, tmp_path):
-    data = FeatureStore([], tmp_path / "shards").make(toy_encoder, toy_images)
+    data = FeatureStore([]).of(toy_encoder, toy_images)
     save_features(data, tmp_path, toy_encoder, toy_images)
-    assert FeatureStore([tmp_path], tmp_path / "shards").get(toy_encoder.sha256, "toys") is not None
-    assert FeatureStore([tmp_path], tmp_path / "shards").get("cd" * 32, "toys") is None
+    assert FeatureStore([tmp_path]).get(toy_encoder.sha256, "toys") is not None
+    assert FeatureStore([tmp_path]).get("cd" * 32, "toys") is None
 
 
 def test_a_damaged_file_is_passed_over_with_a_warning(tmp_path, caplog):
     (tmp_path / "a-toys.npz").write_bytes(b"nonsense")
     with pytest.raises(HeadError, match="holds no test features"):
         load_features(tmp_path / "a-toys.npz")
-    store = FeatureStore([tmp_path], tmp_path / "shards")
+    store = FeatureStore([tmp_path])
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             assert store.get("ab" * 32, "toys") is None

@@ -134,5 +134,5 @@ def test_a_job_comes_after_visitors_and_leaves_no_trace(toy_encoder):
     rows, _ = ask_together(
         turns, lambda: features.of_job(pictures), lambda: features.of_picture("white", picture("white"))
     )
-    assert seen == [1, 3]
+    assert seen == [1, 1, 2]  # the visitor's, then the job's: one at first, more when one is known to be quick
     np.testing.assert_array_equal(rows, encode([toy_encoder.preprocess(each) for each in pictures]))

@@ -160,7 +160,10 @@ def toy_prediction(zero_shot, probe=None, truth=None):
 
 
 def drawn(prediction):
-    return results(prediction, n_classes=7, n_templates=2, title="Toys-5", n_own=5)
+    toys = SimpleNamespace(
+        name="toys", title="Toys-5", classnames=tuple("abcde"), sizes={"train": 50_000}, on_disk=lambda: True
+    )
+    return results(prediction, toys, n_classes=7, n_templates=2)
 
 
 def test_bars_show_two_decimals_and_the_cosine_and_mark_the_truth():

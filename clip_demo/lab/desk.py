@@ -14,6 +14,7 @@ from ..encoder import Report
 from ..images import ImageSet
 from ..loading import Loading
 from ..probe import HeadStore
+from ..probe_builder import batched
 from ..stored import FeatureStore
 from ..zero_shot import class_features
 from .answers import Answers, answer
@@ -51,7 +52,7 @@ class Desk:
         head = self._heads.get(encoder.sha256, image_set.name)
 
         def make() -> LabelledPictures:
-            test = self._stored.of(encoder, image_set, progress, model.features.of_job)
+            test = self._stored.of(encoder, image_set, progress, batched(model.features.of_job))
             return LabelledPictures.of(test, image_set, encoder.logit_scale, head)
 
         # With the head as a part of the key: one that is fitted while the page is open is used at once.

@@ -10,8 +10,8 @@ from ..backend import Backend
 from ..errors import ClipDemoError, IndexRangeError, PictureError
 from ..images import ImageSet
 from ..prompts import parse_classnames, parse_templates
-from ..results import ImageSetStatus, Prediction, Status
-from . import bars, status
+from ..results import ImageSetStatus, Prediction, Provenance, Status
+from . import bars, probe_job, status
 from .address import View, to_query
 from .markup import data_url, escape
 
@@ -21,6 +21,7 @@ __all__ = [
     "Answer",
     "alert",
     "answer",
+    "head_of",
     "missing_set",
     "picture_path",
     "status_line",
@@ -125,13 +126,11 @@ def _predict(backend: Backend, view: View, own: bool, photo: Mapping[str, Any] |
 
 
 def _results(backend: Backend, view: View, prediction: Prediction) -> str:
-    image_set = backend.image_sets[view.images]
     return bars.results(
         prediction,
+        backend.image_sets[view.images],
         n_classes=len(prediction.zero_shot),
         n_templates=len(parse_templates(view.templates)),
-        title=image_set.title,
-        n_own=len(image_set.classnames),
     )
 
 
@@ -199,15 +198,26 @@ def _count(view: View) -> str:
 
 def status_line(backend: Backend, images: str, model: str) -> str:
     """Return the banner for an image set and a model."""
-    state = backend.status(model)
-    head, problem = None, ""
-    if state.state == "ready":
+    head, problem = head_of(backend, images, model)
+    early = probe_job.early_head(head, backend.image_sets[images]) if head else ""
+    return status.banner(backend.status(model), images, head, problem, early=early, job=_job(backend))
+
+
+def _job(backend: Backend) -> str:
+    """Return what the job is doing, whatever it is for; empty where none runs."""
+    jobs = (backend.build_status(images, model) for images in backend.image_sets for model in backend.models)
+    return next((job.message for job in jobs if probe_job.running(job)), "")
+
+
+def head_of(backend: Backend, images: str, model: str) -> tuple[Provenance | None, str]:
+    """Return where the head of a model that is there comes from, and why it cannot be used where that is so."""
+    if backend.status(model).state == "ready":
         try:
             found = backend.head(images, model)
-            head = found and found.provenance
+            return found and found.provenance, ""
         except ClipDemoError as error:
-            problem = str(error)
-    return status.banner(state, images, head, problem)
+            return None, str(error)
+    return None, ""
 
 
 def missing_set(backend: Backend) -> ImageSetStatus | None:

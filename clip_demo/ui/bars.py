@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..images import ImageSet
 from ..prompts import same_class
 from ..results import Prediction, ProbeScore, ZeroShotScore
 from .hints import hint
 from .markup import escape, percent
+from .probe_job import early_head, offer
 
 __all__ = ["SHOWN", "agreement", "probe_card", "results", "zero_shot_card"]
 
 SHOWN = 5  # bars a card
 
 
-def results(prediction: Prediction, *, n_classes: int, n_templates: int, title: str, n_own: int) -> str:
+def results(prediction: Prediction, image_set: ImageSet, *, n_classes: int, n_templates: int) -> str:
     """Return both cards with what they agree on above.
 
     Parameters
     ----------
     prediction : Prediction
         With all classes, so that the place of the true label is known even where it is no bar.
+    image_set : ImageSet
+        The one that is on.
     n_classes, n_templates : int
         Lengths of the class list and of the ensemble.
-    title : str
-        The image set's title.
-    n_own : int
-        The number of the image set's own classes.
     """
-    cards = zero_shot_card(prediction, n_classes, n_templates) + probe_card(prediction, title, n_own)
+    cards = zero_shot_card(prediction, n_classes, n_templates) + probe_card(prediction, image_set)
     return f'<div class="results">{agreement(prediction)}<div class="cards">{cards}</div>{hint(prediction)}</div>'
 
 
@@ -66,27 +66,40 @@ def zero_shot_card(prediction: Prediction, n_classes: int, n_templates: int) -> 
     return _card("zero-shot", "Zero-shot CLIP", among, prediction.zero_shot, prediction.truth, "class list")
 
 
-def probe_card(prediction: Prediction, title: str, n_own: int) -> str:
-    """Return the linear probe's bars, or the word that there is no head."""
+def probe_card(prediction: Prediction, image_set: ImageSet) -> str:
+    """Return the linear probe's bars, or the word that there is no head and how to make one."""
     within = (
-        f"always answers within its own <b>{n_own} classes</b> of <b>{escape(title)}</b>, whatever the class list says"
+        f"always answers within its own <b>{len(image_set.classnames)} classes</b> of <b>{escape(image_set.title)}</b>"
+        ", whatever the class list says"
     )
-    if prediction.linear_probe is None:
-        gone = (
-            f"No head was fitted on the features of <b>{escape(prediction.model)}</b> for <b>{escape(title)}</b> yet, "
-            "so there is no prediction to show. Whoever runs this page can make one: "
-            f"<code>python -m clip_demo fit-probe --model {escape(prediction.model)} --images "
-            f"{escape(prediction.image_set)}</code>"
-        )
-        return _frame("probe", "Linear probe", within, f'<p class="nothing">{gone}</p>')
-    return _card("probe", "Linear probe", within, prediction.linear_probe.top, prediction.truth, "head’s classes")
+    probe = prediction.linear_probe
+    if probe is None:
+        return _frame("probe", "Linear probe", within, _no_head(prediction, image_set))
+    early = early_head(probe.head, image_set)
+    more = f'<p class="early">This is {early}.</p>{offer(image_set, "Fit it on all images")}' if early else ""
+    return _card("probe", "Linear probe", within, probe.top, prediction.truth, "head’s classes", more)
+
+
+def _no_head(prediction: Prediction, image_set: ImageSet) -> str:
+    return (
+        f'<p class="nothing">No head was fitted on the features of <b>{escape(prediction.model)}</b> for '
+        f"<b>{escape(image_set.title)}</b> yet, so there is no prediction to show.</p>"
+        f'{offer(image_set)}<p class="nothing">Whoever runs this page can also make one by <code>python -m clip_demo '
+        f"fit-probe --model {escape(prediction.model)} --images {escape(image_set.name)}</code></p>"
+    )
 
 
 def _card(
-    kind: str, name: str, about: str, scores: Sequence[ZeroShotScore | ProbeScore], truth: str | None, where: str
+    kind: str,
+    name: str,
+    about: str,
+    scores: Sequence[ZeroShotScore | ProbeScore],
+    truth: str | None,
+    where: str,
+    more: str = "",
 ) -> str:
     rows = "".join(_row(score, truth) for score in scores[:SHOWN])
-    return _frame(kind, name, about, f'<ol class="bars">{rows}</ol>{_place_of_truth(scores, truth, where)}')
+    return _frame(kind, name, about, f'<ol class="bars">{rows}</ol>{_place_of_truth(scores, truth, where)}{more}')
 
 
 def _frame(kind: str, name: str, about: str, body: str) -> str:

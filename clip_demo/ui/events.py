@@ -17,9 +17,10 @@ from ..backend import Backend
 from ..names import BUILT_IN
 from ..prompts import parse_classnames
 from ..results import ImageSetStatus, ModelStatus
-from . import answers, status
+from . import answers, probe_job, status
 from .address import View, from_query, own_classes
 from .explore import OWN, PRESETS, Fields, Places, example_pictures
+from .probe_events import press
 
 __all__ = ["MODEL_QUEUE", "connect", "model_choices"]
 
@@ -57,7 +58,7 @@ def connect(demo: gr.Blocks, backend: Backend, fields: Fields, places: Places) -
 
     def restore(search: str) -> list:
         view, problems = from_query(backend, search or "")
-        seen = _signature(backend, view.model)
+        seen = _signature(backend, view.images, view.model)
         values = [view.images, view.index, view.index, view.templates, view.classes, view.spaces]
         model = gr.Dropdown(model_choices(backend), value=view.model)
         return [*values, model, problems, *_watch(backend, view.images, view.model, seen), _now()]
@@ -88,7 +89,7 @@ def _whereabouts(model: ModelStatus) -> str:
 
 def _connect_show(backend: Backend, fields: Fields, places: Places, hidden: _Hidden) -> None:
     def show(source, images, index, photo, templates, classes, spaces, model, said):
-        seen = _signature(backend, model)
+        seen = _signature(backend, images, model)
         view = View(images, index, templates or "", classes or "", bool(spaces), model)
         made = answers.answer(backend, view, own=source == OWN, photo=photo, notice=said or "")
         drawn = [made.picture, made.alert, made.results, made.count, made.query]
@@ -189,14 +190,14 @@ def _connect_status(backend: Backend, fields: Fields, places: Places, hidden: _H
     chosen = [fields.images, fields.model]
 
     def tick(images: str, model: str, before: str) -> list[Any]:
-        seen = _signature(backend, model)
+        seen = _signature(backend, images, model)
         # A model or an image set that has come (or failed) changes what the fields lead to.
         return [*_watch(backend, images, model, seen), gr.skip() if seen == before else _now()]
 
     hidden.timer.tick(tick, inputs=[*chosen, hidden.seen], outputs=[*watched, hidden.request], **_INSTANT)
 
     def get(images: str, model: str) -> list[Any]:
-        seen, missing = _signature(backend, model), answers.missing_set(backend)
+        seen, missing = _signature(backend, images, model), answers.missing_set(backend)
         if missing is not None:
             backend.fetch(missing.name)
         return _watch(backend, images, model, seen)
@@ -204,17 +205,24 @@ def _connect_status(backend: Backend, fields: Fields, places: Places, hidden: _H
     places.get.click(get, inputs=chosen, outputs=watched, **_INSTANT)
 
     def use(images: str, model: str) -> list[Any]:
-        seen = _signature(backend, model)
+        seen = _signature(backend, images, model)
         backend.use(model)
         return [*_watch(backend, images, model, seen), _now()]
 
+    def pressed(event: gr.EventData, images: str, model: str) -> list[Any]:
+        seen = _signature(backend, images, model)
+        press(backend, event, images, model)
+        return _watch(backend, images, model, seen)
+
+    for place in (places.results, places.job):
+        place.click(pressed, inputs=chosen, outputs=watched, **_INSTANT)
     fields.model.input(use, inputs=chosen, outputs=[*watched, hidden.request], trigger_mode="always_last", **_INSTANT)
     places.offer.click(lambda: [backend.default_model, _now()], outputs=[fields.model, hidden.request], **_INSTANT)
 
 
 def _watched(places: Places, hidden: _Hidden) -> list:
     """Return the components that `_watch` fills."""
-    return [places.banner, places.offer, places.get, places.download, hidden.seen, hidden.timer]
+    return [places.banner, places.offer, places.get, places.download, places.job, hidden.seen, hidden.timer]
 
 
 def _watch(backend: Backend, images: str, model: str, seen: str) -> list[Any]:
@@ -228,8 +236,9 @@ def _watch(backend: Backend, images: str, model: str, seen: str) -> list[Any]:
         _offer(backend, model),
         _get(backend, missing),
         status.download_panel(missing),
+        probe_job.panel(backend.build_status(images, model)),
         seen,
-        gr.Timer(active=_busy(backend) or _signature(backend, model) != seen),
+        gr.Timer(active=_busy(backend, images, model) or _signature(backend, images, model) != seen),
     ]
 
 
@@ -248,15 +257,18 @@ def _get(backend: Backend, missing: ImageSetStatus | None) -> gr.Button:
     return gr.Button(f"{again} {missing.title}" + (f" ({size / 1e6:.0f} MB)" if size else ""), visible=True)
 
 
-def _signature(backend: Backend, model: str) -> str:
-    """Return the states of the model and the image sets, without how far they are."""
+def _signature(backend: Backend, images: str, model: str) -> str:
+    """Return the states of the model, its head and the image sets, without how far they are."""
     state = backend.status(model)
-    return " ".join([model, state.state, *(f"{each.name}:{each.state}" for each in state.image_sets)])
+    head, _ = answers.head_of(backend, images, model)
+    fitted = f"head:{head.n_train}" if head else ""
+    return " ".join([model, state.state, fitted, *(f"{each.name}:{each.state}" for each in state.image_sets)])
 
 
-def _busy(backend: Backend) -> bool:
+def _busy(backend: Backend, images: str, model: str) -> bool:
     state = backend.status()
-    return any(each.state in ("fetching", "loading") for each in (*state.models, *state.image_sets))
+    coming = any(each.state in ("fetching", "loading") for each in (*state.models, *state.image_sets))
+    return coming or probe_job.running(backend.build_status(images, model))
 
 
 def _now() -> str:

@@ -11,7 +11,7 @@ from ..backend import Backend
 from ..metadata import ARTICLE_TEMPLATE, CIFAR100_TEMPLATES
 from ..paths import EXAMPLES
 from .address import View, start
-from .markup import escape, thumbnail
+from .markup import escape, listening, thumbnail
 
 __all__ = ["PRESETS", "Fields", "Places", "example_pictures", "lay_out"]
 
@@ -62,6 +62,7 @@ class Places:
     picture: gr.HTML
     alert: gr.HTML
     results: gr.HTML
+    job: gr.HTML
     count: gr.HTML
 
 
@@ -170,10 +171,7 @@ def _examples() -> gr.HTML | None:
     return gr.HTML(
         f'<p class="caption">Examples: click one</p><div class="thumbnails">{buttons}</div>',
         apply_default_css=False,
-        js_on_load="""element.addEventListener('click', (event) => {
-            const button = event.target.closest('button');
-            if (button) trigger('click', {name: button.dataset.name});
-        });""",
+        js_on_load=listening("button"),
         elem_id="examples",
     )
 
@@ -184,7 +182,10 @@ def _caption(path: Path) -> str:
 
 def _answer_side(first: View) -> dict:
     alert = gr.HTML(apply_default_css=False, elem_id="alert")
-    results = gr.HTML(apply_default_css=False, elem_id="results", min_height=300)
+    # The probe's card has a button where there is no head, and the panel of a job has others.
+    press = listening("button[data-job]")
+    results = gr.HTML(apply_default_css=False, js_on_load=press, elem_id="results", min_height=300)
+    job = gr.HTML(apply_default_css=False, js_on_load=press, elem_id="job")
     with gr.Row(elem_id="prompts", equal_height=False):
         with gr.Column(min_width=300):
             templates = gr.Textbox(
@@ -211,6 +212,7 @@ def _answer_side(first: View) -> dict:
     return {
         "alert": alert,
         "results": results,
+        "job": job,
         "templates": templates,
         "presets": presets,
         "spaces": spaces,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-__all__ = ["data_url", "escape", "percent", "thumbnail"]
+__all__ = ["data_url", "escape", "listening", "percent", "thumbnail"]
 
 
 def escape(text: str) -> str:
@@ -41,3 +41,17 @@ def thumbnail(path: Path, side: int = 160) -> str:
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=80)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def listening(buttons: str) -> str:
+    """Return a script for `gr.HTML` that turns clicks on buttons within it into its own event ``click``.
+
+    Parameters
+    ----------
+    buttons : str
+        A selector; the handler gets the data attributes of the button that was clicked.
+    """
+    return f"""element.addEventListener('click', (event) => {{
+        const button = event.target.closest({buttons!r});
+        if (button) trigger('click', {{...button.dataset}});
+    }});"""

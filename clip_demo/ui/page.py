@@ -9,11 +9,12 @@ import gradio as gr
 
 from ..backend import Backend
 from ..paths import EXAMPLES
-from . import how_it_works, lab
+from . import how_it_works, lab, probe_tab
 from .answers import status_line
 from .api import add_endpoints
 from .events import connect, model_choices
 from .explore import lay_out
+from .probe_events import connect_probe
 
 __all__ = ["build_ui", "launch_options"]
 
@@ -49,10 +50,13 @@ def build_ui(backend: Backend) -> gr.Blocks:
                 fields, places = lay_out(backend, top)
             with gr.Tab("Prompt Lab", elem_id="lab") as lab_tab:
                 prompt_lab = lab.lay_out(lab_tab)
+            with gr.Tab("Few-shot") as few_shot:
+                probe_places = probe_tab.lay_out()
             with gr.Tab("How it works"):
                 how_it_works.lay_out()
         request = connect(demo, backend, fields, places)
         lab.connect(backend, prompt_lab, lab.Explore(tabs, tab, fields, places, request))
+        connect_probe(few_shot, backend, fields, probe_places, request)
         add_endpoints(backend)
     return demo
 

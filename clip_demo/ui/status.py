@@ -8,7 +8,9 @@ from .markup import escape, percent
 __all__ = ["banner", "download_panel", "head_line"]
 
 
-def banner(status: Status, images: str, head: Provenance | None, problem: str = "") -> str:
+def banner(
+    status: Status, images: str, head: Provenance | None, problem: str = "", *, early: str = "", job: str = ""
+) -> str:
     """Return the status line.
 
     Parameters
@@ -21,12 +23,17 @@ def banner(status: Status, images: str, head: Provenance | None, problem: str = 
         Where the head for this model and image set comes from.
     problem : str
         Why the head cannot be used, where that is so.
+    early : str
+        What to call a head that knows only some of the training pictures; empty for one that knows them all.
+    job : str
+        What a job is doing, where one runs.
     """
     title = next((each.title for each in status.image_sets if each.name == images), images)
     parts = (
         _part("Model", _model_line(status), status.state),
         _part("Image set", f"<strong>{escape(title)}</strong>", ""),
-        _part("Linear-probe head", head_line(status, title, head, problem), ""),
+        _part("Linear-probe head", head_line(status, title, head, problem, early), ""),
+        _part("Job", escape(job), "") if job else "",
         *(_other(each) for each in status.models if each.name != status.model),
     )
     # role=status: a screen reader says it when it changes, after what it is saying.
@@ -58,7 +65,7 @@ def _model_line(status: Status) -> str:
     return f"{name} — {escape(detail)}" if detail else name
 
 
-def head_line(status: Status, title: str, head: Provenance | None, problem: str = "") -> str:
+def head_line(status: Status, title: str, head: Provenance | None, problem: str = "", early: str = "") -> str:
     """Return where the head comes from, or that there is none."""
     if status.state != "ready":
         return "none without a model" if status.state == "failed" else "looked for when the model is there"
@@ -66,9 +73,10 @@ def head_line(status: Status, title: str, head: Provenance | None, problem: str 
         return escape(problem)
     if head is None:
         return f"none for {escape(status.model)} on {escape(title)}: not fitted yet"
+    named = f"{escape(early)}, " if early else ""
     return (
-        f"<strong>{escape(head.model)} on {escape(head.image_set)}</strong>, {head.n_train:,} images, C={head.C:g}, "
-        f"{100 * head.test_accuracy:.1f}\N{NO-BREAK SPACE}% on its test set"
+        f"<strong>{escape(head.model)} on {escape(head.image_set)}</strong>, {named}{head.n_train:,} images, "
+        f"C={head.C:g}, {100 * head.test_accuracy:.1f}\N{NO-BREAK SPACE}% on its test set"
     )
 
 
