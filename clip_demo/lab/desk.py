@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ..encoder import Report
+from ..features import PICTURES, Features
 from ..images import ImageSet
 from ..loading import Loading
 from ..probe import HeadStore
@@ -51,7 +53,7 @@ class Desk:
         head = self._heads.get(encoder.sha256, image_set.name)
 
         def make() -> LabelledPictures:
-            test = self._stored.of(encoder, image_set, progress, model.features.of_job)
+            test = self._stored.of(encoder, image_set, progress, partial(_in_turns, model.features))
             return LabelledPictures.of(test, image_set, encoder.logit_scale, head)
 
         # With the head as a part of the key: one that is fitted while the page is open is used at once.
@@ -96,6 +98,12 @@ class Desk:
         members = np.flatnonzero(pictures.labels == position)
         ask = partial(_answer, model, pictures, progress=progress)
         return try_each_name(ask, wordings, position, members, progress)
+
+
+def _in_turns(features: Features, pictures: Sequence[Image.Image]) -> np.ndarray:
+    """Encode pictures a few at a time, so that visitors of the page come in between."""
+    parts = [features.of_job(pictures[start : start + PICTURES]) for start in range(0, len(pictures), PICTURES)]
+    return np.concatenate(parts)
 
 
 def _answer(model: Loading, pictures: LabelledPictures, wording: Wording, progress: Report | None = None) -> Answers:
