@@ -308,27 +308,9 @@ class Backend:
         """Return the wording that is meant for a whole test set, checked; see `examine` for the arguments."""
         return check_whole_set(self._image_set(images), classnames, templates, spaces)
 
-    def evaluate(
-        self,
-        *,
-        images: str | None = None,
-        classnames: Iterable[str] | None = None,
-        templates: Iterable[str] | None = None,
-        spaces: bool = False,
-        model: str | None = None,
-        baseline: Wording | None = None,
-        progress: Report | None = None,
-    ) -> Evaluation:
-        """Return the zero-shot accuracy over the whole test set; see `examine` for the arguments."""
-        return self.examine(
-            images=images,
-            classnames=classnames,
-            templates=templates,
-            spaces=spaces,
-            model=model,
-            baseline=baseline,
-            progress=progress,
-        ).evaluation
+    def evaluate(self, **arguments) -> Evaluation:
+        """Return the zero-shot accuracy over the whole test set; for the arguments see `examine`."""
+        return self.examine(**arguments).evaluation
 
     def examine(
         self,

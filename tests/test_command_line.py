@@ -1,5 +1,7 @@
 """The command line as typed."""
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +11,9 @@ from PIL import Image
 
 from clip_demo.__main__ import main
 from clip_demo.backend import Backend
+from clip_demo.lab import Wording
+from clip_demo.paired import Difference
+from clip_demo.verbs import _difference_as_text
 
 VERBS = ("zero-shot", "predict", "evaluate", "store-features", "fit-probe", "download", "reproduce", "bench")
 
@@ -78,6 +83,68 @@ def test_a_missing_head_is_said(run, tmp_path, monkeypatch):
     assert "Linear probe: no head for tiny on shapes100; make one with fit-probe." in out
     _, out, _ = run("predict", "--index", "0", "--images", "shapes100", "--json")
     assert json.loads(out)["linear_probe"] is None
+
+
+def test_evaluate_prints_the_difference_to_a_baseline_in_words(run, shapes):
+    status, out, _ = run(
+        "evaluate", "--images", "shapes100", "--template", "a {}", "the {}", "--baseline-template", "{} one two three",
+    )  # fmt: skip
+    baseline = Wording(shapes.image_sets["shapes100"].classnames, ("{} one two three",))
+    got = shapes.evaluate(templates=["a {}", "the {}"], baseline=baseline)
+    difference = got.difference
+    lines = out.splitlines()
+    assert status == 0 and difference.gained != difference.lost
+    assert lines[:4] == [
+        f"top-1 = {100 * got.top1:.2f}",
+        f"top-5 = {100 * got.top5:.2f}",
+        "n = 10000",
+        f"linear probe = {100 * got.probe_top1:.2f}",
+    ]
+    assert lines[5] == (
+        f"against the baseline: {100 * difference.top1:+.2f} points of top-1 "
+        f"(95 % interval {100 * difference.low:+.2f} to {100 * difference.high:+.2f})"
+    )
+    assert lines[6] == f"{difference.gained} pictures became right, {difference.lost} became wrong"
+    assert lines[7].startswith("p = ") and " (McNemar's exact test): chance alone " in lines[7]
+
+
+def test_evaluate_prints_json_and_what_a_baseline_is_not_told_stays(run, shapes, tmp_path):
+    names = [name.replace(" ", "_") for name in shapes.image_sets["shapes100"].classnames]
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    arguments = ["evaluate", "--images", "shapes100", "--classes", str(tmp_path / "names.txt"), "--spaces", "--json"]
+    status, out, _ = run(*arguments, "--no-baseline-spaces")
+    baseline = Wording(tuple(names), ("a photo of a {}",), False)
+    got = shapes.evaluate(classnames=names, spaces=True, baseline=baseline)
+    assert status == 0 and json.loads(out) == got.to_dict() and got.n == 10_000
+    assert json.loads(run(*arguments)[1])["difference"] is None
+
+
+def test_evaluate_prints_a_table_of_classes(run, shapes):
+    status, out, _ = run("evaluate", "--images", "shapes100", "--csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert status == 0 and len(rows) == 100
+    assert [float(row["zero_shot"]) for row in rows] == list(shapes.evaluate().per_class)
+
+
+def test_evaluate_says_that_a_baseline_is_wrong(run):
+    status, out, err = run("evaluate", "--images", "shapes100", "--baseline-template", "a photo")
+    assert (status, out) == (2, "") and err.startswith("clip_demo: baseline, templates: 'a photo' has no {}")
+
+
+@pytest.mark.parametrize(
+    ("p_value", "said"),
+    [
+        (0.00001, "p = less than 0.0001 (McNemar's exact test): chance alone hardly explains this"),
+        (0.0312, "p = 0.0312 (McNemar's exact test): chance alone hardly explains this"),
+        (0.2, "p = 0.2000 (McNemar's exact test): chance alone may explain this"),
+    ],
+)
+def test_a_difference_says_whether_chance_explains_it(p_value, said):
+    assert _difference_as_text(Difference(-0.0104, -0.02, 0.001, p_value, 2, 3)) == [
+        "against the baseline: -1.04 points of top-1 (95 % interval -2.00 to +0.10)",
+        "2 pictures became right, 3 became wrong",
+        said,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -366,6 +366,27 @@ def test_long_work_stops_between_turns_and_keeps_what_is_done(backend, toy_encod
     assert told == [("prompts", 128, 372), ("prompts", 256, 372), ("prompts", 372, 372)]
 
 
+def test_the_encoding_of_pictures_can_be_stopped_and_asked_again(backend):
+    def stop(what, done, total):
+        assert what == "test features"
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        backend.evaluate(progress=stop)
+    assert backend.evaluate().top1 == 1.0
+
+
+def test_pictures_are_encoded_a_few_at_a_time_and_all_come_in_order(toy_encoder, toy_images, monkeypatch):
+    monkeypatch.setattr(type(toy_images), "sizes", {"train": 50, "test": 150})
+    encode, sizes = toy_encoder.encode_pixels, []
+    toy_encoder.encode_pixels = lambda batch: sizes.append(len(batch)) or encode(batch)
+    backend = Backend(toy_encoder, image_sets={"toys": toy_images}, head_folders=[], feature_folders=[])
+    told = []
+    assert backend.evaluate(progress=lambda *said: told.append(said)).top1 == 1.0
+    assert sizes == [32, 32, 32, 32, 22]
+    assert told[:2] == [("test features", 128, 150), ("test features", 150, 150)]
+
+
 def test_a_wording_is_asked_once(backend, toy_encoder):
     first = backend.examine(templates=["a {}"])
     backend.examine(templates=["{}"], baseline=Wording(NAMES, ("a {}",)))

@@ -16,6 +16,7 @@ from PIL import Image
 
 from clip_demo.backend import Backend
 from clip_demo.images import UNSEEN_CLASSNAMES
+from clip_demo.lab import Wording
 from clip_demo.metadata import ARTICLE_TEMPLATE
 from clip_demo.results import LinearProbe, Prediction, ProbeScore, Provenance, Status, ZeroShotScore
 from clip_demo.ui import build_ui, launch_options
@@ -48,12 +49,12 @@ def served(toy_backend):
         page.demo.close()
 
 
-def call(url, arguments):
-    """Call the endpoint as curl does: one request to start, one to fetch the answer."""
+def call(url, arguments, endpoint="predict"):
+    """Call an endpoint as curl does: one request to start, one to fetch the answer."""
     body = json.dumps(arguments).encode()
-    request = urllib.request.Request(f"{url}gradio_api/call/v2/predict", body, {"Content-Type": "application/json"})
+    request = urllib.request.Request(f"{url}gradio_api/call/v2/{endpoint}", body, {"Content-Type": "application/json"})
     event = json.load(urllib.request.urlopen(request))["event_id"]
-    lines = urllib.request.urlopen(f"{url}gradio_api/call/predict/{event}").read().decode().splitlines()
+    lines = urllib.request.urlopen(f"{url}gradio_api/call/{endpoint}/{event}").read().decode().splitlines()
     fields = dict(line.split(": ", 1) for line in lines if ": " in line)
     return fields["event"], json.loads(fields["data"])
 
@@ -61,12 +62,18 @@ def call(url, arguments):
 # --- the endpoint ------------------------------------------------------------------------------------------------
 
 
-def test_predict_is_the_only_endpoint_and_its_parameters_are_documented(served):
+def test_there_are_two_endpoints_and_their_parameters_are_documented(served):
     endpoints = served.client.view_api(return_format="dict")["named_endpoints"]
-    assert list(endpoints) == ["/predict"]
+    assert list(endpoints) == ["/predict", "/evaluate"]
     names = [each["parameter_name"] for each in endpoints["/predict"]["parameters"]]
     assert names == ["image", "index", "images", "classnames", "templates", "spaces", "top_k", "model"]
     assert all(each["parameter_has_default"] for each in endpoints["/predict"]["parameters"])
+    names = [each["parameter_name"] for each in endpoints["/evaluate"]["parameters"]]
+    assert names == [
+        *("images", "classnames", "templates", "spaces", "model"),
+        *("baseline_classnames", "baseline_templates", "baseline_spaces"),
+    ]
+    assert all(each["parameter_has_default"] for each in endpoints["/evaluate"]["parameters"])
 
 
 def test_predict_answers_what_the_backend_answers(served, toy_backend, tmp_path):
@@ -109,6 +116,40 @@ def test_predict_by_plain_http(served, toy_backend):
 def test_predict_passes_the_message_of_an_error_on(served, arguments, message):
     with pytest.raises(AppError) as raised:
         served.client.predict(**arguments, api_name="/predict")
+    assert message in str(raised.value)
+
+
+def test_evaluate_answers_what_the_backend_answers(served, toy_backend):
+    def evaluate(**arguments):
+        return served.client.predict(**arguments, api_name="/evaluate")
+
+    assert evaluate() == toy_backend.evaluate().to_dict()
+    assert set(evaluate()) == {"top1", "top5", "per_class", "n", "difference", "probe_top1"}
+    names, own = ["green", "red", "blue", "yellow", "white"], list(toy_backend.image_sets["toys"].classnames)
+    expected = toy_backend.evaluate(
+        classnames=names, templates=["a {}", "the {}"], baseline=Wording(tuple(own), ("a {}", "the {}"))
+    ).to_dict()
+    assert evaluate(classnames=names, templates=["a {}", "the {}"], baseline_classnames=own) == expected
+    assert expected["difference"]["lost"] == 8 and expected["per_class"] == [0, 0, 1, 1, 1]
+    typed = evaluate(classnames=", ".join(names), templates="a {}\nthe {}", baseline_classnames="\n".join(own))
+    assert typed == expected
+    assert call(served.url, {"templates": ["a {}"]}, "evaluate") == ("complete", [toy_backend.evaluate().to_dict()])
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"classnames": ["red", "blue"]}, "classnames: 2 came; the test set of Toys-5 needs one for each"),
+        ({"templates": ["a {"]}, "has no {}"),
+        ({"baseline_templates": "a photo"}, "baseline, templates: 'a photo' has no {}"),
+        ({"baseline_classnames": "red, blue"}, "baseline, classnames: 2 came"),
+        ({"images": "nowhere"}, "images: 'nowhere' is unknown"),
+        ({"model": "/etc/passwd"}, "model: '/etc/passwd' is not offered here"),
+    ],
+)
+def test_evaluate_passes_the_message_of_an_error_on(served, arguments, message):
+    with pytest.raises(AppError) as raised:
+        served.client.predict(**arguments, api_name="/evaluate")
     assert message in str(raised.value)
 
 
