@@ -16,7 +16,8 @@ from ..loading import Loading
 from ..probe import HeadStore
 from ..probe_builder import batched
 from ..stored import FeatureStore
-from .answers import Answers
+from ..zero_shot import class_features
+from .answers import Answers, answer
 from .examination import Examination
 from .sweeps import NameRow, TemplateRow, try_each_name, try_each_template
 from .testset import LabelledPictures
@@ -96,6 +97,11 @@ class Desk:
         members = np.flatnonzero(pictures.labels == position)
         ask = partial(_answer, model, pictures, progress=progress)
         return try_each_name(ask, wordings, position, members, progress)
+
+
+def _answer(model: Loading, pictures: LabelledPictures, wording: Wording, progress: Report | None = None) -> Answers:
+    weights = class_features(model.features, wording.classnames, wording.templates, wording.spaces, progress)
+    return answer(wording, weights, pictures)
 
 
 class _Memory:
