@@ -51,7 +51,7 @@ def test_the_stored_curve_is_drawn_and_saved_and_plots_load_only_then(open_page,
     loaded = "performance.getEntriesByType('resource').some((each) => /plotly/i.test(each.name))"
     assert not page.evaluate(loaded)
     open_tab(page)
-    expect(page.locator("#few-shot-plot .scatterlayer .trace")).to_have_count(3)
+    expect(page.locator("#few-shot-plot .scatterlayer .trace")).to_have_count(3, timeout=20_000)  # plotly is large
     assert page.evaluate(loaded)
     expect(page.locator("#few-shot-plot .errorbars .errorbar")).to_have_count(2)
     expect(page.locator("#few-shot-words .verdict")).to_contain_text("zero-shot equals a 2-shot probe here")
