@@ -84,7 +84,7 @@ def _no_head(prediction: Prediction, image_set: ImageSet) -> str:
     return (
         f'<p class="nothing">No head was fitted on the features of <b>{escape(prediction.model)}</b> for '
         f"<b>{escape(image_set.title)}</b> yet, so there is no prediction to show.</p>"
-        f'{offer(image_set)}<p class="nothing">Whoever runs this page can also make one by <code>python -m clip_demo '
+        f'{offer(image_set)}<p class="advice">Whoever runs this page can also make one by <code>python -m clip_demo '
         f"fit-probe --model {escape(prediction.model)} --images {escape(image_set.name)}</code></p>"
     )
 

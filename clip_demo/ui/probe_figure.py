@@ -107,7 +107,7 @@ def _layout(curve: FewShotCurve, title: str) -> dict[str, Any]:
         },
         "yaxis": {
             **axis,
-            "range": [0, min(1.0, best * 1.12)],
+            "range": [0, min(1.05, best * 1.12)],  # marks at 100 % are whole
             "tickformat": ".0%",
         },
     }
