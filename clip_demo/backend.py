@@ -12,7 +12,7 @@ from PIL import Image
 
 from .builds import Builds, Stores, make_head
 from .encoder import Encoder, Report
-from .errors import HeadError, ModelError, OptionError
+from .errors import ModelError, OptionError
 from .evaluation import Evaluation
 from .fetch import Fetches
 from .images import ImageSet, open_image_sets, picture_key, read_picture, resolve_image_set
@@ -391,19 +391,6 @@ class Backend:
         position = wording.position(classname)
         wordings = [wording, *wording.renamed(position, names)]
         return self._desk.names(self._ready(model), image_set, wordings, position, progress)
-
-    def probe_accuracy(self, images: str | None = None, progress: Report | None = None) -> float:
-        """Return the share of the test pictures, 0 to 1, that the default model's head gets right.
-
-        Raises
-        ------
-        HeadError
-            When there is no head.
-        """
-        image_set = self._image_set(images)
-        if self.head(images) is None:
-            raise HeadError(f"head: none for {self.default_model} on {image_set.name}; make one with fit-probe.")
-        return float(self._desk.pictures(self._shelf.get(), image_set, progress).probe_hits.mean())
 
     def store_features(self, images: str | None = None, *, folder: str | Path, progress: Report | None = None) -> Path:
         """Write the features of all test pictures, computed anew, in compact form; return the file."""

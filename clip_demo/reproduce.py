@@ -136,10 +136,12 @@ def _probe(backend: Backend, progress: Report | None, whole_test_set: bool) -> R
         note = f"no head yet: python -m clip_demo fit-probe --model {backend.default_model} --images cifar100"
     elif {name: getattr(head.provenance, name) for name in RECIPE} != RECIPE:
         note = f"the head was not fitted by the article's recipe {RECIPE}"
+    elif head.provenance.n_train < backend.image_sets[CIFAR100].sizes["train"]:
+        note = f"the head knows {head.provenance.n_train:,} training images only, so far"
     elif not whole_test_set:
         note = "needs the whole test set"
     else:
-        got = 100 * backend.probe_accuracy(CIFAR100, progress=progress)
+        got = 100 * backend.evaluate(images=CIFAR100, progress=progress).probe_top1
     return Row("linear probe", "the article", 78.31, got, 0.5, note)
 
 

@@ -383,7 +383,7 @@ def test_pictures_are_encoded_a_few_at_a_time_and_all_come_in_order(toy_encoder,
     backend = Backend(toy_encoder, image_sets={"toys": toy_images}, head_folders=[], feature_folders=[])
     told = []
     assert backend.evaluate(progress=lambda *said: told.append(said)).top1 == 1.0
-    assert sizes == [32, 32, 32, 32, 22]
+    assert max(sizes) <= 32 and sum(sizes) == 150
     assert told[:2] == [("test features", 128, 150), ("test features", 150, 150)]
 
 
