@@ -294,3 +294,19 @@ def test_without_the_pictures_everything_but_thumbnails_is_there(open_page, serv
     expect(gallery).to_contain_text("The pictures themselves are not on disk")
     expect(gallery.locator(".shots button")).to_have_count(24)
     expect(gallery.locator("img")).to_have_count(0)
+
+
+def test_the_lab_fills_in_by_itself_when_the_model_is_there(open_page, serve, tmp_path, toy_encoder, toy_images):
+    go = threading.Event()
+
+    def load(name, progress):
+        assert go.wait(60)
+        return toy_encoder
+
+    backend = Backend(load, image_sets={"toys": toy_images}, head_folders=[tmp_path], feature_folders=[tmp_path])
+    page = open_page("?images=toys", url=serve(backend), ready="#status .banner")
+    page.get_by_role("tab", name="Prompt Lab").click()
+    expect(page.locator("#lab-big .waiting")).to_contain_text("The numbers fill in by themselves")
+    go.set()
+    expect(page.locator("#lab-big .tile strong").first).to_have_text(share(1.0))
+    expect(page.locator("#lab-class-table tbody tr")).to_have_count(5)
