@@ -70,7 +70,7 @@ def _figure(picture: Verdict, url: Callable[[int], str] | None) -> str:
     image = (
         '<span class="blank" aria-hidden="true"></span>'
         if url is None
-        else (f'<img src="{url(picture.index)}" alt="" width="32" height="32" loading="lazy">')
+        else (f'<img src="{url(picture.index)}" alt="" width="32" height="32">')
     )
     lines = _line("zero-shot", picture.zero_shot, picture.truth)
     if picture.probe is not None:

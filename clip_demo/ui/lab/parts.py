@@ -85,10 +85,13 @@ def _connect_pictures(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
 
     def make(found, given, chosen, kind) -> list[Any]:
         kinds = {name: found.pictures(name) for name in KINDS if name in found.kinds}
-        kind = kind if kind in kinds else next(iter(kinds))
-        choices = [(f"{KINDS[name]} {len(indices):,}", name) for name, indices in kinds.items()]
+        choices = [(f"{KINDS[name]} ({len(indices):,})", name) for name, indices in kinds.items()]
+        radio = gr.Radio(choices)  # without a value: what is clicked meanwhile stays
+        if kind not in kinds:
+            kind = next(iter(kinds))
+            radio = gr.Radio(choices, value=kind)
         pictures = gallery_of(found, wiring.images(given), KINDS[kind], kinds[kind], chosen["pages"])
-        return [gr.Radio(choices, value=kind), pictures]
+        return [radio, pictures]
 
     wiring.draw([ask.change], make, [state, part.kind], [part.kind, part.gallery])
     part.kind.input(lambda: [{"pages": 1}, now()], outputs=[state, ask], **INSTANT)

@@ -82,11 +82,13 @@ def connect_names(wiring: Wiring, lab: Lab, ask: gr.Textbox) -> None:
     part, field = lab.parts["Names"], lab.wording.classes
 
     def make(found, given, number, others) -> list[Any]:
-        # The class that zero-shot knows least is the first one to try.
-        least = min(range(len(found.classes)), key=lambda i: found.classes[i].zero_shot)
-        number = number if number in range(len(found.classes)) else least
         choices = [(name, i) for i, name in enumerate(found.names)]
-        return [gr.Dropdown(choices, value=number), _tried(wiring, given, found, number, others)]
+        dropdown = gr.Dropdown(choices)
+        if number not in range(len(choices)):
+            # The class that zero-shot knows least is the first one to try.
+            number = min(range(len(choices)), key=lambda i: found.classes[i].zero_shot)
+            dropdown = gr.Dropdown(choices, value=number)
+        return [dropdown, _tried(wiring, given, found, number, others)]
 
     def use(classes: str, number: int, event: gr.EventData) -> str:
         names = list(parse_classnames(classes or ""))
