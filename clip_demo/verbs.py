@@ -72,7 +72,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 
 def run_store_features(options: argparse.Namespace) -> None:
-    """Compute the features of all test pictures and store them with eight bits a number."""
+    """Compute the features of all test pictures and store them with sixteen bits a number."""
     backend, bars = _open(options), Bars()
     path = backend.store_features(folder=options.output, progress=bars)
     bars.close()

@@ -100,7 +100,7 @@ def test_stored_features_answer_where_pictures_are_absent(backend, toy_images, m
     assert [backend.predict(index=i).to_dict() for i in range(5)] == expected
 
 
-@pytest.mark.parametrize(("compact", "error"), [(False, 0), (True, 1 / 127)])
+@pytest.mark.parametrize(("compact", "error"), [(False, 0), (True, 1 / 32767)])
 def test_features_come_back(toy_encoder, toy_images, tmp_path, compact, error):
     data = FeatureStore([]).of(toy_encoder, toy_images)
     path = save_features(data, tmp_path, toy_encoder, toy_images, compact=compact)
