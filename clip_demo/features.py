@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
@@ -68,10 +69,25 @@ class Features:
             rows = self._pictures.rows({key: self._encoder.preprocess(read())})
         return rows[key]
 
-    def of_job(self, pictures: Sequence[Image.Image]) -> np.ndarray:
+    def of_job(
+        self, pictures: Sequence[Image.Image], took: Callable[[float], None] = lambda seconds: None
+    ) -> np.ndarray:
         """Return the image features of a background job's pictures: shape (n, d), float32, not normalised.
 
         Not remembered, and encoded when no visitor waits; give few at a time, so that the next one need not wait long.
+
+        Parameters
+        ----------
+        pictures : sequence of PIL.Image.Image
+        took : callable, optional
+            Called with the seconds of the turn alone, without those that visitors took before it.
         """
         pixels = [self._encoder.preprocess(picture) for picture in pictures]
-        return self._turns.run(lambda: self._encoder.encode_pixels(pixels), JOB)
+
+        def encode() -> np.ndarray:
+            begin = time.monotonic()
+            rows = self._encoder.encode_pixels(pixels)
+            took(time.monotonic() - begin)
+            return rows
+
+        return self._turns.run(encode, JOB)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -186,9 +186,7 @@ class Job:
             self._check()
             part = indices[start : start + self._pace.batch]
             pictures = [Image.fromarray(each) for each in image_set.pixels(part, split)]
-            begin = time.monotonic()
-            rows = self._model.features.of_job(pictures)
-            self._pace.took(len(part), time.monotonic() - begin)
+            rows = self._model.features.of_job(pictures, partial(self._pace.took, len(part)))
             start += len(part)
             yield rows
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from statistics import median
 
 __all__ = ["Pace"]
 
@@ -25,16 +26,13 @@ class Pace:
     def __init__(self):
         self.batch = 1
         self.images_per_second: float | None = None
-        self._recent: deque[float] = deque(maxlen=8)
+        self._recent: deque[float] = deque(maxlen=5)
         self._last: float | None = None
 
     def took(self, n: int, seconds: float) -> None:
-        """Take note of a batch of `n` pictures.
-
-        The quickest of late counts for the next one's size: the others had to wait for visitors.
-        """
+        """Take note of a batch of `n` pictures whose turn took so long; the middle one of late sets the next size."""
         self._recent.append(seconds / n)
-        self.batch = max(1, min(int(TURN / min(self._recent)), 2 * self.batch, _MOST))
+        self.batch = max(1, min(int(TURN / max(median(self._recent), 1e-9)), 2 * self.batch, _MOST))
         now = time.monotonic()
         if self._last is not None:
             speed = n / max(now - self._last, 1e-9)
