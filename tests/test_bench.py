@@ -18,7 +18,7 @@ def test_the_ratio_is_the_median_of_the_rounds_ratios():
     each = Comparison("load", "s", "clip.load", (1.0, 2.0, 4.0), (10.0, 10.0, 12.0), "fast")
     assert each.ratio == 5.0
     assert each.to_dict()["ours_median"] == 2.0 and each.to_dict()["theirs_median"] == 10.0
-    assert "5.0x  clip.load; target: fast" in as_text([each])
+    assert "5.00x  clip.load; target: fast" in as_text([each])
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from Linux's /proc")
@@ -33,7 +33,7 @@ def test_one_round_measures_both_ways(capsys):
 
 
 def test_a_fact_has_its_line():
-    assert as_text([Fact("errors", 0, target="0")]).splitlines()[1].split() == ["errors", "0.00;", "target:", "0"]
+    assert as_text([Fact("errors", 0, target="0")]).splitlines()[1].split() == ["errors", "0.00", ";", "target:", "0"]
     assert Fact("growth", 1.5, "MB").to_dict() == {"what": "growth", "value": 1.5, "unit": "MB", "target": ""}
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -13,7 +14,7 @@ from clip_demo.__main__ import main
 from clip_demo.backend import Backend
 from clip_demo.lab import Wording
 from clip_demo.paired import Difference
-from clip_demo.verbs import _difference_as_text
+from clip_demo.verbs import Bars, _difference_as_text
 
 VERBS = ("zero-shot", "predict", "evaluate", "store-features", "fit-probe", "download", "reproduce", "bench")
 
@@ -169,6 +170,54 @@ def test_a_difference_says_whether_chance_explains_it(p_value, said):
 def test_what_a_user_can_mend_is_one_line_and_exit_status_2(run, arguments, message):
     status, out, err = run("predict", "--images", "shapes100", *arguments)
     assert (status, out) == (2, "") and err.startswith("clip_demo: ") and message in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sweep", "--C", "1"], "C: 1.0 came together with a sweep, which looks for it; leave one of them out."),
+        (
+            ["--curve", "--normalized"],
+            "curve: it is fitted by the article's recipe; leave out C, sweep and normalized.",
+        ),
+    ],
+)
+def test_recipes_that_contradict_each_other_are_refused_before_anything_is_encoded(run, arguments, message):
+    assert run("fit-probe", "--images", "shapes100", *arguments) == (2, "", f"clip_demo: {message}\n")
+
+
+def test_fit_probe_prints_the_articles_line_and_the_curve(run, toy_backend, tmp_path, monkeypatch):
+    monkeypatch.setattr("clip_demo.verbs._open", lambda options: toy_backend)
+    folders = ["--output", str(tmp_path / "heads"), "--curve", str(tmp_path / "curves")]
+    status, out, err = run("fit-probe", *folders)
+    accuracy = 100 * toy_backend.head().provenance.test_accuracy
+    assert (status, out) == (0, f"Accuracy = {accuracy:.3f}\n")
+    assert f"toy on toys, 50 images, C=0.316, {accuracy:.2f}% on 20 test images: " in err
+    assert "zero-shot: 100.00%" in err and "1 of each class: " in err and "over 3 draws" in err
+    assert [path.name for path in (tmp_path / "curves").iterdir()] == ["toy-toys.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "built"), [([], []), (["--build-head"], [{"model": "the better one", "if_missing": True}])]
+)
+def test_the_app_makes_a_head_where_it_is_asked_to(monkeypatch, arguments, built):
+    import app
+
+    asked = []
+    backend = SimpleNamespace(build=lambda **options: asked.append(options), preferred_model="the better one")
+    monkeypatch.setattr(app.Backend, "open", lambda *args, **options: backend)
+    page = SimpleNamespace(launch=lambda **options: None, block_thread=lambda: None)
+    monkeypatch.setattr(app, "build_ui", lambda backend: page)
+    assert app.main(arguments) == 0 and asked == built
+
+
+def test_what_an_earlier_start_did_says_nothing_about_the_speed(capsys):
+    bars = Bars()
+    bars("train features", 20_000, 50_000)
+    bars("train features", 20_128, 50_000)
+    (bar,) = bars._bars.values()
+    assert (bar.initial, bar.n, bar.total) == (20_000, 20_128, 50_000)
+    bars.close()
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -136,3 +136,22 @@ def test_a_job_comes_after_visitors_and_leaves_no_trace(toy_encoder):
     )
     assert seen == [1, 1, 2]  # the visitor's, then the job's: one at first, more when one is known to be quick
     np.testing.assert_array_equal(rows, encode([toy_encoder.preprocess(each) for each in pictures]))
+
+
+def test_a_jobs_turn_stays_short(toy_encoder, monkeypatch):
+    seconds, now, sizes = [0.01], [0.0], []  # a picture, and the clock
+    monkeypatch.setattr("clip_demo.features.time.perf_counter", lambda: now[0])
+    encode = toy_encoder.encode_pixels
+
+    def slow(batch):
+        sizes.append(len(batch))
+        now[0] += seconds[0] * len(batch)
+        return encode(batch)
+
+    toy_encoder.encode_pixels = slow
+    features = Features(toy_encoder)
+    features.of_job([picture("red")() for _ in range(70)])
+    assert sizes[:5] == [1, 2, 4, 8, 16] and set(sizes[5:]) <= {19, 20}  # a fifth of a second
+    seconds[0], sizes[:] = 1.0, []
+    features.of_job([picture("red")() for _ in range(25)])
+    assert sizes[1:] == [1] * (25 - sizes[0])

@@ -119,7 +119,8 @@ class Job:
         """Make the head on all pictures; better and better ones, and the points of the curve, on the way."""
         encoder, stores = self._model.encoder, self._stores
         before = stores.heads.get(encoder.sha256, self._image_set.name)
-        if self._if_missing and before and self._is_full(before):
+        curve = stores.curves.get(encoder.sha256, self._image_set.name)
+        if before and self._is_full(before) and (self._if_missing or (curve and curve.complete)):
             return before
         builder = ProbeBuilder(encoder, self._image_set, stores.shards, batched(self._encode_few))
         self._early(builder)
