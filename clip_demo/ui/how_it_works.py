@@ -88,6 +88,10 @@ _TASKS = """
 2. Take the true label out of the class list. What wins now, and how sure does it look? What does the probe do?
 3. Reduce the class list to two names. Why are the shares suddenly so clear, though no cosine has changed?
 4. Upload a picture of something that is in neither list. What do both say?
+5. In the **Prompt Lab**, find a template that is better than the article's on all 10,000 test pictures, by more than
+   chance explains. Which classes gain, and which lose?
+6. Move the logit scale in the Prompt Lab's *Calibration*. The accuracy does not change; what does?
+7. In **Few-shot**: with how many labelled pictures of each class would you rather fit a probe than write a prompt?
 
 *Source: Radford et al., Learning Transferable Visual Models From Natural Language Supervision, 2021.*
 """
