@@ -20,7 +20,7 @@ from clip_demo.ui.lab.heatmap import heatmap
 from clip_demo.ui.lab.numbers import big_numbers, points, verdict
 from clip_demo.ui.lab.saving import CHOICES, file_of
 from clip_demo.ui.lab.tables import class_table, names_table, template_table
-from clip_demo.ui.lab.wording import article_of, ends_with_period, toggle, with_article, with_period
+from clip_demo.ui.lab.wording import NO_ARTICLE, article_of, ends_with_period, toggle, with_article, with_period
 from clip_demo.ui.lab.working import Work, progress_bar
 
 NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
@@ -316,3 +316,10 @@ def test_what_goes_wrong_in_long_work_is_handed_on():
 
     with pytest.raises(ModelError, match="gone"):
         Work(call).result()
+
+
+def test_an_article_comes_back_to_its_place():
+    with_a = [template for template in CIFAR100_TEMPLATES if " the " not in template]
+    without = with_article("\n".join(CIFAR100_TEMPLATES), NO_ARTICLE)
+    assert "a photo of small {}." in without.splitlines() and len(without.splitlines()) == len(with_a)
+    assert with_article(without, "a").splitlines() == with_a

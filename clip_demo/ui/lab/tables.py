@@ -103,8 +103,8 @@ def template_table(
         for each in offered
     )
     caption = (
-        "On: part of the prompt. The gain is the accuracy of all that are on, less that of all the others: what would "
-        "be lost without this one, in points."
+        "On: part of the prompt. The gain is the accuracy of the ensemble, less that of the ensemble without this one, "
+        "in points."
     )
     return _table("templates", caption, _heads("Template", "Alone", "Gain"), rows)
 

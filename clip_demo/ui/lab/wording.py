@@ -12,7 +12,8 @@ NO_ARTICLE = "none"
 ARTICLES = ("a", "the", NO_ARTICLE)
 # An article before the placeholder, with at most one word between: "a {}", "the small {}".
 _ARTICLE = re.compile(r"\b(an?|the)\s+((?:\w+\s+)?\{c?\})", re.IGNORECASE)
-_PLACEHOLDER = re.compile(r"\{c?\}")
+# Where one goes that lacks an article: before the placeholder, or before an adjective of OpenAI's templates.
+_PLACE = re.compile(r"(?:\b(?:small|big)\s+)?\{c?\}")
 
 
 def with_article(text: str, article: str) -> str:
@@ -22,13 +23,14 @@ def with_article(text: str, article: str) -> str:
     'a photo of the small {}.\nart of the {}'
     """
     word = "" if article == NO_ARTICLE else f"{article} "
-    return "\n".join(_with_article(line, word) for line in text.splitlines())
+    # Templates that differed in their article alone are now one.
+    return "\n".join(dict.fromkeys(_with_article(line, word) for line in text.splitlines()))
 
 
 def _with_article(line: str, word: str) -> str:
     if _ARTICLE.search(line):
         return _ARTICLE.sub(lambda found: word + found[2], line, count=1)
-    return _PLACEHOLDER.sub(lambda found: word + found[0], line, count=1)
+    return _PLACE.sub(lambda found: word + found[0], line, count=1)
 
 
 def article_of(text: str) -> str | None:
