@@ -57,7 +57,8 @@ class Batches:
         request = _Request(items)
         with self._lock:
             self._waiting.append(request)
-        self._turns.run(self._serve)
+        # Not the turn is waited for but the answer, which may come in the turn of somebody before.
+        self._turns.queue(self._serve)
         return request.result.result()
 
     def _serve(self) -> None:

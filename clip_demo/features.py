@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
@@ -19,6 +21,7 @@ __all__ = ["Features"]
 
 # 512 float32 numbers are 2 kB, so the prompts take at most about 40 MB and the pictures 2 MB.
 MAX_PICTURES = 1_000
+MAX_CLASS_LISTS = 32
 # What one turn of the encoder takes: larger is hardly faster on a CPU, and keeps the next visitor waiting.
 PICTURES, PROMPTS = 32, 128
 JOB_TURN = 0.2  # seconds that a background job may keep a visitor waiting
@@ -40,6 +43,8 @@ class Features:
         self._encoder = encoder
         self._turns = turns or Turns()
         self._job_batch = 1
+        self._lock = threading.Lock()
+        self._classes: OrderedDict[Hashable, np.ndarray] = OrderedDict()
         self._prompts = Batches(self._encode_prompts, self._turns, memory=MAX_PROMPTS, batch=PROMPTS)
         self._pictures = Batches(encoder.encode_pixels, self._turns, memory=MAX_PICTURES, batch=PICTURES)
 
@@ -61,6 +66,19 @@ class Features:
 
     def _encode_prompts(self, prompts: list[str]) -> np.ndarray:
         return normalize(self._encoder.encode_texts(prompts))
+
+    def of_classes(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return what `make` returns, remembered by `key` for the next picture: the weights of a class list."""
+        with self._lock:
+            if key in self._classes:
+                self._classes.move_to_end(key)
+                return self._classes[key]
+        weights = make()
+        with self._lock:
+            self._classes[key] = weights
+            while len(self._classes) > MAX_CLASS_LISTS:
+                self._classes.popitem(last=False)
+        return weights
 
     def of_picture(self, key: Hashable, read: Callable[[], Image.Image]) -> np.ndarray:
         """Return the image features of one picture: shape (d,), float32, not normalised.

@@ -29,7 +29,11 @@ class Turns:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
 
     def run(self, work: Callable[[], T], rank: int = VISITOR) -> T:
-        """Return what `work` returns, or raise what it raises, when its turn has come.
+        """Return what `work` returns, or raise what it raises, when its turn has come; see `queue`."""
+        return self.queue(work, rank).result()
+
+    def queue(self, work: Callable[[], T], rank: int = VISITOR) -> Future[T]:
+        """Have `work` done when its turn has come.
 
         Parameters
         ----------
@@ -42,7 +46,7 @@ class Turns:
         with self._lock:
             heapq.heappush(self._waiting, (rank, next(self._numbers), work, result))
         self._thread.submit(self._run_first)
-        return result.result()
+        return result
 
     def _run_first(self) -> None:
         # As often as something was put in, so nothing is left; but not always what was put in just then.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -32,9 +33,13 @@ def class_features(
     numpy.ndarray, shape (n_classes, d), float32
         L2-normalised rows.
     """
-    prompts = prompts_for(classnames, templates, spaces)
-    flat = features.of_prompts([prompt for row in prompts for prompt in row], progress)
-    return normalize(flat.reshape(len(classnames), len(templates), -1).mean(axis=1))
+
+    def make() -> np.ndarray:
+        prompts = prompts_for(classnames, templates, spaces)
+        flat = features.of_prompts([prompt for row in prompts for prompt in row], progress)
+        return normalize(flat.reshape(len(classnames), len(templates), -1).mean(axis=1))
+
+    return features.of_classes((tuple(classnames), tuple(templates), spaces), make)
 
 
 def cosines_of(pictures: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -52,10 +57,19 @@ def cosines_of(pictures: np.ndarray, weights: np.ndarray) -> np.ndarray:
     numpy.ndarray, shape (..., n_classes)
     """
     # A matrix product may round equal rows differently, by where they stand; chance would then break their ties.
-    _, first, place = np.unique(weights, axis=0, return_index=True, return_inverse=True)
+    first, place = _distinct(weights.shape, weights.tobytes())
     if len(first) == len(weights):
         return pictures @ weights.T
-    return (pictures @ weights[first].T)[..., place.reshape(-1)]
+    return (pictures @ weights[first].T)[..., place]
+
+
+@lru_cache(maxsize=64)
+def _distinct(shape: tuple[int, int], rows: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each different row first stands, and for every row which of those it is."""
+    # As bytes: quicker to compare than 512 numbers, and the same here, where equal means computed in the same way.
+    keys = np.frombuffer(rows, dtype=np.dtype((np.void, len(rows) // shape[0])))
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    return first, place.reshape(-1)
 
 
 def zero_shot_scores(

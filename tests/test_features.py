@@ -155,3 +155,25 @@ def test_a_jobs_turn_stays_short(toy_encoder, monkeypatch):
     seconds[0], sizes[:] = 1.0, []
     features.of_job([picture("red")() for _ in range(25)])
     assert sizes[1:] == [1] * (25 - sizes[0])
+
+
+def test_who_was_answered_in_anothers_turn_does_not_wait_for_its_own():
+    turns, release = Turns(), threading.Event()
+    batches = Batches(lambda items: np.array(items)[:, None], turns, memory=10, batch=4)
+    answered = threading.Event()
+    gate = Gate(turns)
+    first = threading.Thread(target=batches.rows, args=({1: 1},))
+    second = threading.Thread(target=lambda: batches.rows({2: 2}) and answered.set())
+    for thread, between in ((first, True), (second, False)):
+        before = len(turns._waiting)
+        thread.start()
+        while len(turns._waiting) == before:
+            time.sleep(0.001)
+        if between:
+            gate.queue(lambda: release.wait(10))  # something long in between
+    opener = threading.Thread(target=gate.open)
+    opener.start()
+    assert answered.wait(5), "its row was computed in the first one's turn"
+    release.set()
+    for thread in (first, second, opener):
+        thread.join(10)

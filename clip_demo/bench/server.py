@@ -61,10 +61,17 @@ def until_answered(url: str, process: subprocess.Popen) -> None:
 
 
 def ask(client: httpx.Client, *, index: int, templates: Sequence[str] | None = None) -> dict:
-    """Ask the endpoint for a test picture of Shapes-100, as ``curl`` does it: one call to ask, one to listen."""
+    """Ask the endpoint for a test picture of Shapes-100: one call to ask, one to listen.
+
+    As a page or ``gradio_client`` does, a client stays in one session.
+    """
     data = [None, index, SHAPES100, None, templates, False, 5, None]
     path = "/gradio_api/call/predict"
-    event = client.post(path, json={"data": data}).raise_for_status().json()["event_id"]
+    event = (
+        client.post(path, json={"data": data, "session_hash": f"client-{id(client)}"})
+        .raise_for_status()
+        .json()["event_id"]
+    )
     answer = client.get(f"{path}/{event}").raise_for_status().text
     _, complete, data = answer.partition("event: complete\ndata: ")  # heartbeats may come before
     if not complete:

@@ -90,6 +90,8 @@ def launch_options() -> dict[str, Any]:
         "max_file_size": "20mb",
         # Threads mostly wait for the encoder: one for each place in the queues.
         "max_threads": 80,
+        # Gradio keeps half a megabyte for each session, and a program that names none has a new one at each call.
+        "state_session_capacity": 300,
         "footer_links": ["api", "settings"],
         # Gradio would keep every run in the visitor's browser, pictures included.
         "run_history": False,
