@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
@@ -14,6 +15,8 @@ import numpy as np
 from .turns import Turns
 
 __all__ = ["Batches"]
+
+PATIENCE = 0.1  # of a batch's own time
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Batches:
         self._lock = threading.Lock()
         self._rows: OrderedDict[Hashable, np.ndarray] = OrderedDict()
         self._waiting: deque[_Request] = deque()
+        self._last = 1, 0.0  # how many requests the last batch answered, and its seconds
 
     def remembered(self, keys: Sequence[Hashable]) -> dict[Hashable, np.ndarray]:
         """Return the rows that are in memory, by key; never waits for the encoder."""
@@ -57,17 +61,32 @@ class Batches:
         request = _Request(items)
         with self._lock:
             self._waiting.append(request)
-        # Not the turn is waited for but the answer, which may come in the turn of somebody before.
-        self._turns.queue(self._serve)
+            if len(self._waiting) == 1:  # the others wait for the same turn
+                self._turns.queue(self._serve)
         return request.result.result()
 
     def _serve(self) -> None:
-        """Compute for those who have waited longest; there is one call for each request, so nobody is left."""
+        """Compute for those who have waited longest."""
+        self._gather()
         with self._lock:
             requests, size = [], 0
             while self._waiting and (not requests or size + len(self._waiting[0].items) <= self._batch):
                 requests.append(self._waiting.popleft())
                 size += len(requests[-1].items)
+            if self._waiting:
+                self._turns.queue(self._serve)
+        start = time.monotonic()
+        self._answer_all(requests)
+        self._last = len(requests), time.monotonic() - start
+
+    def _gather(self) -> None:
+        """Where many were answered together, they come back one by one: wait a little, to have them together again."""
+        size, seconds = self._last
+        end = time.monotonic() + PATIENCE * seconds
+        while len(self._waiting) < size and time.monotonic() < end:
+            time.sleep(0.002)
+
+    def _answer_all(self, requests: list[_Request]) -> None:
         try:
             self._answer(requests)
         except Exception as error:

@@ -32,11 +32,9 @@ def ask_together(turns, *questions):
     gate = Gate(turns)
     threads = []
     for place, question in enumerate(questions):
-        before = len(turns._waiting)
         threads.append(threading.Thread(target=ask, args=(place, question)))
         threads[-1].start()
-        while len(turns._waiting) == before:
-            time.sleep(0.001)
+        time.sleep(0.05)  # they come one after another, and all wait
     gate.open()
     for thread in threads:
         thread.join(10)
@@ -164,16 +162,22 @@ def test_who_was_answered_in_anothers_turn_does_not_wait_for_its_own():
     gate = Gate(turns)
     first = threading.Thread(target=batches.rows, args=({1: 1},))
     second = threading.Thread(target=lambda: batches.rows({2: 2}) and answered.set())
-    for thread, between in ((first, True), (second, False)):
-        before = len(turns._waiting)
-        thread.start()
-        while len(turns._waiting) == before:
-            time.sleep(0.001)
-        if between:
-            gate.queue(lambda: release.wait(10))  # something long in between
+    first.start()
+    time.sleep(0.05)
+    gate.queue(lambda: release.wait(10))  # something long in between
+    second.start()
+    time.sleep(0.05)
     opener = threading.Thread(target=gate.open)
     opener.start()
     assert answered.wait(5), "its row was computed in the first one's turn"
     release.set()
     for thread in (first, second, opener):
         thread.join(10)
+
+
+def test_turns_do_not_pile_up():
+    turns = Turns()
+    batches = Batches(lambda items: np.array(items)[:, None], turns, memory=1, batch=4)
+    for round in range(5):
+        ask_together(turns, *[lambda n=n: batches.rows({n: n}) for n in range(10 * round, 10 * round + 6)])
+        assert turns._waiting == []
