@@ -57,7 +57,7 @@ class Comparison:
     def as_line(self) -> str:
         """Return one line of the table."""
         ours, theirs = (f"{_number(median(each))} {self.unit}" for each in (self.ours, self.theirs))
-        return f"{self.what:<54}{ours:>12}{theirs:>12}{self.ratio:>7.2f}x  {self.theirs_name}{_target(self.target)}"
+        return f"{self.what:<54}{ours:>12}{theirs:>12}{self.ratio:>9.2f}x  {self.theirs_name}{_target(self.target)}"
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class Fact:
     def as_line(self) -> str:
         """Return one line of the table."""
         value = f"{_number(self.value)} {self.unit}".rstrip()
-        return f"{self.what:<54}{value:>12}{'':>20}{_target(self.target)}".rstrip()
+        return f"{self.what:<54}{value:>12}{'':>22}{_target(self.target)}".rstrip()
 
 
 def as_text(rows: Sequence[Comparison | Fact]) -> str:
     """Return the rows as a table for a terminal."""
-    head = f"{'what':<54}{'ours':>12}{'theirs':>12}{'ratio':>8}  theirs is"
+    head = f"{'what':<54}{'ours':>12}{'theirs':>12}{'ratio':>10}  theirs is"
     return "\n".join([head, *(each.as_line() for each in rows)])
 
 

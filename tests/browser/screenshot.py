@@ -1,4 +1,4 @@
-"""Take the README's screenshot of the real page: ``python tests/browser/screenshot.py [OUTPUT] [QUERY]``.
+"""Take the README's screenshots of the real page: ``python tests/browser/screenshot.py``.
 
 The picture is one of Shapes-100: no picture of CIFAR-100 is committed.
 """
@@ -18,23 +18,34 @@ from clip_demo.backend import Backend  # noqa: E402
 from clip_demo.ui import build_ui, launch_options  # noqa: E402
 
 
-def main(output=ROOT / "assets" / "screenshot.png", query="images=shapes100&index=9"):
+def main():
     demo = build_ui(Backend.open("tiny", images="shapes100"))
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1280, "height": 860})
-            page.goto(f"{url}?{query}")
+            page.goto(f"{url}?images=shapes100&index=9")
             page.wait_for_selector("#results .card", timeout=60_000)
             page.wait_for_timeout(800)  # the bars have grown
-            taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            save(page, "screenshot.png")
+            # Numbers of CIFAR-100, from stored features; none of its pictures is in view.
+            page.goto(f"{url}?images=cifar100&template=a+blurry+photo+of+a+%7B%7D.")
+            page.wait_for_selector("#results .card", timeout=60_000)
+            page.get_by_role("tab", name="Prompt Lab").click()
+            page.get_by_text("pictures became right").wait_for(timeout=60_000)
+            page.wait_for_timeout(3000)
+            save(page, "prompt-lab.png")
             browser.close()
     finally:
         demo.close()
+
+
+def save(page, name):
+    taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     # A palette of 256 colours makes it a third as large, and nobody sees the difference.
-    taken.quantize(256, dither=Image.Dither.NONE).save(output, optimize=True)
+    taken.quantize(256, dither=Image.Dither.NONE).save(ROOT / "assets" / name, optimize=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
