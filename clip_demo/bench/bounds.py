@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-from pathlib import Path
-
 from ..backend import Backend
 from ..features import MAX_PICTURES
 from ..prompts import MAX_PROMPTS
 from .report import Fact, Progress
+from .server import memory
 
 __all__ = ["measure_memory"]
 
@@ -25,7 +23,7 @@ def measure_memory(progress: Progress) -> list[Fact]:
     """
     backend = Backend.open("tiny", images="shapes100")
     backend.predict(index=0)
-    total, sizes = 2 * TURNS * MAX_PICTURES, [_memory()]
+    total, sizes = 2 * TURNS * MAX_PICTURES, [memory("self")]
     for half in range(2):
         for done in range(TURNS * MAX_PICTURES):
             n = half * TURNS * MAX_PICTURES + done
@@ -34,7 +32,7 @@ def measure_memory(progress: Progress) -> list[Fact]:
             backend.predict(index=n, classnames=names)
             if n % 100 == 99:
                 progress("different pictures", n + 1, total)
-        sizes.append(_memory())
+        sizes.append(memory("self"))
     prompts = TURNS * MAX_PROMPTS
     what = f"{TURNS * MAX_PICTURES:,} pictures and {prompts:,} prompts"
     return [
@@ -42,10 +40,3 @@ def measure_memory(progress: Progress) -> list[Fact]:
         Fact("memory, growth over as many again", sizes[2] - sizes[1], "MB"),
         Fact("memory at the end", sizes[2], "MB"),
     ]
-
-
-def _memory() -> float:
-    """Return what this process holds in memory, in MB. Linux only."""
-    gc.collect()
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1e3

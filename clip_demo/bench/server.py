@@ -79,7 +79,7 @@ def ask(client: httpx.Client, *, index: int, templates: Sequence[str] | None = N
     return json.loads(data)[0]
 
 
-def memory(process: subprocess.Popen) -> float:
-    """Return what a process holds in memory, in MB. Linux only."""
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+def memory(process: int | str) -> float:
+    """Return what a process holds in memory, in MB, by its number or ``"self"``. Linux only."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1e3

@@ -89,10 +89,10 @@ def measure_users(users: int, duration: float, progress: Progress) -> list[Compa
             progress("clients", 0, 3)
             warm = _Crowd(url, users)
             warm.ask_for(5)
-            held, crowd = memory(process), _Crowd(url, users)
+            held, crowd = memory(process.pid), _Crowd(url, users)
             elapsed = crowd.ask_for(duration)
             progress("clients", 1, 3)
-            growth, beside = memory(process) - held, _Crowd(url, users)
+            growth, beside = memory(process.pid) - held, _Crowd(url, users)
             asked = _beside_an_ensemble(url, beside, duration)
             progress("clients", 2, 3)
         alone = (before + _seconds_a_picture(users)) / 2  # before and after: a machine's speed drifts

@@ -74,9 +74,11 @@ def head_line(status: Status, title: str, head: Provenance | None, problem: str 
     if head is None:
         return f"none for {escape(status.model)} on {escape(title)}: not fitted yet"
     named = f"{escape(early)}, " if early else ""
+    # An early head may have been tested on some of the test images only.
+    tested = f"{head.n_test:,} test images" if early else "its test set"
     return (
         f"<strong>{escape(head.model)} on {escape(head.image_set)}</strong>, {named}{head.n_train:,} images, "
-        f"C={head.C:g}, {100 * head.test_accuracy:.1f}\N{NO-BREAK SPACE}% on its test set"
+        f"C={head.C:g}, {100 * head.test_accuracy:.1f}\N{NO-BREAK SPACE}% on {tested}"
     )
 
 
