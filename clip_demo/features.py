@@ -21,7 +21,7 @@ __all__ = ["Features"]
 
 # 512 float32 numbers are 2 kB, so the prompts take at most about 40 MB and the pictures 2 MB.
 MAX_PICTURES = 1_000
-MAX_CLASS_LISTS = 32
+MAX_CLASSES = 20_000  # of all remembered class lists together: another 40 MB at most
 # What one turn of the encoder takes: larger is hardly faster on a CPU, and keeps the next visitor waiting.
 PICTURES, PROMPTS = 32, 128
 JOB_TURN = 0.2  # seconds that a background job may keep a visitor waiting
@@ -76,7 +76,7 @@ class Features:
         weights = make()
         with self._lock:
             self._classes[key] = weights
-            while len(self._classes) > MAX_CLASS_LISTS:
+            while sum(map(len, self._classes.values())) > MAX_CLASSES:
                 self._classes.popitem(last=False)
         return weights
 

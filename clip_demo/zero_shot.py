@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 
@@ -63,7 +62,6 @@ def cosines_of(pictures: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return (pictures @ weights[first].T)[..., place]
 
 
-@lru_cache(maxsize=64)
 def _distinct(shape: tuple[int, int], rows: bytes) -> tuple[np.ndarray, np.ndarray]:
     """Return where each different row first stands, and for every row which of those it is."""
     # As bytes: quicker to compare than 512 numbers, and the same here, where equal means computed in the same way.
