@@ -7,7 +7,6 @@ set fields which `show` does not listen to (it listens to people there) end by c
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +20,12 @@ from . import answers, probe_job, status
 from .address import View, from_query, own_classes
 from .explore import OWN, PRESETS, Fields, Places, example_pictures
 from .probe_events import press
+from .wires import INSTANT, QUIET, now
 
 __all__ = ["MODEL_QUEUE", "connect", "model_choices"]
 
 # One group for everything that asks the model; the backend encodes together what comes together, up to this many.
 MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 32}
-_QUIET = {"api_visibility": "private", "show_progress": "hidden"}
-_INSTANT = {**_QUIET, "queue": False}
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def connect(demo: gr.Blocks, backend: Backend, fields: Fields, places: Places) -
         seen = _signature(backend, view.images, view.model)
         values = [view.images, view.index, view.index, view.templates, view.classes, view.spaces]
         model = gr.Dropdown(model_choices(backend), value=view.model)
-        return [*values, model, problems, *_watch(backend, view.images, view.model, seen), _now()]
+        return [*values, model, problems, *_watch(backend, view.images, view.model, seen), now()]
 
     demo.load(
         restore,
@@ -71,7 +69,7 @@ def connect(demo: gr.Blocks, backend: Backend, fields: Fields, places: Places) -
             *[fields.model, notice, *_watched(places, hidden), request],
         ],
         js="() => window.location.search",
-        **_INSTANT,
+        **INSTANT,
     )
     return request
 
@@ -118,9 +116,9 @@ def _connect_show(backend: Backend, fields: Fields, places: Places, hidden: _Hid
         trigger_mode="always_last",
         js="(...values) => { clipExplorer.sent(); return values; }",
         **MODEL_QUEUE,
-        **_QUIET,
+        **QUIET,
     )
-    shown.then(None, inputs=hidden.query, js="(query) => clipExplorer.arrived(query)", **_QUIET)
+    shown.then(None, inputs=hidden.query, js="(query) => clipExplorer.arrived(query)", **QUIET)
 
 
 def _connect_index(fields: Fields, places: Places, request) -> None:
@@ -131,14 +129,14 @@ def _connect_index(fields: Fields, places: Places, request) -> None:
         (places.next, f"(index) => clipExplorer.step(index, 1, {last})"),
         (places.random, f"(index) => clipExplorer.random(index, {last})"),
     ):
-        button.click(None, inputs=fields.index, outputs=both, js=js, trigger_mode="multiple", **_QUIET)
+        button.click(None, inputs=fields.index, outputs=both, js=js, trigger_mode="multiple", **QUIET)
     places.slider.input(
         None,
         inputs=places.slider,
         outputs=[fields.index, request],
         js="(index) => [index, clipExplorer.now()]",
         trigger_mode="multiple",
-        **_QUIET,
+        **QUIET,
     )
     fields.index.input(
         None,
@@ -146,7 +144,7 @@ def _connect_index(fields: Fields, places: Places, request) -> None:
         outputs=places.slider,
         js=f"(index, slider) => clipExplorer.slide(index, slider, {last})",
         trigger_mode="multiple",
-        **_QUIET,
+        **QUIET,
     )
     if places.examples is not None:
         paths = {path.name: str(path) for path in example_pictures()}
@@ -155,27 +153,27 @@ def _connect_index(fields: Fields, places: Places, request) -> None:
         def pick(event: gr.EventData) -> Any:
             return paths.get(event.name, gr.skip())
 
-        places.examples.click(pick, outputs=fields.photo, **_INSTANT)
+        places.examples.click(pick, outputs=fields.photo, **INSTANT)
 
 
 def _connect_prompts(backend: Backend, fields: Fields, places: Places, request) -> None:
     for name, button in places.presets.items():
-        button.click(lambda text=PRESETS[name]: text, outputs=fields.templates, **_INSTANT)
+        button.click(lambda text=PRESETS[name]: text, outputs=fields.templates, **INSTANT)
     places.reset.click(
-        lambda images: own_classes(backend, images), inputs=fields.images, outputs=fields.classes, **_INSTANT
+        lambda images: own_classes(backend, images), inputs=fields.images, outputs=fields.classes, **INSTANT
     )
 
     def follow(images: str, classes: str) -> list:
         own = own_classes(backend, images)
         # A class list that changes asks for a redraw itself.
-        return [own, gr.skip()] if _untouched(backend, classes) and classes != own else [gr.skip(), _now()]
+        return [own, gr.skip()] if _untouched(backend, classes) and classes != own else [gr.skip(), now()]
 
     fields.images.input(
         follow,
         inputs=[fields.images, fields.classes],
         outputs=[fields.classes, request],
         trigger_mode="always_last",
-        **_INSTANT,
+        **INSTANT,
     )
 
 
@@ -192,9 +190,9 @@ def _connect_status(backend: Backend, fields: Fields, places: Places, hidden: _H
     def tick(images: str, model: str, before: str) -> list[Any]:
         seen = _signature(backend, images, model)
         # A model or an image set that has come (or failed) changes what the fields lead to.
-        return [*_watch(backend, images, model, seen), gr.skip() if seen == before else _now()]
+        return [*_watch(backend, images, model, seen), gr.skip() if seen == before else now()]
 
-    hidden.timer.tick(tick, inputs=[*chosen, hidden.seen], outputs=[*watched, hidden.request], **_INSTANT)
+    hidden.timer.tick(tick, inputs=[*chosen, hidden.seen], outputs=[*watched, hidden.request], **INSTANT)
 
     def get(images: str, model: str) -> list[Any]:
         seen, missing = _signature(backend, images, model), answers.missing_set(backend)
@@ -202,12 +200,12 @@ def _connect_status(backend: Backend, fields: Fields, places: Places, hidden: _H
             backend.fetch(missing.name)
         return _watch(backend, images, model, seen)
 
-    places.get.click(get, inputs=chosen, outputs=watched, **_INSTANT)
+    places.get.click(get, inputs=chosen, outputs=watched, **INSTANT)
 
     def use(images: str, model: str) -> list[Any]:
         seen = _signature(backend, images, model)
         backend.use(model)
-        return [*_watch(backend, images, model, seen), _now()]
+        return [*_watch(backend, images, model, seen), now()]
 
     def pressed(event: gr.EventData, images: str, model: str) -> list[Any]:
         seen = _signature(backend, images, model)
@@ -215,9 +213,9 @@ def _connect_status(backend: Backend, fields: Fields, places: Places, hidden: _H
         return _watch(backend, images, model, seen)
 
     for place in (places.results, places.job):
-        place.click(pressed, inputs=chosen, outputs=watched, **_INSTANT)
-    fields.model.input(use, inputs=chosen, outputs=[*watched, hidden.request], trigger_mode="always_last", **_INSTANT)
-    places.offer.click(lambda: [backend.default_model, _now()], outputs=[fields.model, hidden.request], **_INSTANT)
+        place.click(pressed, inputs=chosen, outputs=watched, **INSTANT)
+    fields.model.input(use, inputs=chosen, outputs=[*watched, hidden.request], trigger_mode="always_last", **INSTANT)
+    places.offer.click(lambda: [backend.default_model, now()], outputs=[fields.model, hidden.request], **INSTANT)
 
 
 def _watched(places: Places, hidden: _Hidden) -> list:
@@ -269,7 +267,3 @@ def _busy(backend: Backend, images: str, model: str) -> bool:
     state = backend.status()
     coming = any(each.state in ("fetching", "loading") for each in (*state.models, *state.image_sets))
     return coming or probe_job.running(backend.build_status(images, model))
-
-
-def _now() -> str:
-    return str(time.time_ns())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +16,9 @@ from .answers import WAITING
 from .explore import Fields
 from .probe_figure import curve_figure
 from .probe_tab import ProbePlaces
+from .wires import INSTANT, now
 
 __all__ = ["connect_probe", "press"]
-
-_INSTANT = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 
 
 def press(backend: Backend, event: gr.EventData, images: str, model: str) -> None:
@@ -65,12 +63,12 @@ def connect_probe(tab: gr.Tab, backend: Backend, fields: Fields, places: ProbePl
 
     def pressed(event: gr.EventData, images: str, model: str, before: str) -> list[Any]:
         press(backend, event, images, model)
-        return [*draw(images, model, before), str(time.time_ns())]
+        return [*draw(images, model, before), now()]
 
     inputs = [*chosen, seen]
     for happens, handler in ((tab.select, draw), (fields.model.change, follow), (timer.tick, draw)):
-        happens(handler, inputs=inputs, outputs=filled, trigger_mode="always_last", **_INSTANT)
-    places.job.click(pressed, inputs=inputs, outputs=[*filled, request], **_INSTANT)
+        happens(handler, inputs=inputs, outputs=filled, trigger_mode="always_last", **INSTANT)
+    places.job.click(pressed, inputs=inputs, outputs=[*filled, request], **INSTANT)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,19 +12,13 @@ from ...backend import Backend
 from ...errors import ClipDemoError
 from ...images import ImageSet
 from ..explore import Fields, Places
+from ..wires import INSTANT, QUIET, now
 from .asking import arguments
 
 __all__ = ["Explore", "INSTANT", "QUEUED", "QUIET", "Wiring", "now"]
 
-QUIET = {"api_visibility": "private", "show_progress": "hidden"}
-INSTANT = {**QUIET, "queue": False}
 # A queue of its own, so that a visitor of the lab does not keep the main tab's visitors waiting.
 QUEUED = {**QUIET, "concurrency_id": "lab", "concurrency_limit": 4}
-
-
-def now() -> str:
-    """Return a new value for a hidden field, whose change asks for something."""
-    return str(time.time_ns())
 
 
 @dataclass(frozen=True)
