@@ -83,7 +83,7 @@ class Batches:
         """Where many were answered together, they come back one by one: wait a little, to have them together again."""
         size, seconds = self._last
         end = time.monotonic() + PATIENCE * seconds
-        while len(self._waiting) < size and time.monotonic() < end:
+        while 2 * len(self._waiting) < size and time.monotonic() < end:
             time.sleep(0.002)
 
     def _answer_all(self, requests: list[_Request]) -> None:

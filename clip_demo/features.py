@@ -23,7 +23,7 @@ __all__ = ["Features"]
 MAX_PICTURES = 1_000
 MAX_CLASSES = 20_000  # of all remembered class lists together: another 40 MB at most
 # What one turn of the encoder takes: larger is hardly faster on a CPU, and keeps the next visitor waiting.
-PICTURES, PROMPTS = 32, 128
+PICTURES, PROMPTS = 16, 128
 JOB_TURN = 0.2  # seconds that a background job may keep a visitor waiting
 
 
@@ -55,7 +55,8 @@ class Features:
         ends the work, and what is done stays remembered.
         """
         rows = self._prompts.remembered(prompts)
-        missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in rows]
+        # In the alphabet's order, because what prompts begin with in common is computed once for all in a turn.
+        missing = sorted({prompt for prompt in prompts if prompt not in rows})
         for start in range(0, len(missing), PROMPTS):
             # The encoder is free between turns: a large ensemble lets the others through.
             part = missing[start : start + PROMPTS]

@@ -10,7 +10,8 @@ from PIL import Image
 
 from clip_demo.bench.archives import SMALL_RESNET, SMALL_VIT, random_clip, write_archive
 from clip_demo.errors import ModelError, OptionError, PromptTooLongError
-from clip_demo.model import import_clip, load_model
+from clip_demo.model import clip_model, encode_text, import_clip, load_model
+from clip_demo.model.forward import _beginnings, encode_image
 from clip_demo.names import BUILT_IN, available_models
 
 clip = import_clip()
@@ -47,7 +48,9 @@ def test_an_archive_gives_what_clip_load_gives(files, pictures):
 def test_the_encoder_gets_just_the_pixels_of_openai_clips_preprocessing(files, monkeypatch):
     ours = load_model(str(files["state dict"]), device="cpu")
     seen = []
-    monkeypatch.setattr(ours.model, "encode_image", lambda pixels: seen.append(pixels) or torch.zeros(len(pixels), 4))
+    monkeypatch.setattr(
+        clip_model, "encode_image", lambda _, pixels: seen.append(pixels) or torch.zeros(len(pixels), 4)
+    )
     rng = np.random.default_rng(0)
     sizes = [(32, 32), (50, 40), (20, 60), (300, 200)]
     pictures = [Image.fromarray(rng.integers(0, 255, (h, w, 3), dtype=np.uint8)) for h, w in sizes]
@@ -62,13 +65,37 @@ def test_a_state_dict_gives_the_same_model_as_an_archive(files, pictures):
     assert one.sha256 != other.sha256 and len(one.sha256) == 64
 
 
-def test_the_cut_context_is_exact_at_every_length(files):
+def test_the_class_token_alone_of_the_last_block_is_exact(files):
+    model = load_model(str(files["state dict"]), device="cpu").model
+    pixels = torch.randn(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        np.testing.assert_allclose(encode_image(model, pixels), model.encode_image(pixels), atol=1e-6)
+
+
+def test_beginnings_in_common_are_exact_at_every_length(files):
     ours = load_model(str(files["state dict"]), device="cpu")
     for length in (1, 2, 10, 40, 75):
         prompts = [" ".join(["word"] * length), "a photo"]
         with torch.no_grad():
             full = ours.model.encode_text(clip.tokenize(prompts)).numpy()
         np.testing.assert_allclose(ours.encode_texts(prompts), full, atol=1e-5)
+
+
+def test_what_prompts_begin_with_in_common_is_computed_once(files):
+    prompts = ["a photo of a cat", "a photo of a dog", "a photo", "a cat", "a photo of a cat"]
+    tokens = clip.tokenize(prompts)
+    words, paths, ends = _beginnings(tokens.long())
+    # <start>, a, (photo | cat), (of | <end> | <end>), a, (cat | dog), <end> of each
+    assert [len(each) for each in words] == [1, 1, 2, 3, 1, 2, 2]
+    assert ends[0] == ends[4] and len(set(ends.tolist())) == 4
+    flat = torch.cat(words)
+    for row, end in zip(tokens, ends, strict=True):
+        length = int(row.argmax()) + 1
+        path = next(path for path in paths[length - 1] if path[-1] == end)
+        assert flat[path].tolist() == row[:length].tolist()
+    model = load_model(str(files["state dict"]), device="cpu").model
+    with torch.no_grad():
+        np.testing.assert_allclose(encode_text(model, tokens), model.encode_text(tokens), atol=1e-5)
 
 
 def test_a_batch_equals_one_by_one(files, pictures):

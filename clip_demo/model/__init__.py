@@ -1,7 +1,8 @@
 """Finds, loads and runs a CLIP; the only room of the app that imports torch and clip.
 
 ``openai_clip.py`` imports openai-clip, ``weights.py`` fetches OpenAI's archives, ``checkpoint.py`` opens them and
-keeps a fast copy, ``architecture.py`` builds the network, ``clip_model.py`` runs it.
+keeps a fast copy, ``architecture.py`` builds the network, ``clip_model.py`` runs it,
+by the forward passes of ``forward.py``, on all cores by ``cores.py``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from ..metadata import OPENAI_MODELS
 from ..names import BUILT_IN, check_model
 from ..paths import BUILT_IN_CHECKPOINT, weights_path
 from .checkpoint import open_checkpoint, open_converted, write_converted
-from .clip_model import ClipModel, encode_text
+from .clip_model import ClipModel
+from .forward import encode_text
 from .openai_clip import import_clip
 from .weights import Progress, checksum_of, fetch_weights
 

@@ -9,12 +9,13 @@ import torch
 from PIL import Image
 
 from ..errors import PromptTooLongError
+from .cores import divided
+from .forward import encode_image, encode_text
 from .openai_clip import import_clip
 
-__all__ = ["ClipModel", "encode_text"]
+__all__ = ["ClipModel"]
 
 BATCH = 128
-TEXT_BATCH = 32
 MAX_WORDS = 50_000
 
 
@@ -48,7 +49,6 @@ class ClipModel:
             picture = step(picture)
         return np.asarray(picture)
 
-    @torch.inference_mode()
     def encode_pixels(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Encode pictures that `preprocess` has made ready.
 
@@ -61,9 +61,13 @@ class ClipModel:
         numpy.ndarray, shape (n, d), float32
             As ``model.encode_image`` gives them: not normalised.
         """
+        return divided(self._forward, batch) if self._device.type == "cpu" else self._forward(batch)
+
+    @torch.inference_mode()
+    def _forward(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         pixels = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).contiguous()  # (n, 3, height, width)
         pixels = pixels.float().div(255).sub_(self._mean).div_(self._std)
-        return self.model.encode_image(pixels.to(self._device)).float().cpu().numpy()
+        return encode_image(self.model, pixels.to(self._device)).float().cpu().numpy()
 
     def encode_images(self, pictures: Sequence[Image.Image]) -> np.ndarray:
         """Preprocess and encode RGB pictures of any size: shape (n, d), float32, not normalised."""
@@ -92,11 +96,7 @@ class ClipModel:
             When a prompt is too long; the message says which.
         """
         tokens = self._tokenize(list(prompts))
-        # Short ones together, so that a long one stretches the context of few others.
-        order = tokens.argmax(dim=-1).argsort(stable=True)
-        batches = [encode_text(self.model, tokens[rows].to(self._device)) for rows in order.split(TEXT_BATCH)]
-        features = torch.cat(batches).float().cpu()
-        return features[order.argsort()].numpy()  # back in the order in which they came
+        return encode_text(self.model, tokens).float().cpu().numpy()
 
     def _tokenize(self, prompts: list[str]) -> torch.Tensor:
         clip, limit = import_clip(), self.model.context_length
@@ -117,34 +117,3 @@ class ClipModel:
                         "Shorten the template or the class name."
                     ) from None
             raise
-
-
-def encode_text(model: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
-    """Do what ``model.encode_text`` does, on the context cut to the longest prompt.
-
-    The attention is causal and the feature is read at the end-of-text token, so what stands behind it changes
-    nothing; for a hundred short prompts this is about ten times faster.
-
-    Parameters
-    ----------
-    model : clip.model.CLIP
-    tokens : torch.Tensor, shape (n, context), int
-        As ``clip.tokenize`` gives them.
-
-    Returns
-    -------
-    torch.Tensor, shape (n, d)
-        Not normalised.
-    """
-    end = tokens.argmax(dim=-1)  # the end-of-text token has the highest number, (n,)
-    length = int(end.max()) + 1
-    mask = model.build_attention_mask()[:length, :length].to(tokens.device, model.dtype)
-    x = model.token_embedding(tokens[:, :length]).type(model.dtype)  # (n, length, width)
-    x = x + model.positional_embedding[:length].type(model.dtype)
-    x = x.permute(1, 0, 2)  # (length, n, width)
-    for block in model.transformer.resblocks:
-        y = block.ln_1(x)
-        x = x + block.attn(y, y, y, need_weights=False, attn_mask=mask)[0]
-        x = x + block.mlp(block.ln_2(x))
-    x = model.ln_final(x.permute(1, 0, 2)).type(model.dtype)
-    return x[torch.arange(len(x)), end] @ model.text_projection  # (n, d)
