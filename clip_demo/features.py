@@ -22,9 +22,11 @@ __all__ = ["Features"]
 # 512 float32 numbers are 2 kB, so the prompts take at most about 40 MB and the pictures 2 MB.
 MAX_PICTURES = 1_000
 MAX_CLASSES = 20_000  # of all remembered class lists together: another 40 MB at most
-# What one turn of the encoder takes: larger is hardly faster on a CPU, and keeps the next visitor waiting.
+# What one turn of the encoder takes: larger is hardly faster on a CPU, and keeps the next visitor waiting. Of a class
+# of thirty, half are encoded while the others' answers and next questions are under way.
 PICTURES, PROMPTS = 16, 128
-JOB_TURN = 0.2  # seconds that a background job may keep a visitor waiting
+# What a background job may take: how long it may keep a visitor waiting, in seconds, and how many pictures it may hold.
+JOB_TURN, JOB_PICTURES = 0.2, 32
 
 
 class Features:
@@ -114,5 +116,5 @@ class Features:
         start = time.perf_counter()
         rows = self._encoder.encode_pixels(pixels)
         pace = len(pixels) / (time.perf_counter() - start)  # pictures a second
-        self._job_batch = int(min(max(pace * JOB_TURN, 1), 2 * self._job_batch, PICTURES))
+        self._job_batch = int(min(max(pace * JOB_TURN, 1), 2 * self._job_batch, JOB_PICTURES))
         return rows

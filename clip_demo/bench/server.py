@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import socket
@@ -12,15 +13,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
 from ..images import SHAPES100
 
-__all__ = ["ask", "memory", "run_server", "until_answered"]
+__all__ = ["Client", "memory", "run_server", "until_answered"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180  # seconds
+PREDICT = "/gradio_api/call/predict"
 
 
 @contextmanager
@@ -60,23 +63,42 @@ def until_answered(url: str, process: subprocess.Popen) -> None:
     raise RuntimeError(f"{' '.join(map(str, process.args))} does not answer on {url}")
 
 
-def ask(client: httpx.Client, *, index: int, templates: Sequence[str] | None = None) -> dict:
-    """Ask the endpoint for a test picture of Shapes-100: one call to ask, one to listen.
+class Client:
+    """One page or program that asks a server, in one session and over one connection.
 
-    As a page or ``gradio_client`` does, a client stays in one session.
+    Of the standard library, because clients share the cores with the server that they measure, and this takes an
+    eighth of what httpx does.
     """
-    data = [None, index, SHAPES100, None, templates, False, 5, None]
-    path = "/gradio_api/call/predict"
-    event = (
-        client.post(path, json={"data": data, "session_hash": f"client-{id(client)}"})
-        .raise_for_status()
-        .json()["event_id"]
-    )
-    answer = client.get(f"{path}/{event}").raise_for_status().text
-    _, complete, data = answer.partition("event: complete\ndata: ")  # heartbeats may come before
-    if not complete:
-        raise RuntimeError(answer)
-    return json.loads(data)[0]
+
+    def __init__(self, url: str, patience: float = PATIENCE):
+        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=patience)
+        self._session = f"client-{id(self)}"
+
+    def ask(self, *, index: int, templates: Sequence[str] | None = None) -> dict:
+        """Have a test picture of Shapes-100 predicted: one call to ask, one to listen."""
+        data = [None, index, SHAPES100, None, templates, False, 5, None]
+        event = json.loads(self._fetch("POST", PREDICT, {"data": data, "session_hash": self._session}))["event_id"]
+        answer = self._fetch("GET", f"{PREDICT}/{event}")
+        _, complete, data = answer.partition("event: complete\ndata: ")  # heartbeats may come before
+        if not complete:
+            raise RuntimeError(answer)
+        return json.loads(data)[0]
+
+    def _fetch(self, method: str, path: str, content: dict | None = None) -> str:
+        try:
+            self._connection.request(method, path, json.dumps(content), {"Content-Type": "application/json"})
+            response = self._connection.getresponse()
+            text = response.read().decode()
+        except Exception:
+            self.close()  # the next question opens it again
+            raise
+        if response.status != 200:
+            raise RuntimeError(f"{method} {path}: {response.status} {text}")
+        return text
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
 
 def memory(process: int | str) -> float:

@@ -52,7 +52,7 @@ def _add_predict(backend: Backend) -> None:
         except ClipDemoError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    # A queue of its own: programs that ask a lot do not take the page's places. As long as one batch of the encoder.
+    # A queue of its own: programs that ask a lot do not take the page's places. As long as two batches of the encoder.
     gr.api(predict, api_name="predict", concurrency_id="endpoint", concurrency_limit=32)
 
 
