@@ -80,7 +80,7 @@ class Batches:
         self._last = len(requests), time.monotonic() - start
 
     def _gather(self) -> None:
-        """Where many were answered together, they come back one by one: wait a little, to have half of them together."""
+        """Those who were answered together come back one by one: wait a little for half of them."""
         size, seconds = self._last
         end = time.monotonic() + PATIENCE * seconds
         while 2 * len(self._waiting) < size and time.monotonic() < end:
