@@ -34,6 +34,7 @@ def test_one_round_measures_both_ways(capsys):
 
 def test_a_fact_has_its_line():
     assert as_text([Fact("errors", 0, target="0")]).splitlines()[1].split() == ["errors", "0.00", ";", "target:", "0"]
+    assert as_text([Fact("growth", -104.2, "MB")]).splitlines()[1].split() == ["growth", "-104.20", "MB"]
     assert Fact("growth", 1.5, "MB").to_dict() == {"what": "growth", "value": 1.5, "unit": "MB", "target": ""}
 
 

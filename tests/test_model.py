@@ -95,6 +95,22 @@ def test_what_prompts_begin_with_in_common_is_computed_once(files):
         np.testing.assert_allclose(encode_text(model, tokens), model.encode_text(tokens), atol=1e-5)
 
 
+@pytest.mark.parametrize("sizes", [SMALL_VIT, SMALL_RESNET], ids=["ViT", "ResNet"])
+def test_half_precision_gives_what_openai_clip_gives_in_it(sizes):
+    model = random_clip(sizes)
+    clip.model.convert_weights(model)  # as on a GPU
+    pixels = torch.randn(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    tokens = clip.tokenize(PROMPTS)
+    with torch.inference_mode():
+        pairs = [
+            (encode_image(model, pixels), model.encode_image(pixels)),
+            (encode_text(model, tokens), model.encode_text(tokens)),
+        ]
+    for ours, theirs in pairs:
+        assert ours.dtype == theirs.dtype == torch.float16
+        np.testing.assert_allclose(ours.float(), theirs.float(), atol=2e-2)
+
+
 def test_a_batch_equals_one_by_one(files, pictures):
     ours = load_model(str(files["state dict"]), device="cpu")
     single = np.concatenate([ours.encode_images([each]) for each in pictures])

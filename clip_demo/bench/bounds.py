@@ -39,4 +39,5 @@ def measure_memory(progress: Progress) -> list[Fact]:
         Fact(f"memory, growth over {what}", sizes[1] - sizes[0], "MB"),
         Fact("memory, growth over as many again", sizes[2] - sizes[1], "MB"),
         Fact("memory at the end", sizes[2], "MB"),
+        Fact("memory at its peak", memory("self", peak=True), "MB"),
     ]

@@ -97,7 +97,7 @@ def in_turn(rounds: int, *ways: Callable[[], object]) -> list[tuple[float, ...]]
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}" if value >= 0.1 or value == 0 else f"{value:.2g}"
+    return f"{value:.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
 
 
 def _target(target: str) -> str:

@@ -101,7 +101,7 @@ class Client:
         self._connection.close()
 
 
-def memory(process: int | str) -> float:
-    """Return what a process holds in memory, in MB, by its number or ``"self"``. Linux only."""
+def memory(process: int | str, *, peak: bool = False) -> float:
+    """Return what a process holds in memory, or held at most, in MB, by its number or ``"self"``. Linux only."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1e3
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM" if peak else "VmRSS")) / 1e3
