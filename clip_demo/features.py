@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -25,6 +25,7 @@ MAX_CLASSES = 20_000  # of all remembered class lists together: another 40 MB at
 # What one turn of the encoder takes: larger is hardly faster on a CPU, and keeps the next visitor waiting. Of a class
 # of thirty, half are encoded while the others' answers and next questions are under way.
 PICTURES, PROMPTS = 16, 128
+LETTERS = 8_000  # of all prompts in a turn: a hundred and more short ones, or two dozen of the longest
 # What a background job may take: how long it may keep a visitor waiting, in seconds, and how many pictures it may hold.
 JOB_TURN, JOB_PICTURES = 0.2, 32
 
@@ -59,12 +60,13 @@ class Features:
         rows = self._prompts.remembered(prompts)
         # In the alphabet's order, because what prompts begin with in common is computed once for all in a turn.
         missing = sorted({prompt for prompt in prompts if prompt not in rows})
-        for start in range(0, len(missing), PROMPTS):
+        done = 0
+        for part in _turns_of(missing):
             # The encoder is free between turns: a large ensemble lets the others through.
-            part = missing[start : start + PROMPTS]
             rows.update(self._prompts.rows(dict(zip(part, part, strict=True))))
+            done += len(part)
             if progress:
-                progress("prompts", start + len(part), len(missing))
+                progress("prompts", done, len(missing))
         return np.stack([rows[prompt] for prompt in prompts])
 
     def _encode_prompts(self, prompts: list[str]) -> np.ndarray:
@@ -118,3 +120,16 @@ class Features:
         pace = len(pixels) / (time.perf_counter() - start)  # pictures a second
         self._job_batch = int(min(max(pace * JOB_TURN, 1), 2 * self._job_batch, JOB_PICTURES))
         return rows
+
+
+def _turns_of(prompts: list[str]) -> Iterator[list[str]]:
+    """Divide prompts into what the encoder takes in one turn: many short ones or few long ones."""
+    turn, letters = [], 0
+    for prompt in prompts:
+        if turn and (len(turn) == PROMPTS or letters + len(prompt) > LETTERS):
+            yield turn
+            turn, letters = [], 0
+        turn.append(prompt)
+        letters += len(prompt)
+    if turn:
+        yield turn

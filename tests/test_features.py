@@ -123,6 +123,15 @@ def test_a_large_ensemble_lets_others_through(toy_encoder):
     assert seen == [PROMPTS, "picture", PROMPTS, 1]
 
 
+def test_a_turn_holds_many_short_prompts_or_few_long_ones(toy_encoder):
+    seen = []
+    encode = toy_encoder.encode_texts
+    toy_encoder.encode_texts = lambda prompts: seen.append(len(prompts)) or encode(prompts)
+    longest = [f"{n:04} {'o' * 2796} red" for n in range(6)]  # 2,805 letters each, of the 8,000 of a turn
+    rows = Features(toy_encoder).of_prompts([*longest, "z red", "z blue"])
+    assert seen == [2, 2, 4] and rows.shape == (8, 3)
+
+
 def test_a_job_comes_after_visitors_and_leaves_no_trace(toy_encoder):
     turns, seen = Turns(), []
     encode = toy_encoder.encode_pixels
