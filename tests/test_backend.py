@@ -71,9 +71,9 @@ def test_an_index_and_the_same_picture_uploaded_are_the_same(toy_backend, toy_im
 
 def test_the_defaults_are_the_image_sets_names_and_the_articles_template(toy_backend, toy_encoder):
     toy_backend.predict(index=0)
-    assert toy_encoder.encoded_prompts == [
+    assert set(toy_encoder.encoded_prompts) == {
         f"a photo of a {name}" for name in ("red", "green", "blue", "yellow", "white")
-    ]
+    }
 
 
 def test_top_k_is_cut_to_the_number_of_classes(toy_backend):
@@ -84,13 +84,13 @@ def test_top_k_is_cut_to_the_number_of_classes(toy_backend):
 def test_underscores_become_spaces_in_the_prompt_and_stay_in_the_label(toy_backend, toy_encoder):
     prediction = toy_backend.predict(index=0, classnames=["red_thing", "blue_thing"], spaces=True)
     assert prediction.zero_shot[0].label == "red_thing"
-    assert toy_encoder.encoded_prompts == ["a photo of a red thing", "a photo of a blue thing"]
+    assert toy_encoder.encoded_prompts == ["a photo of a blue thing", "a photo of a red thing"]
 
 
 def test_a_prompt_and_a_picture_are_encoded_once(toy_backend, toy_encoder):
     toy_backend.predict(index=0, classnames=["red", "blue"])
     toy_backend.predict(index=0, classnames=["red", "green"])
-    assert toy_encoder.encoded_prompts == ["a photo of a red", "a photo of a blue", "a photo of a green"]
+    assert toy_encoder.encoded_prompts == ["a photo of a blue", "a photo of a red", "a photo of a green"]
     assert toy_encoder.encoded_pictures == 1
 
 
