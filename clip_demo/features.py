@@ -25,7 +25,7 @@ MAX_CLASSES = 20_000  # of all remembered class lists together: another 40 MB at
 # What one turn of the encoder takes: larger is hardly faster on a CPU, and keeps the next visitor waiting. Of a class
 # of thirty, half are encoded while the others' answers and next questions are under way.
 PICTURES, PROMPTS = 16, 128
-LETTERS = 8_000  # of all prompts in a turn: a hundred and more short ones, or two dozen of the longest
+LETTERS = 8_000  # of what one thread asks for in a turn: a hundred and more short prompts, or two dozen of the longest
 # What a background job may take: how long it may keep a visitor waiting, in seconds, and how many pictures it may hold.
 JOB_TURN, JOB_PICTURES = 0.2, 32
 

@@ -71,9 +71,9 @@ def test_an_index_and_the_same_picture_uploaded_are_the_same(toy_backend, toy_im
 
 def test_the_defaults_are_the_image_sets_names_and_the_articles_template(toy_backend, toy_encoder):
     toy_backend.predict(index=0)
-    assert set(toy_encoder.encoded_prompts) == {
-        f"a photo of a {name}" for name in ("red", "green", "blue", "yellow", "white")
-    }
+    assert toy_encoder.encoded_prompts == [
+        f"a photo of a {name}" for name in ("blue", "green", "red", "white", "yellow")
+    ]
 
 
 def test_top_k_is_cut_to_the_number_of_classes(toy_backend):

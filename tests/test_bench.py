@@ -55,7 +55,6 @@ def test_a_crowd_asks_a_real_server_and_everybody_is_answered():
     try:
         crowd = _Crowd(url, 5)
         crowd.ask_for(1)
-        crowd.close()
     finally:
         demo.close()
     assert crowd.errors == [] and min(map(len, crowd.seconds)) >= 1

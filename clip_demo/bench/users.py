@@ -58,7 +58,6 @@ class _Crowd:
         self.elapsed = time.monotonic() - start
 
     def _ask(self, client: Client, seconds: list[float], end: float) -> None:
-        client.close()  # servers hang up on those who were silent for some seconds
         while time.monotonic() < end:
             start = time.monotonic()
             try:
@@ -67,15 +66,11 @@ class _Crowd:
             except Exception as error:  # It is counted.
                 self.errors.append(error)
                 time.sleep(0.1)
+        client.close()  # until they ask again: servers hang up on those who are silent for some seconds
 
     def all(self) -> list[float]:
         """Return every answer's time."""
         return list(itertools.chain.from_iterable(self.seconds))
-
-    def close(self) -> None:
-        """Hang up."""
-        for client in self._clients:
-            client.close()
 
 
 def measure_users(users: int, duration: float, progress: Progress) -> list[Comparison | Fact]:
@@ -96,7 +91,7 @@ def measure_users(users: int, duration: float, progress: Progress) -> list[Compa
         with run_server(["app.py", "--model", str(checkpoint), "--images", "shapes100"]) as (url, process):
             until_answered(url, process)
             Client(url).ask(index=0)  # waits for the model, and encodes the prompts
-            progress("clients", 0, 3)
+            progress("clients", 0, 2)
             crowd = _Crowd(url, users)
             crowd.ask_for(WARM_UP)
             held, before = memory(process.pid), _alone(users)
@@ -106,10 +101,9 @@ def measure_users(users: int, duration: float, progress: Progress) -> list[Compa
             rows.append(
                 Fact(f"server's memory, growth over {len(crowd.all())} answers", memory(process.pid) - held, "MB")
             )
-            progress("clients", 1, 3)
+            progress("clients", 1, 2)
             asked = _beside_an_ensemble(url, crowd, duration)
-            progress("clients", 3, 3)
-            crowd.close()
+            progress("clients", 2, 2)
     return [
         *rows,
         Fact("beside an ensemble: 95th percentile", float(np.percentile(crowd.all(), 95)), "s"),
@@ -121,11 +115,10 @@ def measure_users(users: int, duration: float, progress: Progress) -> list[Compa
 
 def _rows(crowd: _Crowd, alone: np.ndarray) -> list[Comparison | Fact]:
     seconds, users = crowd.all(), len(crowd.seconds)
+    answer, late = crowd.elapsed / len(seconds), float(np.percentile(seconds, 95))
     rows: list[Comparison | Fact] = []
-    for name, each in zip(
-        (f"the encoder alone, {users} a batch", "openai-clip's encode_image alone"), alone, strict=True
-    ):
-        answer, late = crowd.elapsed / len(seconds), float(np.percentile(seconds, 95))
+    names = f"the encoder alone, {users} a batch", "openai-clip's encode_image alone"
+    for name, each in zip(names, alone, strict=True):
         rows += [
             Comparison(f"{users} clients: seconds an answer", "s", name, (answer,), (each,), "at least 0.9x"),
             Comparison(
@@ -136,7 +129,7 @@ def _rows(crowd: _Crowd, alone: np.ndarray) -> list[Comparison | Fact]:
     return [
         *rows,
         Fact(f"{users} clients: median", float(np.median(seconds)), "s"),
-        Fact(f"{users} clients: answers a second", len(seconds) / crowd.elapsed),
+        Fact(f"{users} clients: answers a second", 1 / answer),
         Fact(f"{users} clients: errors", len(crowd.errors), target="0"),
         Fact("fewest answers that a client had", min(map(len, crowd.seconds))),
         Fact("most answers that a client had", max(map(len, crowd.seconds))),
@@ -145,10 +138,9 @@ def _rows(crowd: _Crowd, alone: np.ndarray) -> list[Comparison | Fact]:
 
 def _alone(batch: int, rounds: int = 5) -> np.ndarray:
     """Return the seconds a picture in a batch, preprocessed before, of our encoder and of openai-clip's."""
-    encoder, pixels = ours(), torch.zeros(batch, 3, 224, 224)
-    ready = [encoder.preprocess(Image.new("RGB", (32, 32)))] * batch
-    ways = (lambda: encoder.encode_pixels(ready), lambda: encode(pixels))
-    encode = torch.inference_mode()(network().encode_image)
+    encoder, theirs = ours(), torch.inference_mode()(network().encode_image)
+    ready, pixels = [encoder.preprocess(Image.new("RGB", (32, 32)))] * batch, torch.zeros(batch, 3, 224, 224)
+    ways = (lambda: encoder.encode_pixels(ready), lambda: theirs(pixels))
     in_turn(1, *ways)
     return np.median(in_turn(rounds, *ways), axis=1) / batch
 

@@ -27,8 +27,7 @@ def divided(work: Callable[[Sequence[T]], np.ndarray], items: Sequence[T]) -> np
     cores = torch.get_num_threads()
     if cores == 1 or len(items) < SHARE * cores:
         return work(items)
-    bounds = [len(items) * i // cores for i in range(cores + 1)]
-    shares = [items[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    shares = [items[len(items) * i // cores : len(items) * (i + 1) // cores] for i in range(cores)]
     return np.concatenate(list(_pool(cores).map(work, shares)))
 
 
