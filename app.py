@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from clip_demo.backend import Backend
 from clip_demo.errors import ClipDemoError
-from clip_demo.names import AUTO
-from clip_demo.ui import build_ui, launch_options
+from clip_demo.models.catalog import AUTO
+from clip_demo.ui.page import build_ui, launch_options
 
 EXAMPLE = """example:
   python app.py --model ViT-B/32 --images cifar100 --data-root ~/data --port 8000

@@ -7,22 +7,12 @@ Importing this package imports neither gradio nor torch; a model is loaded when 
 """
 
 from .backend import Backend
-from .errors import (
-    Cancelled,
-    ClassnamesError,
-    ClipDemoError,
-    HeadError,
-    ImageSetError,
-    IndexRangeError,
-    InputError,
-    ModelError,
-    OptionError,
-    PictureError,
-    PromptTooLongError,
-    TemplateError,
-)
-from .metadata import ARTICLE_TEMPLATE, CIFAR100_CLASSNAMES, CIFAR100_TEMPLATES
-from .results import LinearProbe, Prediction, ProbeScore, Provenance, Status, ZeroShotScore
+from .errors import Cancelled, ClassnamesError, ClipDemoError, HeadError, ImageSetError, IndexRangeError, InputError, ModelError, OptionError, PictureError, PromptTooLongError, TemplateError
+from .zero_shot.templates import ARTICLE_TEMPLATE, CIFAR100_TEMPLATES
+from .datasets.cifar100_classes import CIFAR100_CLASSNAMES
+from .linear_probe.head import LinearProbe, ProbeScore, Provenance
+from .backend import Prediction, Status
+from .zero_shot.classifier import ZeroShotScore
 
 __all__ = [
     "ARTICLE_TEMPLATE",

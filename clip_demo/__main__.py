@@ -7,20 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from .errors import ClipDemoError
-from .images import IMAGE_SETS
-from .metadata import OPENAI_MODELS
+from .datasets.catalog import IMAGE_SETS
+from .models.catalog import OPENAI_MODELS
 from .paths import cache_folder
-from .verbs import (
-    BENCH_SECTIONS,
-    run_bench,
-    run_download,
-    run_evaluate,
-    run_fit_probe,
-    run_predict,
-    run_reproduce,
-    run_store_features,
-    run_zero_shot,
-)
+from .cli.commands import BENCH_SECTIONS, run_bench, run_download, run_evaluate, run_fit_probe, run_predict, run_reproduce, run_store_features, run_zero_shot
 
 EXIT_USER_ERROR = 2
 

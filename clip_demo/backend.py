@@ -10,24 +10,33 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .builds import Builds, Stores, make_head
-from .encoder import Encoder, Report
+from .serving.probe_jobs_tmp import Builds
+from .linear_probe.pipeline import Stores, make_head
+from .models.encoder import Encoder, Report
 from .errors import ModelError, OptionError
-from .evaluation import Evaluation
-from .fetch import Fetches
-from .images import ImageSet, open_image_sets, picture_key, read_picture, resolve_image_set
-from .lab import Desk, Examination, NameRow, TemplateRow, Wording, check_baseline, check_whole_set, check_wording
-from .loading import Loading, LoadModel
-from .metadata import OPENAI_MODELS
-from .names import AUTO, BUILT_IN, PREFERRED, available_models, check_model
+from .evaluation.accuracy import Evaluation
+from .serving.downloads import Fetches
+from .datasets.base import ImageSet
+from .datasets.catalog import open_image_sets, resolve_image_set
+from .models.image_input import picture_key, read_picture
+from .serving.evaluator import Desk
+from .evaluation.report import Examination
+from .evaluation.ablations import NameRow, TemplateRow
+from .zero_shot.prompt_set import Wording, check_baseline, check_whole_set, check_wording
+from .serving.model_handle import Loading, LoadModel
+from .models.catalog import OPENAI_MODELS
+from .models.catalog import AUTO, BUILT_IN, PREFERRED, available_models, check_model
 from .numerics import check_top_k
 from .paths import CURVES, FEATURES, HEADS, cache_folder, weights_on_disk
-from .probe import Head, HeadStore, linear_probe
-from .probe_builder import CurveStore, encode_split, straight
-from .results import BuildStatus, FewShotCurve, Prediction, Status
-from .shelf import Shelf
-from .stored import FeatureStore, TestFeatures, save_features
-from .zero_shot import class_features, zero_shot_scores
+from .linear_probe.head import Head, HeadStore, linear_probe
+from .linear_probe.few_shot_curve import CurveStore
+from .features.extract import encode_split, straight
+from .serving.probe_job import BuildStatus
+from .linear_probe.few_shot_curve import FewShotCurve
+from .backend import Prediction, Status
+from .serving.model_pool import Shelf
+from .features.feature_store import FeatureStore, TestFeatures, save_features
+from .zero_shot.classifier import class_features, zero_shot_scores
 
 __all__ = ["Backend"]
 
@@ -138,7 +147,7 @@ class Backend:
             if hold is not None:
                 hold.wait()
             # Imported here, in the background: torch takes seconds, and a server should answer before that.
-            from .model import load_model
+            from .models.load import load_model
 
             return load_model(name, device=device, weights_root=weights_root, progress=progress)
 

@@ -10,7 +10,8 @@ import pytest
 
 from clip_demo.backend import Backend
 from clip_demo.errors import PromptTooLongError
-from clip_demo.images import Cifar100, ImageSet
+from clip_demo.datasets.cifar100 import Cifar100
+from clip_demo.datasets.base import ImageSet
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0), "white": (1, 1, 1)}
 TOY_SHA256 = "70" * 32

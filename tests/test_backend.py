@@ -9,16 +9,7 @@ import pytest
 from PIL import Image
 
 from clip_demo.backend import Backend
-from clip_demo.errors import (
-    ClassnamesError,
-    ImageSetError,
-    IndexRangeError,
-    ModelError,
-    OptionError,
-    PictureError,
-    PromptTooLongError,
-    TemplateError,
-)
+from clip_demo.errors import ClassnamesError, ImageSetError, IndexRangeError, ModelError, OptionError, PictureError, PromptTooLongError, TemplateError
 
 # A prompt's toy feature is its colour plus 0.01 in every channel.
 COSINE_RED_RED = 1.01 / math.sqrt(1.01**2 + 2 * 0.01**2)

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from clip_demo.backend import Backend
-from clip_demo.metadata import OPENAI_MODEL_MEGABYTES
+from clip_demo.models.catalog import OPENAI_MODEL_MEGABYTES
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def blocks(text, language):
 
 @pytest.fixture(scope="module")
 def page():
-    from clip_demo.ui import build_ui, launch_options
+    from clip_demo.ui.page import build_ui, launch_options
 
     demo = build_ui(Backend.open("tiny", images="shapes100"))
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **launch_options())

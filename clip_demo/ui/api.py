@@ -8,8 +8,8 @@ import gradio as gr
 
 from ..backend import Backend
 from ..errors import ClipDemoError
-from ..prompts import parse_classnames, parse_templates
-from .answers import picture_path
+from ..zero_shot.prompts import parse_classnames, parse_templates
+from .explore.view import picture_path
 
 __all__ = ["add_endpoints"]
 

@@ -9,12 +9,14 @@ import gradio as gr
 
 from ..backend import Backend
 from ..paths import EXAMPLES
-from . import how_it_works, lab, probe_tab
-from .answers import status_line
+from .how_it_works import layout as how_it_works
+from . import prompt_lab as lab
+from .few_shot import layout as probe_tab
+from .explore.view import status_line
 from .api import add_endpoints
-from .events import connect, model_choices
-from .explore import lay_out
-from .probe_events import connect_probe
+from .explore.events import connect, model_choices
+from .explore.layout import lay_out
+from .few_shot.events import connect_probe
 
 __all__ = ["build_ui", "launch_options"]
 

@@ -10,7 +10,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 
 from clip_demo.backend import Backend  # noqa: E402
 from clip_demo.paths import BUILT_IN_CHECKPOINT  # noqa: E402
-from clip_demo.ui import build_ui, launch_options  # noqa: E402
+from clip_demo.ui.page import build_ui, launch_options  # noqa: E402
 
 ARGUMENTS = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),

@@ -15,7 +15,7 @@ from PIL import Image  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 from clip_demo.backend import Backend  # noqa: E402
-from clip_demo.ui import build_ui, launch_options  # noqa: E402
+from clip_demo.ui.page import build_ui, launch_options  # noqa: E402
 
 
 def main():

@@ -1,0 +1,49 @@
+"""The same full-size random ViT-B/32 as ours, as openai-clip's and, where it is installed, as open_clip's."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import torch
+
+from ..models.clip_model import ClipModel
+from ..models.openai_clip import import_clip
+from .random_checkpoints import VIT_B_32, random_clip
+
+__all__ = ["network", "openai_texts", "open_clip_texts", "ours"]
+
+
+@cache
+def network() -> torch.nn.Module:
+    """Return the random ViT-B/32; made once, since a benchmark asks for it again and again."""
+    return random_clip(VIT_B_32)
+
+
+def ours() -> ClipModel:
+    """Return it behind our own form."""
+    return ClipModel(network(), name="ViT-B/32 with random weights", note="for speed only", sha256="0" * 64)
+
+
+def openai_texts(prompts: Sequence[str]) -> torch.Tensor:
+    """Encode prompts as openai/CLIP's README does: shape (n, d)."""
+    with torch.inference_mode():
+        return network().encode_text(import_clip().tokenize(list(prompts)))
+
+
+def open_clip_texts() -> Callable[[Sequence[str]], torch.Tensor] | None:
+    """Return open_clip's way of encoding prompts with the same weights; None where it is not installed."""
+    if importlib.util.find_spec("open_clip") is None:
+        return None
+    import open_clip
+    from open_clip.model import build_model_from_openai_state_dict
+
+    model = build_model_from_openai_state_dict(dict(network().state_dict())).float().eval()
+    tokenize = open_clip.get_tokenizer("ViT-B-32")
+
+    def encode(prompts: Sequence[str]) -> torch.Tensor:
+        with torch.inference_mode():
+            return model.encode_text(tokenize(list(prompts)))
+
+    return encode

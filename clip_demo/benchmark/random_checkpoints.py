@@ -1,0 +1,67 @@
+"""Checkpoints with random weights in OpenAI's own form, made on the spot.
+
+Speed does not depend on what the weights are, so a benchmark needs no download; nor do the tests of loading.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..models.openai_clip import import_clip
+
+__all__ = ["SMALL_RESNET", "SMALL_VIT", "VIT_B_32", "random_clip", "write_archive"]
+
+clip = import_clip()
+
+TEXT = {"context_length": 77, "vocab_size": 49408}
+SMALL = {"embed_dim": 32, "transformer_width": 64, "transformer_heads": 1, "transformer_layers": 2} | TEXT
+SMALL_VIT = SMALL | {"image_resolution": 32, "vision_layers": 2, "vision_width": 64, "vision_patch_size": 8}
+# Width 64 is the least that gives the attention pool heads of 64.
+SMALL_RESNET = SMALL | {
+    "image_resolution": 32,
+    "vision_layers": (1, 1, 1, 1),
+    "vision_width": 64,
+    "vision_patch_size": None,
+}
+VIT_B_32 = {
+    "embed_dim": 512,
+    "image_resolution": 224,
+    "vision_layers": 12,
+    "vision_width": 768,
+    "vision_patch_size": 32,
+    "transformer_width": 512,
+    "transformer_heads": 8,
+    "transformer_layers": 12,
+} | TEXT
+
+
+def random_clip(sizes: dict) -> torch.nn.Module:
+    """Return a CLIP in float32 whose weights, like OpenAI's, are numbers of half precision."""
+    torch.manual_seed(0)
+    network = clip.model.CLIP(**sizes).eval().requires_grad_(False)
+    network.logit_scale.fill_(np.log(100))
+    clip.model.convert_weights(network)
+    return network.float()
+
+
+def write_archive(network: torch.nn.Module, path: Path) -> Path:
+    """Write OpenAI's form: a TorchScript archive in half precision, its sizes among the buffers."""
+    network = clip.model.build_model(network.state_dict()).float()
+    resolution = network.visual.input_resolution
+    numbers = {"input_resolution": resolution, "context_length": network.context_length}
+    numbers["vocab_size"] = network.vocab_size
+    for key, value in numbers.items():
+        if hasattr(network, key):
+            delattr(network, key)
+        network.register_buffer(key, torch.tensor(value))
+    traced = torch.jit.trace(network, (torch.zeros(1, 3, resolution, resolution), torch.zeros(1, 77, dtype=torch.int)))
+    # Traced in single precision, which a CPU computes in; stored in half, where openai-clip has it.
+    clip.model.convert_weights(network)
+    precision = {name: value.dtype for name, value in network.named_parameters()}
+    for name, value in traced.named_parameters():
+        value.data = value.data.to(precision[name])
+    traced.save(str(path))
+    return path

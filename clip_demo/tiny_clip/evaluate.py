@@ -1,0 +1,94 @@
+"""The numbers of a checkpoint: ``python -m clip_demo.tiny.evaluate assets/tiny.pt --data-root ROOT``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..datasets.cifar100 import Cifar100
+from ..datasets.base import ImageSet
+from ..datasets.shapes100 import Shapes100
+from ..zero_shot.templates import CIFAR100_TEMPLATES
+from ..models.clip_model import ClipModel
+from ..models.load import load_model
+from ..numerics import normalize
+from ..zero_shot.prompts import prompts_for
+from .captions import SEEN_LABELS
+from .data import resize
+
+__all__ = ["encode", "report", "zero_shot"]
+
+
+@torch.inference_mode()
+def encode(model: ClipModel, pixels: np.ndarray, batch: int = 256) -> np.ndarray:
+    """Encode pictures of one size, shape (n, d), float32, not normalised."""
+    side = model.model.visual.input_resolution
+    parts = [
+        model.model.encode_image(resize(pixels[start : start + batch], side)).float()
+        for start in range(0, len(pixels), batch)
+    ]
+    return torch.cat(parts).numpy()
+
+
+def zero_shot(
+    model: ClipModel, features: np.ndarray, classnames: Sequence[str], templates: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Predict the class of every picture, once a template.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray, shape (n,), int64
+        For every template the positions in `classnames`.
+    """
+    features = normalize(features)
+    predictions = {}
+    for template in templates:
+        texts = model.encode_texts([row[0] for row in prompts_for(classnames, [template], spaces=True)])
+        predictions[template] = (features @ normalize(texts).T).argmax(axis=1)
+    return predictions
+
+
+def report(path: Path, root: str | Path | None = None) -> None:
+    """Print zero-shot accuracy on both image sets; `python -m clip_demo fit-probe` prints a linear probe's."""
+    model = load_model(str(path), device="cpu")
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, sha256 {model.sha256}, logit scale {model.logit_scale:.1f}")
+    shapes = Shapes100()
+    labels = shapes.labels()
+    features = encode(model, shapes.pixels(np.arange(len(labels))))
+    seen = np.isin(labels, SEEN_LABELS)
+    _print_templates("Shapes-100, seen classes", model, features[seen], labels[seen], shapes)
+    _print_templates("Shapes-100, unseen classes", model, features[~seen], labels[~seen], shapes)
+    cifar = Cifar100(root)
+    if not cifar.on_disk():
+        return
+    labels = np.asarray(cifar.labels())
+    features = encode(model, cifar.pixels(np.arange(len(labels))))
+    _print_templates("CIFAR-100", model, features, labels, cifar)
+
+
+def _print_templates(title: str, model: ClipModel, features: np.ndarray, labels: np.ndarray, images: ImageSet) -> None:
+    predictions = zero_shot(model, features, images.classnames, CIFAR100_TEMPLATES)
+    scores = {template: float((each == labels).mean()) for template, each in predictions.items()}
+    first = scores[CIFAR100_TEMPLATES[0]]
+    print(f"{title}: {first:.2%}; over templates {min(scores.values()):.2%} to {max(scores.values()):.2%}")
+    for template, score in scores.items():
+        print(f"    {score:.2%}  {template}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the arguments and print the numbers."""
+    parser = argparse.ArgumentParser(prog="python -m clip_demo.tiny.evaluate", description="Measure a checkpoint.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--data-root", help="folder that holds cifar-100-python")
+    args = parser.parse_args(arguments)
+    report(args.checkpoint, args.data_root)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""The training loop of the built-in model.
+
+The loss is the image-to-text half of CLIP's: every picture is told from the captions of all classes, written anew
+at each step, by a softmax over cosines times a learned scale. As every class is present at every step, there is
+nothing that the text-to-image half would add.
+
+Everything random follows from the seed and the step, so a resumed run goes on as if it had not been interrupted.
+With one worker thread, a number of epochs and one version of torch the result is the same bit for bit; several
+threads add their gradients in the order in which they finish, which changes roundings.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import queue
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..models.forward import encode_text
+from .captions import all_captions, caption_groups, hidden_names, write_captions
+from .data import Shuffled, TrainingSet, resize
+from .muon import Muon
+from .network import Architecture, Vocabulary, encode_pictures, make_model, save_checkpoint
+from .settings import Settings
+
+__all__ = ["Trainer"]
+
+_SMALL_WORK = 0.55  # time for a picture at half the side, measured, with what a step costs besides
+
+
+class Trainer:
+    """The state of a training run.
+
+    Parameters
+    ----------
+    settings : Settings
+    sets : dict of str to TrainingSet
+    arch : Architecture
+    """
+
+    def __init__(self, settings: Settings, sets: dict[str, TrainingSet], arch: Architecture | None = None):
+        arch = arch or Architecture()
+        self.settings, self.sets, self.side = settings, sets, arch.image_resolution
+        self.groups = caption_groups(settings.image_sets)
+        shapes = "shapes100" in settings.image_sets
+        self._hidden = {name: torch.from_numpy(v) for name, v in hidden_names(self.groups).items()} if shapes else {}
+        self.vocabulary = Vocabulary(all_captions(settings.image_sets))
+        self.model = make_model(arch, self.vocabulary, settings.seed)
+        convolutions, others = self._parameter_groups()
+        self.muon = Muon(convolutions, lr=settings.muon_lr)
+        self.adamw = torch.optim.AdamW(others, lr=settings.lr, betas=(0.9, 0.98))
+        self.step, self.seconds, self.work = 0, 0.0, 0.0
+        self.taken = dict.fromkeys(sets, 0)  # pictures of each image set so far
+        self._orders = {name: Shuffled(len(each), (settings.seed, k)) for k, (name, each) in enumerate(sets.items())}
+        self._replicas: queue.SimpleQueue = queue.SimpleQueue()
+        self._visuals = [_replica(self.model.visual) for _ in range(settings.workers)]
+        self._pool = ThreadPoolExecutor(settings.workers, initializer=torch.set_num_threads, initargs=(1,))
+
+    @property
+    def progress(self) -> float:
+        """How much of the run is done, 0 to 1."""
+        if self.settings.hours:
+            return min(1.0, self.seconds / (3600 * self.settings.hours))
+        return min(1.0, self.work / self.settings.epochs)
+
+    @property
+    def epoch(self) -> float:
+        """Passes through the first image set so far."""
+        first = self.settings.image_sets[0]
+        return self.taken[first] / len(self.sets[first])
+
+    def train_step(self) -> float:
+        """Make one step and return its loss."""
+        start = time.monotonic()
+        rng = np.random.default_rng((self.settings.seed, 1000, self.step))
+        factor = _schedule(self.progress, self.settings.warmup)
+        for group in self.adamw.param_groups:
+            group["lr"] = self.settings.lr * factor
+        self.muon.param_groups[0]["lr"] = self.settings.muon_lr * factor
+        names = [name for group in self.groups.values() for name in group.names]
+        texts = encode_text(self.model, self.vocabulary.encode(write_captions(names, rng)))  # (names, d)
+        texts = F.normalize(texts, dim=-1) * self.model.logit_scale.exp()
+        small = self.progress < self.settings.small
+        parts = self._batch(rng, small)
+        for visual in self._visuals:
+            self._replicas.put((visual, texts.detach().requires_grad_()))
+        batch = sum(len(pixels) for pixels, _ in parts)
+        part_step = partial(self._part_step, side=self.side // 2 if small else self.side, batch=batch)
+        loss = sum(self._pool.map(part_step, parts))
+        self._gather(texts)
+        self.adamw.step()
+        self.muon.step(each=self._pool.map)
+        self.model.logit_scale.data.clamp_(max=math.log(100))
+        self.step += 1
+        self.seconds += time.monotonic() - start
+        return loss
+
+    def _batch(self, rng: np.random.Generator, small: bool) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Return the step's pictures and targets, cut into parts; -1 where a group does not ask a picture."""
+        batch, part = (size * (2 if small else 1) for size in (self.settings.batch, self.settings.part))
+        counts = _counts(self.settings.image_sets, batch, self.settings.share)
+        first = self.settings.image_sets[0]
+        self.work += counts[first] / len(self.sets[first]) * (_SMALL_WORK if small else 1)
+        pixels, targets = [], {name: [] for name in self.groups}
+        for name, each in self.sets.items():
+            count = counts[name]
+            indices = self._orders[name].take(self.taken[name], count)
+            self.taken[name] += count
+            pixels.append(each.batch(indices, rng))
+            for group, column in targets.items():
+                column.append(each.targets[group][indices] if group in each.targets else np.full(count, -1))
+        order = rng.permutation(batch)  # so that every part is a fair mixture
+        pixels = np.concatenate(pixels)[order]
+        columns = {group: np.concatenate(column)[order] for group, column in targets.items()}
+        cut = [slice(start, start + part) for start in range(0, batch, part)]
+        return [(pixels[each], {group: column[each] for group, column in columns.items()}) for each in cut]
+
+    def _part_step(self, part: tuple[np.ndarray, dict[str, np.ndarray]], side: int, batch: int) -> float:
+        """Add the gradients of one part to those of a free replica."""
+        pixels, targets = part
+        visual, texts = self._replicas.get()
+        features = F.normalize(encode_pictures(visual, resize(pixels, side)), dim=-1)  # (n, d)
+        logits = features @ texts.t()  # (n, names)
+        loss, start = torch.zeros(()), 0
+        for name, group in self.groups.items():
+            target = torch.from_numpy(targets[name])
+            mine = logits[:, start : start + len(group.names)]
+            start += len(group.names)
+            rows = target >= 0
+            if rows.any():
+                mine, target = mine[rows], target[rows]
+                if name in self._hidden:
+                    mine = mine.masked_fill(self._hidden[name][torch.from_numpy(targets["fine"])[rows]], -1e4)
+                total = F.cross_entropy(mine, target, reduction="sum", label_smoothing=group.smoothing)
+                loss = loss + group.weight * total / batch
+        loss.backward()
+        self._replicas.put((visual, texts))
+        return loss.item()
+
+    def _gather(self, texts: torch.Tensor) -> None:
+        """Bring the replicas' gradients and running statistics together in the model."""
+        self.model.zero_grad()
+        leaves = dict(self._replicas.get() for _ in self._visuals)
+        grads = [leaf.grad for leaf in leaves.values() if leaf.grad is not None]
+        texts.backward(torch.stack(grads).sum(dim=0))
+        for own, *copies in zip(self.model.visual.parameters(), *(v.parameters() for v in self._visuals), strict=True):
+            grads = [each.grad for each in copies if each.grad is not None]
+            own.grad = torch.stack(grads).sum(dim=0) if len(grads) > 1 else grads[0].clone()
+            for each in copies:
+                each.grad = None
+        for own, *copies in zip(self.model.visual.buffers(), *(v.buffers() for v in self._visuals), strict=True):
+            own.copy_(torch.stack(copies).float().mean(dim=0))
+
+    def _parameter_groups(self) -> tuple[list[torch.nn.Parameter], list[dict]]:
+        """Return the convolutions, and AdamW's groups: gains, biases, positions and the scale do not decay."""
+        named = list(self.model.named_parameters())
+        matrices = [p for name, p in named if p.ndim == 2 and "positional" not in name]
+        others = [p for name, p in named if p.ndim < 2 or "positional" in name]
+        return [p for _, p in named if p.ndim == 4], [
+            {"params": matrices, "weight_decay": self.settings.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+
+    def save(self, path: Path) -> None:
+        """Write all that `resume` needs."""
+        state = {
+            "settings": json.dumps(asdict(self.settings)),
+            "step": self.step,
+            "seconds": self.seconds,
+            "work": self.work,
+            "taken": self.taken,
+            "model": self.model.state_dict(),
+            "adamw": self.adamw.state_dict(),
+            "muon": self.muon.state_dict(),
+            "buffers": [dict(visual.named_buffers()) for visual in self._visuals],
+        }
+        save_checkpoint(state, path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from what `save` wrote."""
+        state = torch.load(path, weights_only=True)
+        self.step, self.seconds, self.work = state["step"], state["seconds"], state["work"]
+        self.taken = state["taken"]
+        self.model.load_state_dict(state["model"])
+        self.adamw.load_state_dict(state["adamw"])
+        self.muon.load_state_dict(state["muon"])
+        for visual, buffers in zip(self._visuals, state["buffers"], strict=False):
+            for name, buffer in visual.named_buffers():
+                buffer.copy_(buffers[name])
+
+    def close(self) -> None:
+        """End the worker threads."""
+        self._pool.shutdown()
+
+
+def _replica(visual: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy with gradients and running statistics of its own but with the same weights in memory."""
+    twin = copy.deepcopy(visual)
+    for mine, shared in zip(twin.parameters(), visual.parameters(), strict=True):
+        mine.data = shared.data
+    return twin
+
+
+def _counts(image_sets: tuple[str, ...], batch: int, share: float) -> dict[str, int]:
+    """Return how many pictures of each image set a batch has."""
+    if len(image_sets) == 1:
+        return {image_sets[0]: batch}
+    shapes = round(batch * share)
+    return {name: shapes if name == "shapes100" else batch - shapes for name in image_sets}
+
+
+def _schedule(progress: float, warmup: float) -> float:
+    """Return the factor of the learning rate: up in a line, down in a cosine to 0."""
+    if progress < warmup:
+        return max(progress, 1e-3) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))

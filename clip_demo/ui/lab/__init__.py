@@ -1,7 +1,0 @@
-"""The Prompt Lab: the accuracy of the prompt one is typing, on the whole test set, and what lies behind it."""
-
-from .events import connect
-from .layout import Lab, lay_out
-from .wiring import Explore
-
-__all__ = ["Explore", "Lab", "connect", "lay_out"]

@@ -1,0 +1,117 @@
+"""The address bar: what one sees, as query parameters, so that a link shows it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from ..backend import Backend
+from ..zero_shot.templates import ARTICLE_TEMPLATE
+from ..zero_shot.prompts import parse_classnames
+
+__all__ = ["FIRST_INDEX", "View", "from_query", "own_classes", "start", "to_query"]
+
+# The coiled snake of the article, and a shape that is easy to see.
+FIRST_INDEX = {"cifar100": 3637}
+_SWITCH = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False, "": False}
+
+
+@dataclass(frozen=True)
+class View:
+    """What a visitor has chosen and typed; the fields of the main tab.
+
+    Attributes
+    ----------
+    images : str
+        Name of the image set.
+    index : float or None
+        What stands in the number field; None where it is empty.
+    templates, classes : str
+        As typed.
+    spaces : bool
+        Whether underscores become spaces in prompts.
+    model : str
+        Name of the model.
+    """
+
+    images: str
+    index: float | None
+    templates: str
+    classes: str
+    spaces: bool
+    model: str
+
+
+def own_classes(backend: Backend, images: str) -> str:
+    """Return an image set's own class list as one would type it."""
+    return "\n".join(backend.image_sets[images].classnames)
+
+
+def start(backend: Backend, images: str | None = None) -> View:
+    """Return what a visitor sees first, on the default image set or a given one."""
+    images = images or backend.default_images
+    index = FIRST_INDEX.get(images, 0)
+    return View(images, index, ARTICLE_TEMPLATE, own_classes(backend, images), False, backend.default_model)
+
+
+def to_query(backend: Backend, view: View) -> str:
+    """Return the query string of a view; what a first visit shows anyway is left out, to keep links short."""
+    parts: dict[str, str] = {"images": view.images}
+    if view.index is not None:
+        parts["index"] = f"{view.index:g}" if view.index != int(view.index) else str(int(view.index))
+    if view.templates != ARTICLE_TEMPLATE:
+        parts["template"] = view.templates
+    if parse_classnames(view.classes) != tuple(backend.image_sets[view.images].classnames):
+        parts["classes"] = view.classes
+    if view.spaces:
+        parts["spaces"] = "1"
+    if len(backend.models) > 1:
+        parts["model"] = view.model
+    return urlencode(parts)
+
+
+def from_query(backend: Backend, query: str) -> tuple[View, str]:
+    """Return the view of a query string, and a message about what in it cannot be used.
+
+    What can be shown as it came is shown, so that the page itself says what is wrong with it; what no field can
+    hold is replaced by the first visit's and named in the message.
+    """
+    given = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
+    problems = []
+    if given.get("images", backend.default_images) not in backend.image_sets:
+        allowed = ", ".join(map(repr, backend.image_sets))
+        problems.append(f"images: {given.pop('images')!r} in the address is unknown; use one of {allowed}.")
+    if given.get("model", backend.default_model) not in backend.models:
+        allowed = ", ".join(map(repr, backend.models))
+        problems.append(f"model: {given.pop('model')!r} in the address is not offered here; use one of {allowed}.")
+    first = start(backend, given.get("images"))
+    view = View(
+        images=first.images,
+        index=_number(given, first.index, problems),
+        templates=given.get("template", first.templates),
+        classes=given.get("classes", first.classes),
+        spaces=_switch(given, problems),
+        model=given.get("model", first.model),
+    )
+    return view, " ".join(problems)
+
+
+def _number(given: Mapping[str, str], default: float, problems: list[str]) -> float:
+    if "index" not in given:
+        return default
+    try:
+        number = float(given["index"])
+        if number == number and abs(number) < 1e15:
+            return int(number) if number == int(number) else number
+    except ValueError:
+        pass
+    problems.append(f"index: {given['index']!r} in the address is not a number; index={default} is shown.")
+    return default
+
+
+def _switch(given: Mapping[str, str], problems: list[str]) -> bool:
+    value = given.get("spaces", "")
+    if value.lower() not in _SWITCH:
+        problems.append(f"spaces: {value!r} in the address is neither 1 nor 0; 0 is used.")
+    return _SWITCH.get(value.lower(), False)

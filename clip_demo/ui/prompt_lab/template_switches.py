@@ -1,0 +1,64 @@
+"""Switches that edit the template field: its text is the only truth, and the switches say what stands in it."""
+
+from __future__ import annotations
+
+import re
+
+from ...zero_shot.prompts import parse_templates
+
+__all__ = ["ARTICLES", "NO_ARTICLE", "article_of", "ends_with_period", "toggle", "with_article", "with_period"]
+
+NO_ARTICLE = "none"
+ARTICLES = ("a", "the", NO_ARTICLE)
+# An article before the placeholder, with at most one word between: "a {}", "the small {}".
+_ARTICLE = re.compile(r"\b(an?|the)\s+((?:\w+\s+)?\{c?\})", re.IGNORECASE)
+# Where one goes that lacks an article: before the placeholder, or before an adjective of OpenAI's templates.
+_PLACE = re.compile(r"(?:\b(?:small|big)\s+)?\{c?\}")
+
+
+def with_article(text: str, article: str) -> str:
+    r"""Return the templates with another article before the class name.
+
+    >>> with_article("a photo of a small {}.\nart of {}", "the")
+    'a photo of the small {}.\nart of the {}'
+    """
+    word = "" if article == NO_ARTICLE else f"{article} "
+    # Templates that differed in their article alone are now one.
+    return "\n".join(dict.fromkeys(_with_article(line, word) for line in text.splitlines()))
+
+
+def _with_article(line: str, word: str) -> str:
+    if _ARTICLE.search(line):
+        return _ARTICLE.sub(lambda found: word + found[2], line, count=1)
+    return _PLACE.sub(lambda found: word + found[0], line, count=1)
+
+
+def article_of(text: str) -> str | None:
+    """Return the article that every template has, or None where they differ or there is none of these."""
+    found = [_ARTICLE.search(line) for line in parse_templates(text)]
+    articles = {match[1].lower() if match else NO_ARTICLE for match in found}
+    article = articles.pop() if len(articles) == 1 else None
+    return article if article in ARTICLES else None
+
+
+def with_period(text: str, period: bool) -> str:
+    r"""Return the templates with or without a period at the end of each.
+
+    >>> with_period("a photo of a {}.\n{}", True)
+    'a photo of a {}.\n{}.'
+    """
+    bare = (line.rstrip().rstrip(".") for line in text.splitlines())
+    return "\n".join(f"{line}." if period and line else line for line in bare)
+
+
+def ends_with_period(text: str) -> bool:
+    """Whether every template ends with a period."""
+    templates = parse_templates(text)
+    return bool(templates) and all(template.endswith(".") for template in templates)
+
+
+def toggle(text: str, template: str) -> str:
+    """Return the templates without one that stands among them, or with one more at the end."""
+    templates = parse_templates(text)
+    kept = [each for each in templates if each != template]
+    return "\n".join(kept if len(kept) < len(templates) else [*templates, template])
