@@ -13,7 +13,7 @@ from clip_demo.models.catalog import AUTO
 from clip_demo.ui.page import build_ui, launch_options
 
 EXAMPLE = """example:
-  python app.py --model ViT-B/32 --images cifar100 --data-root ~/data --port 8000
+  python app.py --model ViT-B/32 --dataset cifar100 --data-root ~/data --port 8000
 
 Without arguments everything works offline: the built-in model, and CIFAR-100 where it is on disk, else Shapes-100.
 The environment variables of Gradio, such as GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and GRADIO_SHARE, work too."""
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         backend = Backend.open(
             args.model,
-            images=args.images,
+            dataset=args.dataset,
             data_root=args.data_root,
             weights_root=args.weights_root,
             device=args.device,
@@ -69,15 +69,15 @@ def parser() -> argparse.ArgumentParser:
     add("--model", default=AUTO, metavar="M", help="auto (the default: tiny at once, and ViT-B/32 as soon as it is "
         "downloaded and loaded); tiny (built in); a name such as RN50, which is downloaded once; or the path of a "
         "checkpoint")  # fmt: skip
-    add("--images", metavar="SET", help="the image set to start on: cifar100 or shapes100; default cifar100 where it "
+    add("--dataset", metavar="SET", help="the dataset to start on: cifar100 or shapes100; default cifar100 where it "
         "is on disk, else shapes100, which is drawn by code")  # fmt: skip
     add("--data-root", metavar="DIR", help="the folder that holds cifar-100-python; default $CLIP_DEMO_DATA, else "
         "~/.cache")  # fmt: skip
     add("--weights-root", metavar="DIR", help="the folder of OpenAI's weights; default $CLIP_DEMO_WEIGHTS, else "
         "~/.cache/clip, where openai-clip puts them")  # fmt: skip
     add("--device", metavar="D", help="cpu, cuda or mps; default cuda where there is one, else cpu")
-    add("--build-head", action="store_true", help="where there is no head on all training pictures, make one in the "
-        "background: of ViT-B/32 with --model auto, else of --model, on the image set to start on")  # fmt: skip
+    add("--build-head", action="store_true", help="where there is no head on all training images, make one in the "
+        "background: of ViT-B/32 with --model auto, else of --model, on the dataset to start on")  # fmt: skip
     add("--host", metavar="H", help="the address to listen on; default $GRADIO_SERVER_NAME, else 127.0.0.1 (this "
         "computer only); 0.0.0.0 lets a whole classroom in")  # fmt: skip
     add("--port", type=int, metavar="P", help="the port to listen on; default $GRADIO_SERVER_PORT, else the first "

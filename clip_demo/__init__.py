@@ -6,16 +6,28 @@
 Importing this package imports neither gradio nor torch; a model is loaded when a `Backend` is opened.
 """
 
-from .backend import Backend
-from .errors import Cancelled, ClassnamesError, ClipDemoError, HeadError, ImageSetError, IndexRangeError, InputError, ModelError, OptionError, PictureError, PromptTooLongError, TemplateError
-from .zero_shot.templates import ARTICLE_TEMPLATE, CIFAR100_TEMPLATES
+from .backend import Backend, Prediction, Status
 from .datasets.cifar100_classes import CIFAR100_CLASSNAMES
+from .errors import (
+    Cancelled,
+    ClassnamesError,
+    ClipDemoError,
+    DatasetError,
+    HeadError,
+    ImageError,
+    IndexRangeError,
+    InputError,
+    ModelError,
+    OptionError,
+    PromptTooLongError,
+    TemplateError,
+)
 from .linear_probe.head import LinearProbe, ProbeScore, Provenance
-from .backend import Prediction, Status
 from .zero_shot.classifier import ZeroShotScore
+from .zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 
 __all__ = [
-    "ARTICLE_TEMPLATE",
+    "README_TEMPLATE",
     "CIFAR100_CLASSNAMES",
     "CIFAR100_TEMPLATES",
     "Backend",
@@ -23,13 +35,13 @@ __all__ = [
     "ClassnamesError",
     "ClipDemoError",
     "HeadError",
-    "ImageSetError",
+    "DatasetError",
     "IndexRangeError",
     "InputError",
     "LinearProbe",
     "ModelError",
     "OptionError",
-    "PictureError",
+    "ImageError",
     "Prediction",
     "ProbeScore",
     "PromptTooLongError",

@@ -6,11 +6,21 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from .cli.commands import (
+    BENCH_SECTIONS,
+    run_bench,
+    run_download,
+    run_evaluate,
+    run_fit_probe,
+    run_predict,
+    run_reproduce,
+    run_store_features,
+    run_zero_shot,
+)
+from .datasets.catalog import DATASETS
 from .errors import ClipDemoError
-from .datasets.catalog import IMAGE_SETS
 from .models.catalog import OPENAI_MODELS
 from .paths import cache_folder
-from .cli.commands import BENCH_SECTIONS, run_bench, run_download, run_evaluate, run_fit_probe, run_predict, run_reproduce, run_store_features, run_zero_shot
 
 EXIT_USER_ERROR = 2
 
@@ -46,25 +56,25 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_asking_verbs(verbs) -> None:
     zero_shot = _add_verb(
-        verbs, "zero-shot", run_zero_shot, "print the five best classes of a test picture, in the article's format",
-        "--index 3637 --images cifar100",
+        verbs, "zero-shot", run_zero_shot, "print the five best classes of a test image, in the article's format",
+        "--index 3637 --dataset cifar100",
     )  # fmt: skip
-    zero_shot.add_argument("--index", type=int, required=True, metavar="N", help="picture of the test split, 0 to 9999")
+    zero_shot.add_argument("--index", type=int, required=True, metavar="N", help="image of the test split, 0 to 9999")
     _add_prediction_options(zero_shot)
 
     predict = _add_verb(
-        verbs, "predict", run_predict, "print zero-shot prediction and linear probe for a test picture or a file",
+        verbs, "predict", run_predict, "print zero-shot prediction and linear probe for a test image or a file",
         "--image cat.jpg --classes 'cat,dog,sofa' --template 'a photo of a {}' --json",
     )  # fmt: skip
     source = predict.add_mutually_exclusive_group(required=True)
-    source.add_argument("--index", type=int, metavar="N", help="picture of the test split, 0 to 9999")
-    source.add_argument("--image", metavar="FILE", help="picture of your own")
+    source.add_argument("--index", type=int, metavar="N", help="image of the test split, 0 to 9999")
+    source.add_argument("--image", metavar="FILE", help="image of your own")
     _add_prediction_options(predict)
     predict.add_argument("--json", action="store_true", help="print JSON")
 
     evaluate = _add_verb(
-        verbs, "evaluate", run_evaluate, "print the zero-shot accuracy over an image set's 10,000 test pictures",
-        "--images shapes100 --template 'a photo of a {}.' 'a {}'",
+        verbs, "evaluate", run_evaluate, "print the zero-shot accuracy over an dataset's 10,000 test images",
+        "--dataset shapes100 --template 'a photo of a {}.' 'a {}'",
     )  # fmt: skip
     _add_prompt_options(evaluate)
     _add_baseline_options(evaluate)
@@ -75,15 +85,15 @@ def _add_asking_verbs(verbs) -> None:
 
 def _add_making_verbs(verbs) -> None:
     store = _add_verb(
-        verbs, "store-features", run_store_features, "keep the features of all test pictures in a small file",
-        "--images shapes100 --output assets/features",
+        verbs, "store-features", run_store_features, "keep the features of all test images in a small file",
+        "--dataset shapes100 --output assets/features",
     )  # fmt: skip
     _add_source_options(store)
     store.add_argument("--output", required=True, metavar="DIR", help="folder for the file")
 
     fit = _add_verb(
         verbs, "fit-probe", run_fit_probe, "fit a linear-probe head by the article's recipe, and test it",
-        "--images shapes100 --output assets/heads",
+        "--dataset shapes100 --output assets/heads",
     )  # fmt: skip
     _add_source_options(fit)
     fit.add_argument("--output", metavar="DIR", help="folder for the head (default: the cache, where the page looks)")
@@ -91,9 +101,9 @@ def _add_making_verbs(verbs) -> None:
 
     download = _add_verb(
         verbs, "download", run_download,
-        "fetch OpenAI's weights (ViT-B/32: 353 MB) or an image set (CIFAR-100: 169 MB)", "ViT-B/32",
+        "fetch OpenAI's weights (ViT-B/32: 353 MB) or an dataset (CIFAR-100: 169 MB)", "ViT-B/32",
     )  # fmt: skip
-    download.add_argument("what", choices=(*OPENAI_MODELS, *IMAGE_SETS), metavar="WHAT", help="a model or an image set")
+    download.add_argument("what", choices=(*OPENAI_MODELS, *DATASETS), metavar="WHAT", help="a model or an dataset")
     _add_folders(download)
 
 
@@ -116,14 +126,14 @@ def _add_checking_verbs(verbs) -> None:
         verbs, "reproduce", run_reproduce, "run the article's two experiments on ViT-B/32, and hold the results "
         "against the published ones", "",
     )  # fmt: skip
-    reproduce.add_argument("--quick", action="store_true", help="only the single pictures, not the whole test set")
+    reproduce.add_argument("--quick", action="store_true", help="only the single images, not the whole test set")
     reproduce.add_argument("--clip-png", metavar="FILE", help="CLIP.png of openai/CLIP's repository, for its example")
     _add_device(reproduce)
     _add_folders(reproduce)
 
     bench = _add_verb(
         verbs, "bench", run_bench, "measure speed side by side with openai-clip, on full-size random weights",
-        "text picture --rounds 5",
+        "text image --rounds 5",
     )  # fmt: skip
     bench.add_argument(
         "sections", nargs="*", choices=(*BENCH_SECTIONS, "all"), default="all", metavar="SECTION",
@@ -148,7 +158,7 @@ def _add_verb(verbs, name: str, run: Callable, what: str, example: str) -> argpa
 
 def _add_source_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "--images", choices=IMAGE_SETS, help="image set (default: CIFAR-100 where it is on disk, else Shapes-100)"
+        "--dataset", choices=DATASETS, help="dataset (default: CIFAR-100 where it is on disk, else Shapes-100)"
     )
     verb.add_argument(
         "--model",
@@ -190,16 +200,20 @@ def _add_prompt_options(verb: argparse.ArgumentParser) -> None:
         help="prompt with {} for the class (default: 'a photo of a {}'); several make an ensemble",
     )
     verb.add_argument("--classes", metavar="LIST-OR-FILE", help="'cat,dog', or a file with one name a line")
-    verb.add_argument("--spaces", action="store_true", help="write underscores of class names as spaces in prompts")
+    verb.add_argument(
+        "--replace-underscores", action="store_true", help="write underscores of class names as spaces in prompts"
+    )
 
 
 def _add_baseline_options(verb: argparse.ArgumentParser) -> None:
     group = verb.add_argument_group(
-        "baseline", "Another wording to compare with, on the same pictures; what is not given stays as above."
+        "baseline", "Another wording to compare with, on the same images; what is not given stays as above."
     )
     group.add_argument("--baseline-template", nargs="+", action="extend", metavar="T", help="its prompt or prompts")
     group.add_argument("--baseline-classes", metavar="LIST-OR-FILE", help="its class names")
-    group.add_argument("--baseline-spaces", action=argparse.BooleanOptionalAction, help="its underscores as spaces")
+    group.add_argument(
+        "--baseline-replace-underscores", action=argparse.BooleanOptionalAction, help="its underscores as spaces"
+    )
 
 
 if __name__ == "__main__":

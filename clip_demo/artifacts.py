@@ -1,4 +1,4 @@
-"""Files that belong to one model and one image set, found by what is inside them."""
+"""Files that belong to one model and one dataset, found by what is inside them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNFINISHED = ".part"  # how a file's name ends while it is written
 
 
 class Store(Generic[T]):
-    """What was computed for a model and an image set, from the first folder that has it.
+    """What was computed for a model and an dataset, from the first folder that has it.
 
     The checksum inside a file decides and not its name, so that nothing is ever used with another model. A file that
     is damaged is passed over with a warning: it must not take the rest of the page down with it.
@@ -32,7 +32,7 @@ class Store(Generic[T]):
     folders : sequence of path
         Looked through in this order.
     load : callable
-        Returns a file's content, its model's SHA-256 and its image set, or raises a HeadError.
+        Returns a file's content, its model's SHA-256 and its dataset, or raises a HeadError.
     suffix : str
         How the files' names end.
     """
@@ -45,9 +45,9 @@ class Store(Generic[T]):
         self._others: set[tuple[Path, int, tuple[str, str]]] = set()
         self._absent: dict[tuple[str, str], tuple[int, ...]] = {}
 
-    def get(self, model_sha256: str, image_set: str) -> T | None:
-        """Return what belongs to just this model and image set, or None."""
-        key = (model_sha256, image_set)
+    def get(self, model_sha256: str, dataset: str) -> T | None:
+        """Return what belongs to just this model and dataset, or None."""
+        key = (model_sha256, dataset)
         with self._lock:
             if key not in self._known:
                 # A file may be made at any time, so each question looks whether something changed in the folders.
@@ -61,10 +61,10 @@ class Store(Generic[T]):
                 self._known[key] = found
             return self._known[key]
 
-    def remember(self, content: T, model_sha256: str, image_set: str) -> None:
+    def remember(self, content: T, model_sha256: str, dataset: str) -> None:
         """Use `content` from now on."""
         with self._lock:
-            self._known[model_sha256, image_set] = content
+            self._known[model_sha256, dataset] = content
 
     def _find(self, key: tuple[str, str]) -> T | None:
         for folder in self.folders:
@@ -83,14 +83,14 @@ class Store(Generic[T]):
         return None
 
 
-def file_name(model: str, image_set: str, suffix: str = ".npz") -> str:
+def file_name(model: str, dataset: str, suffix: str = ".npz") -> str:
     """Return what a `Store`'s file is called: ``ViT-B-32-cifar100.npz`` for ``ViT-B/32`` on ``cifar100``."""
-    return f"{model.replace('/', '-')}-{image_set}{suffix}"
+    return f"{model.replace('/', '-')}-{dataset}{suffix}"
 
 
-def write_npz(folder: str | Path, model: str, images: str, /, **arrays: np.ndarray) -> Path:
+def write_npz(folder: str | Path, model: str, dataset: str, /, **arrays: np.ndarray) -> Path:
     """Write arrays as npz without pickle; see `write_file`."""
-    path = Path(folder) / file_name(model, images)
+    path = Path(folder) / file_name(model, dataset)
     return write_file(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
 
 

@@ -10,39 +10,37 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .serving.probe_jobs_tmp import Builds
-from .linear_probe.pipeline import Stores, make_head
-from .models.encoder import Encoder, Report
+from .backend import Prediction, Status
+from .datasets.base import Dataset
+from .datasets.catalog import open_datasets, resolve_dataset
 from .errors import ModelError, OptionError
-from .evaluation.accuracy import Evaluation
-from .serving.downloads import Fetches
-from .datasets.base import ImageSet
-from .datasets.catalog import open_image_sets, resolve_image_set
-from .models.image_input import picture_key, read_picture
-from .serving.evaluator import Desk
-from .evaluation.report import Examination
 from .evaluation.ablations import NameRow, TemplateRow
-from .zero_shot.prompt_set import Wording, check_baseline, check_whole_set, check_wording
-from .serving.model_handle import Loading, LoadModel
-from .models.catalog import OPENAI_MODELS
-from .models.catalog import AUTO, BUILT_IN, PREFERRED, available_models, check_model
+from .evaluation.accuracy import Evaluation
+from .evaluation.report import EvaluationReport
+from .features.extract import encode_directly, encode_split
+from .features.feature_store import FeatureStore, TestFeatures, save_features
+from .linear_probe.few_shot_curve import CurveStore, FewShotCurve
+from .linear_probe.head import Head, HeadStore, linear_probe
+from .linear_probe.pipeline import Stores, make_head
+from .models.catalog import AUTO, BUILT_IN, OPENAI_MODELS, PREFERRED, available_models, check_model
+from .models.encoder import Encoder, Report
+from .models.image_input import image_key, read_image
 from .numerics import check_top_k
 from .paths import CURVES, FEATURES, HEADS, cache_folder, weights_on_disk
-from .linear_probe.head import Head, HeadStore, linear_probe
-from .linear_probe.few_shot_curve import CurveStore
-from .features.extract import encode_split, straight
-from .serving.probe_job import BuildStatus
-from .linear_probe.few_shot_curve import FewShotCurve
-from .backend import Prediction, Status
-from .serving.model_pool import Shelf
-from .features.feature_store import FeatureStore, TestFeatures, save_features
+from .serving.downloads import Downloads
+from .serving.evaluator import Evaluator
+from .serving.model_handle import LoadModel, ModelHandle
+from .serving.model_pool import ModelPool
+from .serving.probe_job import ProbeJobStatus
+from .serving.probe_jobs_tmp import ProbeJobs
 from .zero_shot.classifier import class_features, zero_shot_scores
+from .zero_shot.prompt_set import PromptSet, check_baseline, check_whole_set, check_wording
 
 __all__ = ["Backend"]
 
 
 class Backend:
-    """Zero-shot prediction beside a linear probe, for any picture.
+    """Zero-shot prediction beside a linear probe, for any image.
 
     Parameters
     ----------
@@ -54,23 +52,23 @@ class Backend:
     preferred : str, optional
         A model that takes over from `model` as soon as it is there. It begins to load at once; where that fails,
         `model` stays.
-    image_sets : dict of str to ImageSet, optional
+    datasets : dict of str to Dataset, optional
         Default: CIFAR-100 and Shapes-100.
-    default_images : str, optional
-        The image set that is on unless a call names another; default CIFAR-100 where it is on disk, else
+    default_dataset : str, optional
+        The dataset that is on unless a call names another; default CIFAR-100 where it is on disk, else
         Shapes-100.
     head_folders, feature_folders, curve_folders : sequence of path, optional
         Where heads, features of test sets and few-shot curves are looked for; the first match wins, and new ones go to
         the last. Default: ``assets`` and the cache.
     shard_folder : path, optional
-        Where features of whole image sets are kept while heads are made; default in the cache.
+        Where features of whole datasets are kept while heads are made; default in the cache.
     weights_root : path, optional
         The folder of OpenAI's weights, to tell which are there; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
 
     Raises
     ------
-    ImageSetError
-        When `default_images` is unknown.
+    DatasetError
+        When `default_dataset` is unknown.
     """
 
     def __init__(
@@ -79,39 +77,39 @@ class Backend:
         *,
         model: str | None = None,
         preferred: str | None = None,
-        image_sets: dict[str, ImageSet] | None = None,
-        default_images: str | None = None,
+        datasets: dict[str, Dataset] | None = None,
+        default_dataset: str | None = None,
         head_folders: Sequence[str | Path] | None = None,
         feature_folders: Sequence[str | Path] | None = None,
         curve_folders: Sequence[str | Path] | None = None,
         shard_folder: str | Path | None = None,
         weights_root: str | Path | None = None,
     ):
-        self.image_sets = open_image_sets() if image_sets is None else image_sets
-        if default_images is not None:
-            resolve_image_set(self.image_sets, default_images)
-        self._default_images = default_images
+        self.datasets = open_datasets() if datasets is None else datasets
+        if default_dataset is not None:
+            resolve_dataset(self.datasets, default_dataset)
+        self._default_images = default_dataset
         cache = cache_folder()
         self._heads = HeadStore([HEADS, cache / "heads"] if head_folders is None else head_folders)
         self._stored = FeatureStore([FEATURES, cache / "features"] if feature_folders is None else feature_folders)
-        self._desk = Desk(self._stored, self._heads)
+        self._desk = Evaluator(self._stored, self._heads)
         self._curves = CurveStore([CURVES, cache / "curves"] if curve_folders is None else curve_folders)
-        self._fetches = Fetches()
+        self._fetches = Downloads()
         shards = Path(shard_folder or cache / "shards")
         self._stores = Stores(self._heads, self._stored, self._curves, shards, self._zero_shot)
-        self._builds = Builds(self._stores, self._fetches)
+        self._builds = ProbeJobs(self._stores, self._fetches)
         if hasattr(encoder, "encode_images"):
-            self._shelf = Shelf(lambda name, progress: encoder, [model or encoder.name])
+            self._shelf = ModelPool(lambda name, progress: encoder, [model or encoder.name])
         else:
             names = dict.fromkeys((model or BUILT_IN, *available_models()))
-            self._shelf = Shelf(encoder, list(names), preferred, on_disk=partial(_on_disk, weights_root))
+            self._shelf = ModelPool(encoder, list(names), preferred, available=partial(_on_disk, weights_root))
 
     @classmethod
     def open(
         cls,
         model: str = BUILT_IN,
         *,
-        images: str | None = None,
+        dataset: str | None = None,
         data_root: str | Path | None = None,
         weights_root: str | Path | None = None,
         device: str | None = None,
@@ -125,7 +123,7 @@ class Backend:
             ``"tiny"``, a name of ``clip.available_models()``, a path to a checkpoint, or ``"auto"``: the built-in
             model at once, and ViT-B/32 as soon as it is downloaded and loaded.
         images : {"cifar100", "shapes100"}, optional
-            The default image set.
+            The default dataset.
         data_root : path, optional
             The folder that holds ``cifar-100-python``; default ``$CLIP_DEMO_DATA``, else ``~/.cache``.
         weights_root : path, optional
@@ -137,7 +135,7 @@ class Backend:
 
         Raises
         ------
-        ModelError, ImageSetError
+        ModelError, DatasetError
             At once, when a name is unknown or `data_root` is no folder; `status` tells of what fails later.
         """
         if model != AUTO:
@@ -155,8 +153,8 @@ class Backend:
             load,
             model=BUILT_IN if model == AUTO else model,
             preferred=PREFERRED if model == AUTO else None,
-            image_sets=open_image_sets(data_root),
-            default_images=images,
+            datasets=open_datasets(data_root),
+            default_dataset=dataset,
             weights_root=weights_root,
         )
 
@@ -189,12 +187,12 @@ class Backend:
     # --- what is on -------------------------------------------------------------------------------------------
 
     @property
-    def default_images(self) -> str:
-        """Name of the image set that is on unless a call names another."""
-        return self._image_set(None).name
+    def default_dataset(self) -> str:
+        """Name of the dataset that is on unless a call names another."""
+        return self._dataset(None).name
 
     def status(self, model: str | None = None) -> Status:
-        """Say where a model (default: the default model) and the image sets stand; answers at once."""
+        """Say where a model (default: the default model) and the datasets stand; answers at once."""
         name = model or self.default_model
         on, loading = self._shelf.status(name), self._shelf.peek(name)
         return Status(
@@ -202,22 +200,22 @@ class Backend:
             model_note=loading.encoder.note if loading and on.state == "ready" else "",
             state=on.state,
             message=on.message,
-            image_sets=tuple(self._fetches.status(each) for each in self.image_sets.values()),
-            default_images=self.default_images,
+            datasets=tuple(self._fetches.status(each) for each in self.datasets.values()),
+            default_dataset=self.default_dataset,
             models=tuple(self._shelf.status(each) for each in self.models),
             default_model=self.default_model,
         )
 
-    def fetch(self, images: str) -> None:
-        """Start the download of an image set in the background; `status` tells how far it is.
+    def fetch(self, dataset: str) -> None:
+        """Start the download of an dataset in the background; `status` tells how far it is.
 
         A second call while one runs changes nothing; a call after a failure tries again.
         """
-        self._fetches.start(resolve_image_set(self.image_sets, images))
+        self._fetches.start(resolve_dataset(self.datasets, dataset))
 
-    def head(self, images: str | None = None, model: str | None = None) -> Head | None:
-        """Return the head that was fitted on this model and image set, or None where there is none."""
-        return self._heads.get(self._shelf.get(model).encoder.sha256, self._image_set(images).name)
+    def head(self, dataset: str | None = None, model: str | None = None) -> Head | None:
+        """Return the head that was fitted on this model and dataset, or None where there is none."""
+        return self._heads.get(self._shelf.get(model).encoder.sha256, self._dataset(dataset).name)
 
     # --- predictions --------------------------------------------------------------------------------------------
 
@@ -226,25 +224,25 @@ class Backend:
         *,
         image: Image.Image | str | Path | bytes | None = None,
         index: int | None = None,
-        images: str | None = None,
+        dataset: str | None = None,
         classnames: Iterable[str] | None = None,
         templates: Iterable[str] | None = None,
-        spaces: bool = False,
+        replace_underscores: bool = False,
         top_k: int = 5,
         model: str | None = None,
     ) -> Prediction:
-        """Predict one picture both ways.
+        """Predict one image both ways.
 
         Parameters
         ----------
         image : PIL image, path or bytes, optional
-            A picture of the user's own. Exactly one of `image` and `index` is given.
+            An image of the user's own. Exactly one of `image` and `index` is given.
         index : int, optional
-            A picture of the image set's test split, 0 to 9999.
+            An image of the dataset's test split, 0 to 9999.
         images : {"cifar100", "shapes100"}, optional
-            The image set: it gives `index` its meaning, the default class list, and the probe its head.
+            The dataset: it gives `index` its meaning, the default class list, and the probe its head.
         classnames : iterable of str, optional
-            What zero-shot prediction chooses among; default the image set's own 100 names.
+            What zero-shot prediction chooses among; default the dataset's own 100 names.
         templates : iterable of str, optional
             One prompt template with ``{}``, or several for an ensemble; default the article's.
         spaces : bool
@@ -262,60 +260,60 @@ class Backend:
         ------
         InputError
             When an argument is not allowed; each kind has its own subclass.
-        ModelError, ImageSetError
-            When the model or the image set cannot be used.
+        ModelError, DatasetError
+            When the model or the dataset cannot be used.
         """
-        image_set = self._image_set(images)
-        wording = check_wording(image_set, classnames, templates, spaces)
+        dataset = self._dataset(dataset)
+        wording = check_wording(dataset, classnames, templates, replace_underscores)
         top_k = check_top_k(top_k)
         if (image is None) == (index is None):
             came = "neither" if image is None else "both"
-            raise OptionError(f"image, index: {came} came; give one of them: a picture, or an index of an image set.")
+            raise OptionError(f"image, index: {came} came; give one of them: an image, or an index of an dataset.")
         chosen = self._ready(model)
         if index is None:
-            picture, truth = chosen.features.of_picture(picture_key(image), partial(read_picture, image)), None
+            image, truth = chosen.features.image_features(image_key(image), partial(read_image, image)), None
         else:
-            picture, truth = self._of_index(chosen, image_set, image_set.check_index(index))
-        weights = class_features(chosen.features, wording.classnames, wording.templates, wording.spaces)
+            image, truth = self._of_index(chosen, dataset, dataset.check_index(index))
+        weights = class_features(chosen.features, wording.classnames, wording.templates, wording.replace_underscores)
         return Prediction(
             model=chosen.name,
-            image_set=image_set.name,
+            dataset=dataset.name,
             index=None if index is None else int(index),
             truth=truth,
-            zero_shot=zero_shot_scores(weights, picture, chosen.encoder.logit_scale, wording.classnames, top_k),
-            linear_probe=linear_probe(self._heads.get(chosen.encoder.sha256, image_set.name), picture, top_k),
+            zero_shot=zero_shot_scores(weights, image, chosen.encoder.logit_scale, wording.classnames, top_k),
+            linear_probe=linear_probe(self._heads.get(chosen.encoder.sha256, dataset.name), image, top_k),
         )
 
-    def _ready(self, model: str | None) -> Loading:
+    def _ready(self, model: str | None) -> ModelHandle:
         """Return a model; only for the default one a call waits until it is there."""
         chosen = self._shelf.get(model)
         if chosen.name != self.default_model and chosen.state in ("fetching", "loading"):
             raise ModelError(f"model: {chosen.message} Ask again in a while, or use {self.default_model!r}.")
         return chosen
 
-    def _image_set(self, name: str | None) -> ImageSet:
-        return resolve_image_set(self.image_sets, name or self._default_images)
+    def _dataset(self, name: str | None) -> Dataset:
+        return resolve_dataset(self.datasets, name or self._default_images)
 
-    def _of_index(self, chosen: Loading, image_set: ImageSet, index: int) -> tuple[np.ndarray, str]:
-        """Return the features and the true class of a test picture; stored ones where the pictures are not there."""
-        stored = None if image_set.on_disk() else self._stored.get(chosen.encoder.sha256, image_set.name)
+    def _of_index(self, chosen: ModelHandle, dataset: Dataset, index: int) -> tuple[np.ndarray, str]:
+        """Return the features and the true class of a test image; stored ones where the images are not there."""
+        stored = None if dataset.available() else self._stored.get(chosen.encoder.sha256, dataset.name)
         if stored is not None:
-            return stored.features[index], image_set.classnames[stored.labels[index]]
-        picture = chosen.features.of_picture((image_set.name, index), partial(image_set.picture, index))
-        return picture, image_set.classnames[image_set.label(index)]
+            return stored.features[index], dataset.classnames[stored.labels[index]]
+        image = chosen.features.image_features((dataset.name, index), partial(dataset.image, index))
+        return image, dataset.classnames[dataset.label(index)]
 
-    # --- whole image sets ----------------------------------------------------------------------------------------
+    # --- whole datasets ----------------------------------------------------------------------------------------
 
     def wording(
         self,
         *,
-        images: str | None = None,
+        dataset: str | None = None,
         classnames: Iterable[str] | None = None,
         templates: Iterable[str] | None = None,
-        spaces: bool = False,
-    ) -> Wording:
+        replace_underscores: bool = False,
+    ) -> PromptSet:
         """Return the wording that is meant for a whole test set, checked; see `examine` for the arguments."""
-        return check_whole_set(self._image_set(images), classnames, templates, spaces)
+        return check_whole_set(self._dataset(dataset), classnames, templates, replace_underscores)
 
     def evaluate(self, **arguments) -> Evaluation:
         """Return the zero-shot accuracy over the whole test set; for the arguments see `examine`."""
@@ -324,63 +322,63 @@ class Backend:
     def examine(
         self,
         *,
-        images: str | None = None,
+        dataset: str | None = None,
         classnames: Iterable[str] | None = None,
         templates: Iterable[str] | None = None,
-        spaces: bool = False,
+        replace_underscores: bool = False,
         model: str | None = None,
-        baseline: Wording | None = None,
+        baseline: PromptSet | None = None,
         progress: Report | None = None,
-    ) -> Examination:
-        """Hold a wording against the whole test set: accuracies, confusions, calibration, single pictures.
+    ) -> EvaluationReport:
+        """Hold a wording against the whole test set: accuracies, confusions, calibration, single images.
 
-        The pictures' features are computed once and kept; the last few wordings are remembered.
+        The images' features are computed once and kept; the last few wordings are remembered.
 
         Parameters
         ----------
         images, templates, spaces, model
             See `predict`.
         classnames : iterable of str, optional
-            Other spellings of the image set's classes, one for each, in its order.
-        baseline : Wording, optional
-            What the wording is compared with, on the same pictures.
+            Other spellings of the dataset's classes, one for each, in its order.
+        baseline : PromptSet, optional
+            What the wording is compared with, on the same images.
         progress : callable, optional
             See `clip_demo.encoder.Report`; may raise `clip_demo.errors.Cancelled`.
 
         Raises
         ------
-        InputError, ModelError, ImageSetError, HeadError
+        InputError, ModelError, DatasetError, HeadError
             See `predict`.
         """
-        image_set = self._image_set(images)
-        wording = check_whole_set(image_set, classnames, templates, spaces)
-        baseline = check_baseline(image_set, baseline)
-        return self._desk.examine(self._ready(model), image_set, wording, baseline, progress)
+        dataset = self._dataset(dataset)
+        wording = check_whole_set(dataset, classnames, templates, replace_underscores)
+        baseline = check_baseline(dataset, baseline)
+        return self._desk.examine(self._ready(model), dataset, wording, baseline, progress)
 
     def templates_report(
         self,
         *,
-        images: str | None = None,
+        dataset: str | None = None,
         classnames: Iterable[str] | None = None,
         templates: Iterable[str] | None = None,
-        spaces: bool = False,
+        replace_underscores: bool = False,
         model: str | None = None,
         progress: Report | None = None,
     ) -> tuple[TemplateRow, ...]:
         """Measure every template alone, and the ensemble without it; see `examine` for the arguments."""
-        image_set = self._image_set(images)
-        wording = check_whole_set(image_set, classnames, templates, spaces)
-        return self._desk.templates(self._ready(model), image_set, wording, progress)
+        dataset = self._dataset(dataset)
+        wording = check_whole_set(dataset, classnames, templates, replace_underscores)
+        return self._desk.templates(self._ready(model), dataset, wording, progress)
 
     def try_names(
         self,
         classname: str,
         names: Iterable[str],
         *,
-        images: str | None = None,
+        dataset: str | None = None,
         classnames: Iterable[str] | None = None,
         templates: Iterable[str] | None = None,
-        spaces: bool = False,
+        replace_underscores: bool = False,
         model: str | None = None,
         progress: Report | None = None,
     ) -> tuple[NameRow, ...]:
@@ -395,37 +393,37 @@ class Backend:
         images, classnames, templates, spaces, model, progress
             See `examine`.
         """
-        image_set = self._image_set(images)
-        wording = check_whole_set(image_set, classnames, templates, spaces)
+        dataset = self._dataset(dataset)
+        wording = check_whole_set(dataset, classnames, templates, replace_underscores)
         position = wording.position(classname)
         wordings = [wording, *wording.renamed(position, names)]
-        return self._desk.names(self._ready(model), image_set, wordings, position, progress)
+        return self._desk.names(self._ready(model), dataset, wordings, position, progress)
 
-    def store_features(self, images: str | None = None, *, folder: str | Path, progress: Report | None = None) -> Path:
-        """Write the features of all test pictures, computed anew, in compact form; return the file."""
-        image_set = self._image_set(images)
-        features = encode_split(straight(self.encoder), image_set, "test", progress)
-        test = TestFeatures(features, image_set.labels())
-        return save_features(test, folder, self.encoder, image_set, compact=True)
+    def store_features(self, dataset: str | None = None, *, folder: str | Path, progress: Report | None = None) -> Path:
+        """Write the features of all test images, computed anew, in compact form; return the file."""
+        dataset = self._dataset(dataset)
+        features = encode_split(encode_directly(self.encoder), dataset, "test", progress)
+        test = TestFeatures(features, dataset.labels())
+        return save_features(test, folder, self.encoder, dataset, compact=True)
 
     # --- linear probes --------------------------------------------------------------------------------------------
 
     def fit_probe(
         self,
-        images: str | None = None,
+        dataset: str | None = None,
         *,
         folder: str | Path,
         progress: Report | None = None,
         **options,
     ) -> tuple[Path, Head]:
-        """Fit a head by the article's recipe on all training pictures, test it on all test pictures, and save it.
+        """Fit a head by the article's recipe on all training images, test it on all test images, and save it.
 
         Features are kept in the cache, so that work that is cut off goes on where it was.
 
         Parameters
         ----------
         images : {"cifar100", "shapes100"}, optional
-            The image set.
+            The dataset.
         folder : path
             Where the head goes.
         progress : callable, optional
@@ -438,15 +436,15 @@ class Backend:
         path : pathlib.Path
         head : Head
         """
-        head = make_head(self._stores, self._shelf.get(), self._image_set(images), progress, **options)
+        head = make_head(self._stores, self._shelf.get(), self._dataset(dataset), progress, **options)
         return self._heads.put(head, folder), head
 
     # --- heads in the background ----------------------------------------------------------------------------------
 
-    def build(self, images: str | None = None, model: str | None = None, *, if_missing: bool = False) -> None:
+    def build(self, dataset: str | None = None, model: str | None = None, *, if_missing: bool = False) -> None:
         """Start the job that fits a head and its few-shot curve in the background; `build_status` tells how far it is.
 
-        It waits for the model and the image set, fetching them where it must, and goes on where an earlier one was
+        It waits for the model and the dataset, fetching them where it must, and goes on where an earlier one was
         stopped. While it runs, a second call for the same changes nothing.
 
         Parameters
@@ -454,30 +452,30 @@ class Backend:
         images, model : str, optional
             As in `predict`.
         if_missing : bool
-            Do nothing where a head on all training pictures is there already.
+            Do nothing where a head on all training images is there already.
 
         Raises
         ------
         OptionError
-            While a job for another model or image set runs.
+            While a job for another model or dataset runs.
         """
-        image_set = self._image_set(images)
-        self._builds.start(self._shelf.retry(model or self.default_model), image_set, if_missing)
+        dataset = self._dataset(dataset)
+        self._builds.start(self._shelf.retry(model or self.default_model), dataset, if_missing)
 
     def cancel_build(self) -> None:
         """Let the job stop after the batch, or the fit, that it is at; what it computed stays on disk."""
         self._builds.stop()
 
-    def build_status(self, images: str | None = None, model: str | None = None) -> BuildStatus | None:
-        """Say where the latest job for a model and an image set stands; None where there was none. Never waits."""
-        return self._builds.status(model or self.default_model, self._image_set(images).name)
+    def build_status(self, dataset: str | None = None, model: str | None = None) -> ProbeJobStatus | None:
+        """Say where the latest job for a model and an dataset stands; None where there was none. Never waits."""
+        return self._builds.status(model or self.default_model, self._dataset(dataset).name)
 
-    def curve(self, images: str | None = None, model: str | None = None) -> FewShotCurve | None:
+    def curve(self, dataset: str | None = None, model: str | None = None) -> FewShotCurve | None:
         """Return the few-shot curve, stored or as far as it has come; None where there is none. Waits for the model."""
-        return self._curves.get(self._shelf.get(model).encoder.sha256, self._image_set(images).name)
+        return self._curves.get(self._shelf.get(model).encoder.sha256, self._dataset(dataset).name)
 
-    def _zero_shot(self, images: str, model: str) -> float:
-        return self.evaluate(images=images, model=model).top1
+    def _zero_shot(self, dataset: str, model: str) -> float:
+        return self.evaluate(dataset=dataset, model=model).top1
 
 
 def _on_disk(weights_root: str | Path | None, name: str) -> bool:

@@ -7,11 +7,11 @@
     │   ├── ClassnamesError   the class list: a bare string, too short, blank or duplicate labels
     │   ├── TemplateError     a prompt template: no ``{}``, two of them, stray braces
     │   ├── PromptTooLongError  a prompt beyond the model's context of 77 tokens
-    │   ├── IndexRangeError   an index outside the image set
-    │   ├── PictureError      a picture that cannot be read or is too large
+    │   ├── IndexRangeError   an index outside the dataset
+    │   ├── ImageError      an image that cannot be read or is too large
     │   └── OptionError       any other argument outside what is allowed
     ├── ModelError            a model that is unknown, absent or not a CLIP checkpoint
-    ├── ImageSetError         an image set that is unknown, damaged, absent or cannot be fetched
+    ├── DatasetError         an dataset that is unknown, damaged, absent or cannot be fetched
     ├── HeadError             a head file that is damaged or does not fit
     └── Cancelled             long work that was stopped by whoever asked for it
 
@@ -24,12 +24,12 @@ __all__ = [
     "ClassnamesError",
     "ClipDemoError",
     "HeadError",
-    "ImageSetError",
+    "DatasetError",
     "IndexRangeError",
     "InputError",
     "ModelError",
     "OptionError",
-    "PictureError",
+    "ImageError",
     "PromptTooLongError",
     "TemplateError",
 ]
@@ -56,11 +56,11 @@ class PromptTooLongError(InputError):
 
 
 class IndexRangeError(InputError):
-    """An index lies outside the image set."""
+    """An index lies outside the dataset."""
 
 
-class PictureError(InputError):
-    """A picture cannot be read or is too large."""
+class ImageError(InputError):
+    """An image cannot be read or is too large."""
 
 
 class OptionError(InputError):
@@ -71,8 +71,8 @@ class ModelError(ClipDemoError):
     """A model is unknown, absent or not a CLIP checkpoint."""
 
 
-class ImageSetError(ClipDemoError):
-    """An image set is unknown, damaged, absent or cannot be fetched."""
+class DatasetError(ClipDemoError):
+    """An dataset is unknown, damaged, absent or cannot be fetched."""
 
 
 class HeadError(ClipDemoError):

@@ -4,7 +4,7 @@ No algorithm lives here. How a template and a name become a prompt is in `clip_d
 """
 
 __all__ = [
-    "ARTICLE_TEMPLATE",
+    "README_TEMPLATE",
     "CIFAR100_CLASSNAMES",
     "CIFAR100_COARSE_NAMES",
     "CIFAR100_COARSE_OF",
@@ -29,7 +29,7 @@ OPENAI_MODEL_MEGABYTES = {
 }
 
 # The template of the openai/CLIP README's zero-shot example and of the article. No final period.
-ARTICLE_TEMPLATE = "a photo of a {}"
+README_TEMPLATE = "a photo of a {}"
 
 # openai/CLIP, data/prompts.md, section "CIFAR100": the 18 templates of the paper's ensemble.
 CIFAR100_TEMPLATES = (
@@ -55,7 +55,7 @@ CIFAR100_TEMPLATES = (
 
 # Krizhevsky 2009, "Learning multiple layers of features from tiny images": the `fine_label_names` and
 # `coarse_label_names` of the data set's own `meta` file, spelled as `torchvision.datasets.CIFAR100.classes`
-# spells them. They stand here so that the names are known before the pictures are downloaded.
+# spells them. They stand here so that the names are known before the images are downloaded.
 # fmt: off
 CIFAR100_CLASSNAMES = (
     "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl",

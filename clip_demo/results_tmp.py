@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from .zero_shot.prompts import same_class
 
 __all__ = [
-    "BuildStatus",
+    "ProbeJobStatus",
     "CurvePoint",
     "FewShotCurve",
-    "ImageSetStatus",
+    "DatasetStatus",
     "LinearProbe",
     "ModelStatus",
     "Prediction",
@@ -35,7 +35,7 @@ class ZeroShotScore:
     probability : float
         Softmax over the class list of `logit_scale` × cosine, 0 to 1.
     cosine : float
-        Cosine between the picture and the class's text feature, -1 to 1.
+        Cosine between the image and the class's text feature, -1 to 1.
     """
 
     label: str
@@ -59,10 +59,10 @@ class Provenance:
     ----------
     model, model_sha256 : str
         The model whose features it was fitted on, and the SHA-256 of that model's checkpoint.
-    image_set : str
-        The image set whose training pictures it was fitted on.
+    dataset : str
+        The dataset whose training images it was fitted on.
     n_train, n_test : int
-        Numbers of pictures that it was fitted and tested on.
+        Numbers of images that it was fitted and tested on.
     C : float
         Inverse regularisation strength of scikit-learn's ``LogisticRegression``.
     max_iter, n_iter : int
@@ -72,18 +72,18 @@ class Provenance:
     normalized : bool
         Whether features were L2-normalised before the fit. The article's recipe does not.
     test_accuracy : float
-        Share of the test pictures that it gets right, 0 to 1.
+        Share of the test images that it gets right, 0 to 1.
     versions : dict of str to str
         Versions of the packages that made it.
     date : str
         Day of the fit, ISO 8601.
     note : str
-        What sets it apart from the recipe on all pictures, such as ``"20 images per class"``; else empty.
+        What sets it apart from the recipe on all images, such as ``"20 images per class"``; else empty.
     """
 
     model: str
     model_sha256: str
-    image_set: str
+    dataset: str
     n_train: int
     n_test: int
     C: float
@@ -107,26 +107,26 @@ class LinearProbe:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Both predictions for one picture.
+    """Both predictions for one image.
 
     Attributes
     ----------
     model : str
         The model's name.
-    image_set : str
-        The image set that is on: it gives the index its meaning and the probe its head.
+    dataset : str
+        The dataset that is on: it gives the index its meaning and the probe its head.
     index : int or None
-        Index in the image set's test split; None for a picture of the user's own.
+        Index in the dataset's test split; None for an image of the user's own.
     truth : str or None
-        The true class name of an indexed picture.
+        The true class name of an indexed image.
     zero_shot : tuple of ZeroShotScore
         The best classes of the class list, most probable first; ties in the order of the list.
     linear_probe : LinearProbe or None
-        None where no head was fitted on this model and image set.
+        None where no head was fitted on this model and dataset.
     """
 
     model: str
-    image_set: str
+    dataset: str
     index: int | None
     truth: str | None
     zero_shot: tuple[ZeroShotScore, ...]
@@ -149,13 +149,13 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class ImageSetStatus:
-    """Where an image set stands.
+class DatasetStatus:
+    """Where an dataset stands.
 
     Attributes
     ----------
     name, title : str
-        As in `clip_demo.images.ImageSet`.
+        As in `clip_demo.images.Dataset`.
     state : {"ready", "absent", "fetching", "failed"}
         "absent": not on disk and not being fetched.
     progress : float or None
@@ -187,7 +187,7 @@ class ModelStatus:
         One sentence for people, empty when ready.
     megabytes : int or None
         About the size of its archive, where it is one of OpenAI's.
-    on_disk : bool
+    available : bool
         Whether it loads without a download.
     """
 
@@ -196,7 +196,7 @@ class ModelStatus:
     progress: float | None
     message: str
     megabytes: int | None
-    on_disk: bool
+    available: bool
 
 
 @dataclass(frozen=True)
@@ -213,10 +213,10 @@ class Status:
         State of the model.
     message : str
         One sentence for people, empty when ready.
-    image_sets : tuple of ImageSetStatus
-        All image sets.
-    default_images : str
-        Name of the image set that a new visit starts on.
+    datasets : tuple of DatasetStatus
+        All datasets.
+    default_dataset : str
+        Name of the dataset that a new visit starts on.
     models : tuple of ModelStatus
         All models that calls may name.
     default_model : str
@@ -227,28 +227,28 @@ class Status:
     model_note: str
     state: str
     message: str
-    image_sets: tuple[ImageSetStatus, ...]
-    default_images: str
+    datasets: tuple[DatasetStatus, ...]
+    default_dataset: str
     models: tuple[ModelStatus, ...] = ()
     default_model: str = ""
 
 
 @dataclass(frozen=True)
-class BuildStatus:
+class ProbeJobStatus:
     """Where the job stands that fits a head in the background.
 
     Attributes
     ----------
     state : {"waiting", "encoding", "fitting", "done", "failed", "stopped"}
-        "waiting": for the model or the image set. After the last three nothing runs any more.
+        "waiting": for the model or the dataset. After the last three nothing runs any more.
     message : str
         One sentence for people.
     done, total : int
-        Pictures that are encoded, from this and earlier starts, and pictures in all; 0 and 0 while waiting.
+        Images that are encoded, from this and earlier starts, and images in all; 0 and 0 while waiting.
     images_per_second : float or None
         Speed of late, while encoding.
     seconds_left : float or None
-        Until all pictures are encoded at that speed.
+        Until all images are encoded at that speed.
     head_note : str
         What the best head so far knows, such as ``"20 images per class"``; empty where there is none.
     """
@@ -264,18 +264,18 @@ class BuildStatus:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Test accuracy of linear probes on so many training pictures of each class.
+    """Test accuracy of linear probes on so many training images of each class.
 
     Attributes
     ----------
     per_class : int
-        Pictures of each class.
+        Images of each class.
     n_train : int
-        Pictures in all.
+        Images in all.
     mean, std : float
         Over `draws`; `std` with the number of draws as divisor, so 0.0 for one draw.
     draws : tuple of float
-        Accuracy of each draw of training pictures, 0 to 1.
+        Accuracy of each draw of training images, 0 to 1.
     """
 
     per_class: int
@@ -287,23 +287,23 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class FewShotCurve:
-    """Linear probes on ever more training pictures, against zero-shot prediction on the same test pictures.
+    """Linear probes on ever more training images, against zero-shot prediction on the same test images.
 
     Attributes
     ----------
-    model, model_sha256, image_set : str
+    model, model_sha256, dataset : str
         As in `Provenance`.
     zero_shot : float
         Zero-shot accuracy, 0 to 1.
     zero_shot_templates : tuple of str
-        The prompt templates that it comes from; class names as the image set spells them.
+        The prompt templates that it comes from; class names as the dataset spells them.
     points : tuple of CurvePoint
-        Fewest pictures first.
+        Fewest images first.
     crossing : float or None
-        Pictures of each class at which the probe reaches zero-shot prediction, read off between two points on a
+        Images of each class at which the probe reaches zero-shot prediction, read off between two points on a
         logarithmic axis. The first point's where it is there already, None where no point reaches it.
     complete : bool
-        Whether all points are there, the last one with all training pictures.
+        Whether all points are there, the last one with all training images.
     date : str
         Day of the latest point, ISO 8601.
     versions : dict of str to str
@@ -312,7 +312,7 @@ class FewShotCurve:
 
     model: str
     model_sha256: str
-    image_set: str
+    dataset: str
     zero_shot: float
     zero_shot_templates: tuple[str, ...]
     points: tuple[CurvePoint, ...]
@@ -323,14 +323,14 @@ class FewShotCurve:
 
 
 def curve_to_csv(curve: FewShotCurve) -> str:
-    """Return a curve as a table: one row for zero-shot prediction (0 pictures), then one for each point."""
+    """Return a curve as a table: one row for zero-shot prediction (0 images), then one for each point."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     draws = max((len(point.draws) for point in curve.points), default=0)
     numbers = [f"draw_{number}" for number in range(1, draws + 1)]
-    table.writerow(["model", "image_set", "method", "per_class", "n_train", "mean", "std", *numbers])
-    table.writerow([curve.model, curve.image_set, "zero-shot", 0, 0, curve.zero_shot, "", *[""] * draws])
+    table.writerow(["model", "dataset", "method", "per_class", "n_train", "mean", "std", *numbers])
+    table.writerow([curve.model, curve.dataset, "zero-shot", 0, 0, curve.zero_shot, "", *[""] * draws])
     for point in curve.points:
-        row = [curve.model, curve.image_set, "linear probe", point.per_class, point.n_train, point.mean, point.std]
+        row = [curve.model, curve.dataset, "linear probe", point.per_class, point.n_train, point.mean, point.std]
         table.writerow([*row, *point.draws, *[""] * (draws - len(point.draws))])
     return text.getvalue()

@@ -1,4 +1,4 @@
-"""A small deterministic encoder and image set, on which every number can be worked out by hand."""
+"""A small deterministic encoder and dataset, on which every number can be worked out by hand."""
 
 import os
 from pathlib import Path
@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from clip_demo.backend import Backend
-from clip_demo.errors import PromptTooLongError
+from clip_demo.datasets.base import Dataset
 from clip_demo.datasets.cifar100 import Cifar100
-from clip_demo.datasets.base import ImageSet
+from clip_demo.errors import PromptTooLongError
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0), "white": (1, 1, 1)}
 TOY_SHA256 = "70" * 32
 
 
 class ToyEncoder:
-    """Three numbers: the mean red, green and blue of a picture; the sum of the colour words of a prompt.
+    """Three numbers: the mean red, green and blue of an image; the sum of the colour words of a prompt.
 
     ``encode_images`` doubles them and ``encode_texts`` triples them, so that a missing normalisation shows.
     """
@@ -26,17 +26,17 @@ class ToyEncoder:
     name, note, sha256, logit_scale = "toy", "a toy", TOY_SHA256, 10.0
 
     def __init__(self):
-        self.encoded_prompts, self.encoded_pictures = [], 0
+        self.encoded_prompts, self.encoded_images = [], 0
 
-    def preprocess(self, picture):
-        return np.asarray(picture, dtype=np.float32).reshape(-1, 3).mean(axis=0) / 255
+    def preprocess(self, image):
+        return np.asarray(image, dtype=np.float32).reshape(-1, 3).mean(axis=0) / 255
 
     def encode_pixels(self, batch):
-        self.encoded_pictures += len(batch)
+        self.encoded_images += len(batch)
         return 2 * np.stack(batch).astype(np.float32)
 
-    def encode_images(self, pictures):
-        return self.encode_pixels([self.preprocess(each) for each in pictures])
+    def encode_images(self, images):
+        return self.encode_pixels([self.preprocess(each) for each in images])
 
     def encode_texts(self, prompts):
         self.encoded_prompts += prompts
@@ -49,7 +49,7 @@ class ToyEncoder:
         return 3 * np.stack(rows).astype(np.float32)
 
 
-class ToyImages(ImageSet):
+class ToyImages(Dataset):
     """Five plain colours in turn."""
 
     name, title = "toys", "Toys-5"
@@ -57,7 +57,7 @@ class ToyImages(ImageSet):
     coarse_names, coarse_of = ("plain", "mixed"), (0, 0, 0, 1, 1)
     sizes = {"train": 50, "test": 20}
 
-    def on_disk(self):
+    def available(self):
         return True
 
     def labels(self, split="test"):
@@ -89,7 +89,7 @@ def toy_images():
 def toy_backend(toy_encoder, toy_images, tmp_path):
     return Backend(
         toy_encoder,
-        image_sets={"toys": toy_images},
+        datasets={"toys": toy_images},
         head_folders=[tmp_path / "heads"],
         feature_folders=[tmp_path / "features"],
         curve_folders=[tmp_path / "curves"],
@@ -100,10 +100,10 @@ def toy_backend(toy_encoder, toy_images, tmp_path):
 @pytest.fixture(scope="session")
 def cifar100():
     """The real CIFAR-100 where it is on disk."""
-    image_set = Cifar100()
-    if not image_set.on_disk():
-        pytest.skip(f"CIFAR-100 is not in {image_set.root}; set CLIP_DEMO_DATA")
-    return image_set
+    dataset = Cifar100()
+    if not dataset.available():
+        pytest.skip(f"CIFAR-100 is not in {dataset.root}; set CLIP_DEMO_DATA")
+    return dataset
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ FLOORS = [
     {"evaluation", "probe_builder", "shelf"},
     {"fetch", "loading", "model", "paired", "probe", "zero_shot"},
     {"store"},
-    {"images", "features", "results"},
+    {"dataset", "features", "results"},
     {"batches"},
     {"encoder", "names", "numerics", "prompts", "turns"},
     {"errors", "metadata", "paths"},
@@ -32,7 +32,7 @@ ALLOWED_HOMES = {
     "gradio_client": set(),
     "torch": {"bench", "model", "tiny"},
     "clip": {"bench", "model", "tiny"},
-    "torchvision": {"model", "images", "tiny"},
+    "torchvision": {"model", "dataset", "tiny"},
     "sklearn": {"probe"},
 }
 

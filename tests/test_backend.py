@@ -9,7 +9,16 @@ import pytest
 from PIL import Image
 
 from clip_demo.backend import Backend
-from clip_demo.errors import ClassnamesError, ImageSetError, IndexRangeError, ModelError, OptionError, PictureError, PromptTooLongError, TemplateError
+from clip_demo.errors import (
+    ClassnamesError,
+    DatasetError,
+    ImageError,
+    IndexRangeError,
+    ModelError,
+    OptionError,
+    PromptTooLongError,
+    TemplateError,
+)
 
 # A prompt's toy feature is its colour plus 0.01 in every channel.
 COSINE_RED_RED = 1.01 / math.sqrt(1.01**2 + 2 * 0.01**2)
@@ -52,9 +61,9 @@ def test_ties_keep_the_order_of_the_list(toy_backend):
     assert [s.label for s in prediction.zero_shot] == ["blue", "green"]
 
 
-def test_an_index_and_the_same_picture_uploaded_are_the_same(toy_backend, toy_images):
+def test_an_index_and_the_same_image_uploaded_are_the_same(toy_backend, toy_images):
     by_index = toy_backend.predict(index=4)
-    uploaded = toy_backend.predict(image=toy_images.picture(4))
+    uploaded = toy_backend.predict(image=toy_images.image(4))
     assert by_index.zero_shot == uploaded.zero_shot
     assert (by_index.index, by_index.truth) == (4, "white")
     assert (uploaded.index, uploaded.truth) == (None, None)
@@ -73,16 +82,16 @@ def test_top_k_is_cut_to_the_number_of_classes(toy_backend):
 
 
 def test_underscores_become_spaces_in_the_prompt_and_stay_in_the_label(toy_backend, toy_encoder):
-    prediction = toy_backend.predict(index=0, classnames=["red_thing", "blue_thing"], spaces=True)
+    prediction = toy_backend.predict(index=0, classnames=["red_thing", "blue_thing"], replace_underscores=True)
     assert prediction.zero_shot[0].label == "red_thing"
     assert toy_encoder.encoded_prompts == ["a photo of a blue thing", "a photo of a red thing"]
 
 
-def test_a_prompt_and_a_picture_are_encoded_once(toy_backend, toy_encoder):
+def test_a_prompt_and_a_image_are_encoded_once(toy_backend, toy_encoder):
     toy_backend.predict(index=0, classnames=["red", "blue"])
     toy_backend.predict(index=0, classnames=["red", "green"])
     assert toy_encoder.encoded_prompts == ["a photo of a blue", "a photo of a red", "a photo of a green"]
-    assert toy_encoder.encoded_pictures == 1
+    assert toy_encoder.encoded_images == 1
 
 
 def test_without_a_head_there_is_no_probe(toy_backend):
@@ -100,7 +109,7 @@ def test_the_probe_answers_within_its_own_classes(with_head):
     prediction = with_head.predict(index=2, classnames=["cat", "dog"])
     assert {score.label for score in prediction.zero_shot} == {"cat", "dog"}
     assert [score.label for score in prediction.linear_probe.top][0] == "blue"
-    assert prediction.linear_probe.head.image_set == "toys"
+    assert prediction.linear_probe.head.dataset == "toys"
 
 
 def test_a_new_head_is_used_at_once(toy_backend, tmp_path):
@@ -122,13 +131,13 @@ def test_fitting_reports_progress(toy_backend, tmp_path):
 
 def test_the_json_form(with_head):
     plain = json.loads(json.dumps(with_head.predict(index=1).to_dict()))
-    assert list(plain) == ["model", "image_set", "index", "truth", "zero_shot", "linear_probe"]
+    assert list(plain) == ["model", "dataset", "index", "truth", "zero_shot", "linear_probe"]
     assert list(plain["zero_shot"][0]) == ["label", "probability", "cosine"]
     assert list(plain["linear_probe"]) == ["head", "top"]
     assert list(plain["linear_probe"]["top"][0]) == ["label", "probability"]
     head = plain["linear_probe"]["head"]
     assert (head["model"], head["n_train"], head["C"]) == ("toy", 50, 0.316)
-    assert (plain["model"], plain["image_set"], plain["index"], plain["truth"]) == ("toy", "toys", 1, "green")
+    assert (plain["model"], plain["dataset"], plain["index"], plain["truth"]) == ("toy", "toys", 1, "green")
 
 
 @pytest.mark.parametrize(
@@ -145,15 +154,19 @@ def test_the_json_form(with_head):
         ({"index": 1.5}, IndexRangeError, "index: 1.5 is not in"),
         ({"index": True}, IndexRangeError, "index: True is not in"),
         ({"index": "3"}, IndexRangeError, "index: '3' is not in"),
-        ({"index": 0, "images": "mnist"}, ImageSetError, "images: 'mnist' is unknown; use one of 'toys'"),
+        ({"index": 0, "dataset": "mnist"}, DatasetError, "images: 'mnist' is unknown; use one of 'toys'"),
         ({"index": 0, "classnames": "red"}, ClassnamesError, "a bare string came"),
         ({"index": 0, "templates": ["x"]}, TemplateError, "'x' has no {}"),
         ({"index": 0, "templates": ["red " * 80 + "{}"]}, PromptTooLongError, "is too long"),
         ({"index": 0, "top_k": 0}, OptionError, "top_k: 0 is not allowed; use a whole number of 1 or more."),
         ({"index": 0, "top_k": 1.5}, OptionError, "top_k: 1.5 is not allowed"),
-        ({"index": 0, "spaces": "false"}, OptionError, "spaces: 'false' is not allowed; use true or false."),
-        ({"index": 0, "images": ["toys"]}, ImageSetError, "images: ['toys'] is unknown"),
-        ({"image": b"nonsense"}, PictureError, "the picture is not a picture that can be read"),
+        (
+            {"index": 0, "replace_underscores": "false"},
+            OptionError,
+            "spaces: 'false' is not allowed; use true or false.",
+        ),
+        ({"index": 0, "dataset": ["toys"]}, DatasetError, "images: ['toys'] is unknown"),
+        ({"image": b"nonsense"}, ImageError, "the image is not an image that can be read"),
     ],
 )
 def test_bad_input_is_named(toy_backend, arguments, error, message):
@@ -163,8 +176,8 @@ def test_bad_input_is_named(toy_backend, arguments, error, message):
 
 
 def test_an_unknown_default_image_set_is_refused_at_once(toy_encoder):
-    with pytest.raises(ImageSetError, match="images: 'mnist' is unknown; use one of 'cifar100', 'shapes100'"):
-        Backend(toy_encoder, default_images="mnist")
+    with pytest.raises(DatasetError, match="images: 'mnist' is unknown; use one of 'cifar100', 'shapes100'"):
+        Backend(toy_encoder, default_dataset="mnist")
 
 
 def test_the_service_answers_while_the_model_loads(toy_encoder, toy_images):
@@ -174,7 +187,7 @@ def test_the_service_answers_while_the_model_loads(toy_encoder, toy_images):
         gate.wait(10)
         return toy_encoder
 
-    backend = Backend(load, model="slow", image_sets={"toys": toy_images}, head_folders=[])
+    backend = Backend(load, model="slow", datasets={"toys": toy_images}, head_folders=[])
     assert (backend.status().state, backend.status().message) == ("loading", "slow is loading …")
     gate.set()
     assert backend.predict(index=0).truth == "red"  # waits for the model
@@ -189,7 +202,7 @@ def test_a_model_that_does_not_load_is_said_and_nobody_waits(toy_images, failure
     def load(name, progress):
         raise failure
 
-    backend = Backend(load, model="broken", image_sets={"toys": toy_images}, head_folders=[])
+    backend = Backend(load, model="broken", datasets={"toys": toy_images}, head_folders=[])
     with pytest.raises(ModelError, match=message):
         backend.predict(index=0)
     assert backend.status().state == "failed"

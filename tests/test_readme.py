@@ -24,7 +24,7 @@ def blocks(text, language):
 def page():
     from clip_demo.ui.page import build_ui, launch_options
 
-    demo = build_ui(Backend.open("tiny", images="shapes100"))
+    demo = build_ui(Backend.open("tiny", dataset="shapes100"))
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **launch_options())
     yield url.rstrip("/")
     demo.close()
@@ -35,7 +35,7 @@ def test_the_client_example_runs(readme, page, monkeypatch, repository):
     code = next(block for block in blocks(readme, "python") if "gradio_client" in block)
     names = {}
     exec(code.replace("http://127.0.0.1:7860", page), names)
-    expected = Backend.open("tiny", images="shapes100").predict(
+    expected = Backend.open("tiny", dataset="shapes100").predict(
         image="assets/examples/cat.jpg", classnames=["cat", "dog", "rabbit"], templates=["a photo of a {}."]
     )
     assert names["answer"] == expected.to_dict()
@@ -47,14 +47,14 @@ def test_the_curl_example_runs(readme, page):
     out = subprocess.run(
         ["bash", "-ec", code.replace("http://127.0.0.1:7860", page)], capture_output=True, text=True, check=True
     ).stdout
-    truth = Backend.open("tiny", images="shapes100").predict(index=12).truth
+    truth = Backend.open("tiny", dataset="shapes100").predict(index=12).truth
     assert "event: complete" in out and f'"truth": "{truth}"' in out
 
 
 def test_the_python_example_runs(readme, capsys):
     code = next(block for block in blocks(readme, "python") if "from clip_demo" in block)
     exec(code, {})
-    assert Backend.open("tiny", images="shapes100").predict(index=12).truth in capsys.readouterr().out
+    assert Backend.open("tiny", dataset="shapes100").predict(index=12).truth in capsys.readouterr().out
 
 
 def test_the_commands_are_those_that_ci_runs(readme, repository):
@@ -81,7 +81,7 @@ def test_every_link_into_the_repository_leads_somewhere(readme, repository):
         assert (repository / target).exists(), target
 
 
-def test_no_cifar_picture_is_committed(repository):
+def test_no_cifar_image_is_committed(repository):
     tracked = subprocess.run(["git", "ls-files"], cwd=repository, capture_output=True, text=True).stdout.split()
     if not tracked:
         pytest.skip("this is no git checkout")

@@ -24,7 +24,7 @@ WARM_UP = 5  # seconds: the clients open their sessions, the server its threads
 
 
 class _Crowd:
-    """Clients that ask one after another, each for pictures that nobody asked for before.
+    """Clients that ask one after another, each for images that nobody asked for before.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ def measure_users(users: int, duration: float, progress: Progress) -> list[Compa
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "ViT-B-32.pt"
         torch.save(network().state_dict(), checkpoint)
-        with run_server(["app.py", "--model", str(checkpoint), "--images", "shapes100"]) as (url, process):
+        with run_server(["app.py", "--model", str(checkpoint), "--dataset", "shapes100"]) as (url, process):
             until_answered(url, process)
             Client(url).ask(index=0)  # waits for the model, and encodes the prompts
             progress("clients", 0, 2)
@@ -137,7 +137,7 @@ def _rows(crowd: _Crowd, alone: np.ndarray) -> list[Comparison | Fact]:
 
 
 def _alone(batch: int, rounds: int = 5) -> np.ndarray:
-    """Return the seconds a picture in a batch, preprocessed before, of our encoder and of openai-clip's."""
+    """Return the seconds an image in a batch, preprocessed before, of our encoder and of openai-clip's."""
     encoder, theirs = ours(), torch.inference_mode()(network().encode_image)
     ready, pixels = [encoder.preprocess(Image.new("RGB", (32, 32)))] * batch, torch.zeros(batch, 3, 224, 224)
     ways = (lambda: encoder.encode_pixels(ready), lambda: theirs(pixels))

@@ -1,4 +1,4 @@
-"""Time from a picture's bytes to both predictions."""
+"""Time from an image's bytes to both predictions."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from PIL import Image
 from ..backend import Backend
 from ..datasets.cifar100 import Cifar100
 from ..datasets.shapes100 import Shapes100
-from ..zero_shot.templates import ARTICLE_TEMPLATE
+from ..linear_probe.head import RECIPE, Head, Provenance, save_head
 from ..models.openai_clip import import_clip
-from ..linear_probe.head import RECIPE, Head, save_head
-from ..linear_probe.head import Provenance
+from ..zero_shot.templates import README_TEMPLATE
 from .models import network, openai_texts, ours
 from .report import Comparison, Fact, Progress, in_turn
 
-__all__ = ["measure_picture", "random_head"]
+__all__ = ["measure_image", "random_head"]
 
 NAMES = Cifar100.classnames
 _noise = np.random.default_rng(0)
 
 
-def measure_picture(rounds: int, progress: Progress) -> list[Comparison | Fact]:
+def measure_image(rounds: int, progress: Progress) -> list[Comparison | Fact]:
     """Ask for both predictions of a photo; see `clip_demo.bench.text.measure_text` for the arguments."""
     with tempfile.TemporaryDirectory() as folder:
         encoder = ours()
         save_head(random_head(encoder.sha256, encoder.name), folder)
-        backend = Backend(encoder, image_sets={"shapes100": Shapes100()}, head_folders=[folder], feature_folders=[])
+        backend = Backend(encoder, datasets={"shapes100": Shapes100()}, head_folders=[folder], feature_folders=[])
 
-        def ask(data: bytes, template: str = ARTICLE_TEMPLATE) -> None:
+        def ask(data: bytes, template: str = README_TEMPLATE) -> None:
             prediction = backend.predict(image=data, classnames=NAMES, templates=[template])
             assert prediction.linear_probe is not None  # else half of the work would be missing
 
@@ -45,9 +44,9 @@ def measure_picture(rounds: int, progress: Progress) -> list[Comparison | Fact]:
         fresh = tuple(spent - np.median(making) for spent in passes[0])
         again = in_turn(more, lambda: ask(photo))[0]
         script = in_turn(rounds, lambda: _script(photo))[0]
-        templates = (f"picture {n} of a {{}}" for n in itertools.count())
+        templates = (f"image {n} of a {{}}" for n in itertools.count())
         redrawn = in_turn(rounds, lambda: ask(photo, next(templates)))[0]
-        progress("pictures", 1, 1)
+        progress("images", 1, 1)
     name = "the article's script on openai-clip"
     share = "at least 0.87x (1.15 passes)"
     return [
@@ -60,10 +59,10 @@ def measure_picture(rounds: int, progress: Progress) -> list[Comparison | Fact]:
     ]
 
 
-def random_head(sha256: str, model: str, images: str = "shapes100", width: int = 512) -> Head:
+def random_head(sha256: str, model: str, dataset: str = "shapes100", width: int = 512) -> Head:
     """Return a head of random numbers: it costs what a fitted one costs."""
     provenance = Provenance(
-        model=model, model_sha256=sha256, image_set=images, n_train=0, n_test=0, n_iter=0, normalized=False,
+        model=model, model_sha256=sha256, dataset=dataset, n_train=0, n_test=0, n_iter=0, normalized=False,
         test_accuracy=0.0, versions={}, date="", **RECIPE,
     )  # fmt: skip
     rows = _noise.normal(size=(100, width)).astype(np.float32)
@@ -85,9 +84,9 @@ def _forward(pixels: torch.Tensor) -> None:
 
 @torch.inference_mode()
 def _script(photo: bytes) -> None:
-    """Do what openai/CLIP's README does for one picture."""
+    """Do what openai/CLIP's README does for one image."""
     preprocess = import_clip().clip._transform(224)
     image = network().encode_image(preprocess(Image.open(io.BytesIO(photo)))[None])
-    text = openai_texts([ARTICLE_TEMPLATE.format(name) for name in NAMES])
+    text = openai_texts([README_TEMPLATE.format(name) for name in NAMES])
     image, text = (each / each.norm(dim=-1, keepdim=True) for each in (image, text))
     (100.0 * image @ text.T).softmax(dim=-1)[0].topk(5)

@@ -72,7 +72,7 @@ def measure_loading(rounds: int, progress: Progress) -> list[Comparison]:
 
     return [
         comparison("load ViT-B/32, warm disk", "seconds", "s", "at most 1.5 s"),
-        comparison("load and first picture and prompt", "first", "s"),
+        comparison("load and first image and prompt", "first", "s"),
         comparison("peak memory of that", "memory", "MB", f"at most {1.5 * own:.0f} MB, 1.5 times the model's own"),
     ]
 

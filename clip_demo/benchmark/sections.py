@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from .memory import measure_memory
+from .concurrency import measure_users
+from .image import measure_image
 from .loading import measure_loading
-from .image import measure_picture
+from .memory import measure_memory
 from .report import Comparison, Fact, Progress
 from .startup import measure_start
 from .text import measure_text
-from .concurrency import measure_users
 
 __all__ = ["SECTIONS", "measure"]
 
 # Those that measure each way some rounds, in turn; the two others do not.
-_BY_ROUNDS = {"loading": measure_loading, "start": measure_start, "text": measure_text, "picture": measure_picture}
+_BY_ROUNDS = {"loading": measure_loading, "start": measure_start, "text": measure_text, "image": measure_image}
 SECTIONS = (*_BY_ROUNDS, "users", "memory")
 
 

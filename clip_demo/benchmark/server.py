@@ -75,7 +75,7 @@ class Client:
         self._session = f"client-{id(self)}"
 
     def ask(self, *, index: int, templates: Sequence[str] | None = None) -> dict:
-        """Have a test picture of Shapes-100 predicted: one call to ask, one to listen."""
+        """Have a test image of Shapes-100 predicted: one call to ask, one to listen."""
         data = [None, index, SHAPES100, None, templates, False, 5, None]
         event = json.loads(self._fetch("POST", PREDICT, {"data": data, "session_hash": self._session}))["event_id"]
         answer = self._fetch("GET", f"{PREDICT}/{event}")

@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .random_checkpoints import write_archive
 from .models import network
+from .random_checkpoints import write_archive
 from .report import Comparison, Progress
 from .server import run_server, until_answered
 
@@ -36,7 +36,7 @@ def measure_start(rounds: int, progress: Progress) -> list[Comparison]:
     with tempfile.TemporaryDirectory() as folder:
         archive = str(write_archive(network(), Path(folder) / "ViT-B-32.pt"))
         for done in range(rounds):
-            ours.append(_seconds(["app.py", "--model", archive, "--images", "shapes100"]))
+            ours.append(_seconds(["app.py", "--model", archive, "--dataset", "shapes100"]))
             theirs.append(_seconds(["-c", _SCRIPT, archive]))
             progress("starts", done + 1, rounds)
     name = "gradio.Interface after clip.load"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..serving.feature_cache import Features
 from ..datasets.cifar100 import Cifar100
-from ..zero_shot.templates import ARTICLE_TEMPLATE, CIFAR100_TEMPLATES
+from ..serving.feature_cache import Features
 from ..zero_shot.prompts import prompts_for
+from ..zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 from .models import open_clip_texts, openai_texts, ours
 from .report import Comparison, Fact, Progress, in_turn
 
@@ -25,7 +25,7 @@ def measure_text(rounds: int, progress: Progress) -> list[Comparison | Fact]:
         See `clip_demo.bench.report.Progress`.
     """
     names, encoder = Cifar100.classnames, ours()
-    prompts = [ARTICLE_TEMPLATE.format(name) for name in names]
+    prompts = [README_TEMPLATE.format(name) for name in names]
     others = {"openai-clip": openai_texts, "open_clip": open_clip_texts()}
     rows: list[Comparison | Fact] = []
     for package, theirs in others.items():
@@ -53,14 +53,14 @@ def _in_chunks(prompts: list[str]) -> None:
 def _edit(rounds: int, encoder, names: tuple[str, ...]) -> Comparison:
     """Edit one class name of a hundred."""
     features = Features(encoder)
-    features.of_prompts([ARTICLE_TEMPLATE.format(name) for name in names])
+    features.of_prompts([README_TEMPLATE.format(name) for name in names])
     edits = iter(range(rounds))
 
     def edited() -> list[str]:
-        return [ARTICLE_TEMPLATE.format(name) for name in (*names[:-1], f"wolf number {next(edits)}")]
+        return [README_TEMPLATE.format(name) for name in (*names[:-1], f"wolf number {next(edits)}")]
 
     spent = in_turn(rounds, lambda: features.of_prompts(edited()))[0]
-    theirs = in_turn(rounds, lambda: openai_texts([ARTICLE_TEMPLATE.format(name) for name in names]))[0]
+    theirs = in_turn(rounds, lambda: openai_texts([README_TEMPLATE.format(name) for name in names]))[0]
     return Comparison("one class of 100 edited", "s", "openai-clip, all prompts again", spent, theirs)
 
 

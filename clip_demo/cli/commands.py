@@ -9,20 +9,18 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..backend import Backend
-from ..evaluation.accuracy import Evaluation
+from ..backend import Backend, Prediction
 from ..datasets.catalog import CIFAR100
 from ..datasets.cifar100 import Cifar100
 from ..datasets.shapes100 import Shapes100
 from ..evaluation import tables as exports
-from ..models.catalog import OPENAI_MODELS
-from ..models.catalog import PREFERRED
+from ..evaluation.accuracy import Evaluation
 from ..evaluation.significance import Difference
+from ..linear_probe.few_shot_curve import CurvePoint, FewShotCurve
+from ..linear_probe.head import Provenance
+from ..models.catalog import OPENAI_MODELS, PREFERRED
 from ..paths import cache_folder, weights_on_disk
 from ..zero_shot.prompts import read_classnames
-from ..linear_probe.few_shot_curve import CurvePoint, FewShotCurve
-from ..backend import Prediction
-from ..linear_probe.head import Provenance
 
 __all__ = [
     "BENCH_SECTIONS",
@@ -37,7 +35,7 @@ __all__ = [
 ]
 
 # Those of `clip_demo.bench.SECTIONS`, which cannot be asked without importing torch.
-BENCH_SECTIONS = ("loading", "start", "text", "picture", "users", "memory")
+BENCH_SECTIONS = ("loading", "start", "text", "image", "users", "memory")
 
 
 def run_zero_shot(options: argparse.Namespace) -> None:
@@ -58,12 +56,14 @@ def run_evaluate(options: argparse.Namespace) -> None:
     """Print accuracy over the whole test set."""
     classnames, before = (each and read_classnames(each) for each in (options.classes, options.baseline_classes))
     backend, bars = _open(options), Bars("")
-    wording = backend.wording(classnames=classnames, templates=options.template, spaces=options.spaces)
+    wording = backend.wording(
+        classnames=classnames, templates=options.template, replace_underscores=options.replace_underscores
+    )
     examination = backend.examine(
         classnames=wording.classnames,
         templates=wording.templates,
-        spaces=wording.spaces,
-        baseline=wording.varied(before, options.baseline_template, options.baseline_spaces),
+        replace_underscores=wording.replace_underscores,
+        baseline=wording.varied(before, options.baseline_template, options.baseline_replace_underscores),
         progress=bars,
     )
     bars.close()
@@ -76,7 +76,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 
 def run_store_features(options: argparse.Namespace) -> None:
-    """Compute the features of all test pictures and store them with sixteen bits a number."""
+    """Compute the features of all test images and store them with sixteen bits a number."""
     backend, bars = _open(options), Bars()
     path = backend.store_features(folder=options.output, progress=bars)
     bars.close()
@@ -90,7 +90,7 @@ def run_fit_probe(options: argparse.Namespace) -> None:
     if options.normalized:
         recipe["normalized"] = True
     path, head = backend.fit_probe(
-        options.images,
+        options.dataset,
         folder=options.output or cache_folder() / "heads",
         progress=bars,
         curve_folder=options.curve,
@@ -101,26 +101,26 @@ def run_fit_probe(options: argparse.Namespace) -> None:
     print(f"Accuracy = {100 * head.provenance.test_accuracy:.3f}")
     print(f"{_describe(head.provenance)}: {path}", file=sys.stderr)
     if options.curve:
-        print(_curve_as_text(backend.curve(options.images)), file=sys.stderr)
+        print(_curve_as_text(backend.curve(options.dataset)), file=sys.stderr)
 
 
 def run_download(options: argparse.Namespace) -> None:
-    """Fetch a model's weights or an image set, with a bar."""
+    """Fetch a model's weights or an dataset, with a bar."""
     if options.what in OPENAI_MODELS:
         path = _fetch_weights(options.what, options.weights_root)
         print(f"{options.what} is ready: {path}")
     else:
         # Made directly: the folder need not be there yet.
-        image_set = Cifar100(options.data_root) if options.what == CIFAR100 else Shapes100()
-        image_set.download()  # torchvision draws the bar
-        print(f"{image_set.title} is ready.")
+        dataset = Cifar100(options.data_root) if options.what == CIFAR100 else Shapes100()
+        dataset.download()  # torchvision draws the bar
+        print(f"{dataset.title} is ready.")
 
 
 def run_reproduce(options: argparse.Namespace) -> int:
     """Print expected and got for every published number; 1 where one is missed."""
     from .reproduce import reproduce, table
 
-    options.model, options.images = PREFERRED, CIFAR100
+    options.model, options.dataset = PREFERRED, CIFAR100
     backend = _open(options)
     bars = Bars()
     rows = reproduce(backend, clip_png=options.clip_png, whole_test_set=not options.quick, progress=bars)
@@ -153,15 +153,15 @@ def _open(options: argparse.Namespace) -> Backend:
         _fetch_weights(options.model, options.weights_root)
     backend = Backend.open(
         options.model,
-        images=options.images,
+        dataset=options.dataset,
         data_root=options.data_root,
         weights_root=options.weights_root,
         device=options.device,
     )
-    image_set = backend.image_sets[backend.default_images]
-    if getattr(options, "image", None) is None and not image_set.on_disk():
-        print(f"{image_set.title} is not on disk; fetching it.", file=sys.stderr)
-        image_set.download()
+    dataset = backend.datasets[backend.default_dataset]
+    if getattr(options, "image", None) is None and not dataset.available():
+        print(f"{dataset.title} is not on disk; fetching it.", file=sys.stderr)
+        dataset.download()
     return backend
 
 
@@ -186,7 +186,7 @@ def _predict(options: argparse.Namespace, image: str | None = None) -> Predictio
         index=options.index,
         classnames=classnames,
         templates=options.template,
-        spaces=options.spaces,
+        replace_underscores=options.replace_underscores,
         top_k=options.top_k,
     )
 
@@ -194,7 +194,7 @@ def _predict(options: argparse.Namespace, image: str | None = None) -> Predictio
 class Bars:
     """Progress bars on the terminal, one for each thing that is being done."""
 
-    def __init__(self, unit: str = "images"):
+    def __init__(self, unit: str = "dataset"):
         self._unit, self._bars = unit, {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
@@ -216,14 +216,14 @@ class Bars:
 
 
 def _as_text(prediction: Prediction) -> str:
-    what = "your picture" if prediction.index is None else f"{prediction.image_set} test picture {prediction.index}"
+    what = "your image" if prediction.index is None else f"{prediction.dataset} test image {prediction.index}"
     lines = [f"{prediction.model} · {what} · true label: {prediction.truth or 'unknown'}", "", "Zero-shot:", ""]
     lines += [f"{s.label:>16s}: {100 * s.probability:6.2f}%  cosine {s.cosine:.4f}" for s in prediction.zero_shot]
     probe = prediction.linear_probe
     if probe is None:
         lines += [
             "",
-            f"Linear probe: no head for {prediction.model} on {prediction.image_set}; make one with fit-probe.",
+            f"Linear probe: no head for {prediction.model} on {prediction.dataset}; make one with fit-probe.",
         ]
     else:
         lines += ["", f"Linear probe ({_describe(probe.head)}):", ""]
@@ -246,7 +246,7 @@ def _difference_as_text(difference: Difference) -> list[str]:
     meaning = "chance alone hardly explains this" if difference.p_value < 0.05 else "chance alone may explain this"
     return [
         f"against the baseline: {change} points of top-1 (95 % interval {low} to {high})",
-        f"{difference.gained} pictures became right, {difference.lost} became wrong",
+        f"{difference.gained} images became right, {difference.lost} became wrong",
         f"p = {p_value} (McNemar's exact test): {meaning}",
     ]
 
@@ -265,6 +265,6 @@ def _point_as_text(point: CurvePoint) -> str:
 def _describe(head: Provenance) -> str:
     note = f", {head.note}" if head.note else ""
     return (
-        f"{head.model} on {head.image_set}, {head.n_train:,} images, C={head.C:.4g}{note}, "
+        f"{head.model} on {head.dataset}, {head.n_train:,} images, C={head.C:.4g}{note}, "
         f"{100 * head.test_accuracy:.2f}% on {head.n_test:,} test images"
     )

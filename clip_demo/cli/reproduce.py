@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..backend import Backend
-from ..models.encoder import Report
 from ..datasets.catalog import CIFAR100
-from ..zero_shot.templates import ARTICLE_TEMPLATE, CIFAR100_TEMPLATES
 from ..linear_probe.head import RECIPE
+from ..models.encoder import Report
+from ..zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 
 __all__ = ["Row", "reproduce", "table"]
 
 README = "openai/CLIP README"
 TEST_SET_TOLERANCE = 1.0  # per cent points
 
-PICTURES = (
+IMAGES = (
     (
         3637,
         README,
@@ -32,7 +32,7 @@ PICTURES = (
 DIAGRAM = (("a diagram", 99.28), ("a dog", 0.42), ("a cat", 0.30))
 
 
-def _picture_tolerance(percent: float) -> float:
+def _image_tolerance(percent: float) -> float:
     """Return how far a probability may be off, in per cent points.
 
     "The exact numbers may be slightly different depending on the compute device" (README): in half precision a logit
@@ -86,9 +86,9 @@ def reproduce(
     backend : Backend
         With ViT-B/32 and CIFAR-100.
     clip_png : path, optional
-        ``CLIP.png`` of openai/CLIP's repository, the picture of its README's first example.
+        ``CLIP.png`` of openai/CLIP's repository, the image of its README's first example.
     whole_test_set : bool
-        Whether to encode all 10,000 test pictures.
+        Whether to encode all 10,000 test images.
     progress : callable, optional
         See `clip_demo.encoder.Report`.
 
@@ -96,36 +96,40 @@ def reproduce(
     -------
     list of Row
     """
-    rows = [*_pictures(backend), *_diagram(backend, clip_png)]
+    rows = [*_images(backend), *_diagram(backend, clip_png)]
     rows += _test_set(backend, progress) if whole_test_set else []
     return [*rows, _probe(backend, progress, whole_test_set)]
 
 
-def _pictures(backend: Backend) -> Iterator[Row]:
-    for index, source, expected in PICTURES:
-        scores = backend.predict(index=index, images=CIFAR100, templates=[ARTICLE_TEMPLATE], top_k=100).zero_shot
+def _images(backend: Backend) -> Iterator[Row]:
+    for index, source, expected in IMAGES:
+        scores = backend.predict(index=index, dataset=CIFAR100, templates=[README_TEMPLATE], top_k=100).zero_shot
         got = {score.label: 100 * score.probability for score in scores}
         for label, percent in expected:
-            yield Row(f"test[{index}] {label}", source, percent, got[label], _picture_tolerance(percent))
+            yield Row(f"test[{index}] {label}", source, percent, got[label], _image_tolerance(percent))
         in_place = sum(score.label == label for score, (label, _) in zip(scores, expected, strict=False))
         yield Row(f"test[{index}] places of the top five", source, 5, in_place, 0)
 
 
 def _diagram(backend: Backend, clip_png: str | Path | None) -> Iterator[Row]:
-    got, note = {}, "give the picture with --clip-png: it comes with openai/CLIP's repository, not with its package"
+    got, note = {}, "give the image with --clip-png: it comes with openai/CLIP's repository, not with its package"
     if clip_png is not None:
         # This example has no template: its prompts are the class names themselves.
         names = [name for name, _ in DIAGRAM]
-        scores = backend.predict(image=clip_png, images=CIFAR100, classnames=names, templates=["{}"]).zero_shot
+        scores = backend.predict(image=clip_png, dataset=CIFAR100, classnames=names, templates=["{}"]).zero_shot
         got, note = {score.label: 100 * score.probability for score in scores}, ""
     for name, percent in DIAGRAM:
-        yield Row(f"CLIP.png {name!r}", README, percent, got.get(name), _picture_tolerance(percent), note)
+        yield Row(f"CLIP.png {name!r}", README, percent, got.get(name), _image_tolerance(percent), note)
 
 
 def _test_set(backend: Backend, progress: Report | None) -> Iterator[Row]:
-    one = backend.evaluate(images=CIFAR100, templates=["a photo of a {}."], spaces=True, progress=progress)
+    one = backend.evaluate(
+        dataset=CIFAR100, templates=["a photo of a {}."], replace_underscores=True, progress=progress
+    )
     yield Row("zero-shot, one template, top-1", "open_clip docs", 62.24, 100 * one.top1, 2 * TEST_SET_TOLERANCE)
-    ensemble = backend.evaluate(images=CIFAR100, templates=CIFAR100_TEMPLATES, spaces=True, progress=progress)
+    ensemble = backend.evaluate(
+        dataset=CIFAR100, templates=CIFAR100_TEMPLATES, replace_underscores=True, progress=progress
+    )
     for what, expected, got in (("top-1", 64.53, ensemble.top1), ("top-5", 88.80, ensemble.top5)):
         yield Row(f"zero-shot, 18 templates, {what}", "CLIP_benchmark", expected, 100 * got, TEST_SET_TOLERANCE)
 
@@ -133,15 +137,15 @@ def _test_set(backend: Backend, progress: Report | None) -> Iterator[Row]:
 def _probe(backend: Backend, progress: Report | None, whole_test_set: bool) -> Row:
     head, got, note = backend.head(CIFAR100), None, ""
     if head is None:
-        note = f"no head yet: python -m clip_demo fit-probe --model {backend.default_model} --images cifar100"
+        note = f"no head yet: python -m clip_demo fit-probe --model {backend.default_model} --dataset cifar100"
     elif {name: getattr(head.provenance, name) for name in RECIPE} != RECIPE:
         note = f"the head was not fitted by the article's recipe {RECIPE}"
-    elif head.provenance.n_train < backend.image_sets[CIFAR100].sizes["train"]:
+    elif head.provenance.n_train < backend.datasets[CIFAR100].sizes["train"]:
         note = f"the head knows {head.provenance.n_train:,} training images only, so far"
     elif not whole_test_set:
         note = "needs the whole test set"
     else:
-        got = 100 * backend.evaluate(images=CIFAR100, progress=progress).probe_top1
+        got = 100 * backend.evaluate(dataset=CIFAR100, progress=progress).probe_top1
     return Row("linear probe", "the article", 78.31, got, 0.5, note)
 
 

@@ -1,4 +1,4 @@
-"""The one interface of every image set."""
+"""The one interface of every dataset."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from PIL import Image
 
 from ..errors import IndexRangeError, OptionError
 
-__all__ = ["ImageSet"]
+__all__ = ["Dataset"]
 
 
-class ImageSet(ABC):
-    """Labelled 32×32 pictures in two splits, addressed by an index.
+class Dataset(ABC):
+    """Labelled 32×32 images in two splits, addressed by an index.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class ImageSet(ABC):
     coarse_of : tuple of int
         For every fine class its position in `coarse_names`.
     sizes : dict of str to int
-        The number of pictures in each split: ``{"train": 50000, "test": 10000}``.
+        The number of images in each split: ``{"train": 50000, "test": 10000}``.
     """
 
     name: ClassVar[str]
@@ -41,11 +41,11 @@ class ImageSet(ABC):
     sizes: ClassVar[dict[str, int]] = {"train": 50_000, "test": 10_000}
 
     @abstractmethod
-    def on_disk(self) -> bool:
-        """Whether the pictures can be had at once, without a download."""
+    def available(self) -> bool:
+        """Whether the images can be had at once, without a download."""
 
     def download(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Fetch the pictures so that `on_disk` becomes true; nothing to do for a set that is drawn by code.
+        """Fetch the images so that `available` becomes true; nothing to do for a set that is drawn by code.
 
         Parameters
         ----------
@@ -54,7 +54,7 @@ class ImageSet(ABC):
 
         Raises
         ------
-        ImageSetError
+        DatasetError
             When they cannot be fetched; the message says where to put them by hand.
         """
         return None
@@ -71,12 +71,12 @@ class ImageSet(ABC):
 
     @abstractmethod
     def pixels(self, indices: Sequence[int] | np.ndarray, split: str = "test") -> np.ndarray:
-        """Pictures of a split as one array.
+        """Images of a split as one array.
 
         Parameters
         ----------
         indices : sequence of int, shape (n,)
-            Which pictures; not checked against the range.
+            Which images; not checked against the range.
         split : {"test", "train"}
 
         Returns
@@ -85,8 +85,8 @@ class ImageSet(ABC):
             RGB, 0 to 255.
         """
 
-    def picture(self, index: int, split: str = "test") -> Image.Image:
-        """Return one picture.
+    def image(self, index: int, split: str = "test") -> Image.Image:
+        """Return one image.
 
         Returns
         -------
@@ -102,7 +102,7 @@ class ImageSet(ABC):
         return Image.fromarray(self.pixels([index], split)[0])
 
     def label(self, index: int, split: str = "test") -> int:
-        """Return the true label of one picture, a position in `classnames`."""
+        """Return the true label of one image, a position in `classnames`."""
         return int(self.labels(split)[self.check_index(index, split)])
 
     def check_index(self, index: int, split: str = "test") -> int:

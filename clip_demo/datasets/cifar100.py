@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ImageSetError
+from ..errors import DatasetError
+from .base import Dataset
 from .cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
-from .base import ImageSet
 
 __all__ = ["Cifar100", "data_root"]
 
@@ -23,7 +23,7 @@ def data_root(root: str | Path | None = None) -> Path:
     return Path(root or os.environ.get("CLIP_DEMO_DATA") or Path.home() / ".cache").expanduser()
 
 
-class Cifar100(ImageSet):
+class Cifar100(Dataset):
     """CIFAR-100 (Krizhevsky 2009) through `torchvision.datasets.CIFAR100`, which checks every file's MD5 sum.
 
     Parameters
@@ -47,7 +47,7 @@ class Cifar100(ImageSet):
         self._lock = threading.Lock()
         self._downloading = False
 
-    def on_disk(self) -> bool:
+    def available(self) -> bool:
         """Whether all three files are there in full."""
         folder = self.root / "cifar-100-python"
         return not self._downloading and all(
@@ -56,11 +56,11 @@ class Cifar100(ImageSet):
         )
 
     def pixels(self, indices: Sequence[int] | np.ndarray, split: str = "test") -> np.ndarray:
-        """Pictures of a split; see `ImageSet.pixels`."""
+        """Images of a split; see `Dataset.pixels`."""
         return self._split(split)[0][np.asarray(indices)]
 
     def labels(self, split: str = "test") -> np.ndarray:
-        """Labels of a split; see `ImageSet.labels`."""
+        """Labels of a split; see `Dataset.labels`."""
         return self._split(split)[1]
 
     def _split(self, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -70,22 +70,22 @@ class Cifar100(ImageSet):
             return self._splits[split]
 
     def _read(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        if not self.on_disk():
-            raise ImageSetError(f"images: {self.title} is not on disk. {self._by_hand()}")
+        if not self.available():
+            raise DatasetError(f"images: {self.title} is not on disk. {self._by_hand()}")
         # Imported late: torchvision brings torch, and a web server should answer before that.
         from torchvision.datasets import CIFAR100
 
         try:
             data = CIFAR100(self.root, train=split == "train", download=False)
         except (RuntimeError, OSError) as error:
-            raise ImageSetError(
+            raise DatasetError(
                 f"images: {self.title} in {self.root} is damaged ({error}); delete the folder "
                 f"{self.root / 'cifar-100-python'}. {self._by_hand()}"
             ) from error
         return data.data, np.asarray(data.targets, dtype=np.int64)
 
     def download(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Let torchvision download, check and unpack the archive; see `ImageSet.download`."""
+        """Let torchvision download, check and unpack the archive; see `Dataset.download`."""
         from torchvision.datasets import CIFAR100
 
         done = threading.Event()
@@ -96,7 +96,7 @@ class Cifar100(ImageSet):
             self.root.mkdir(parents=True, exist_ok=True)
             CIFAR100(self.root, train=False, download=True)
         except (RuntimeError, OSError) as error:
-            raise ImageSetError(f"images: {self.title} cannot be downloaded ({error}). {self._by_hand()}") from error
+            raise DatasetError(f"images: {self.title} cannot be downloaded ({error}). {self._by_hand()}") from error
         finally:
             self._downloading = False
             done.set()
@@ -112,5 +112,5 @@ class Cifar100(ImageSet):
         return (
             f"Fetch it with `python -m clip_demo download cifar100` or from {HOME_PAGE} (python version), "
             f"unpacked to {self.root / 'cifar-100-python'}, or name another folder with --data-root. "
-            "Shapes-100 and your own pictures work meanwhile."
+            "Shapes-100 and your own images work meanwhile."
         )

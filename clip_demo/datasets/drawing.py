@@ -1,6 +1,6 @@
 """Drawing primitives whose result is the same on every machine.
 
-A picture has to be the same bytes everywhere, so nothing here depends on a library's random generator, on BLAS,
+An image has to be the same bytes everywhere, so nothing here depends on a library's random generator, on BLAS,
 on the order of a floating-point sum or on a platform's sine: randomness is splitmix64 in wrapping integers, the
 arithmetic is elementwise IEEE (one rounding an operation), angles come from a rounded table, and coverage is
 counted in integers.
@@ -24,7 +24,7 @@ TURNS = 256
 _COS = np.array([round(math.cos(2 * math.pi * k / TURNS), 6) for k in range(TURNS)], dtype=np.float32)
 _SIN = np.array([round(math.sin(2 * math.pi * k / TURNS), 6) for k in range(TURNS)], dtype=np.float32)
 _STAR_NORMALS = ((0, -1), (0.951057, -0.309017), (0.587785, 0.809017), (-0.587785, 0.809017), (-0.951057, -0.309017))
-_BLOCK = 32  # throws made at once: for a single picture each call of NumPy costs more than what it computes
+_BLOCK = 32  # throws made at once: for a single image each call of NumPy costs more than what it computes
 _SUBSAMPLES = 3  # 3×3 samples a pixel: ten grades of coverage, smooth enough at 32×32
 
 
@@ -48,12 +48,12 @@ def mix(keys: np.ndarray) -> np.ndarray:
 
 
 class Dice:
-    """Independent throws for many pictures at once; the k-th throw of a picture depends on its key and k alone.
+    """Independent throws for many images at once; the k-th throw of an image depends on its key and k alone.
 
     Parameters
     ----------
     keys : numpy.ndarray, shape (n,), uint64
-        One key a picture.
+        One key an image.
     """
 
     def __init__(self, keys: np.ndarray):
@@ -169,11 +169,11 @@ def coverage(
     kinds : numpy.ndarray, shape (n,), int64
         Positions in `INSIDE`.
     x, y, radius : numpy.ndarray, shape (n,), float
-        Middle and radius in units of the picture's side, (0, 0) at the upper left corner.
+        Middle and radius in units of the image's side, (0, 0) at the upper left corner.
     turns : numpy.ndarray, shape (n,), int64
         Angle in 1/256 turns.
     size : int
-        Side of the picture in pixels.
+        Side of the image in pixels.
 
     Returns
     -------

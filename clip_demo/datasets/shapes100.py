@@ -1,7 +1,7 @@
-"""Shapes-100: an image set that needs no download, drawn from an index by code.
+"""Shapes-100: an dataset that needs no download, drawn from an index by code.
 
 It has CIFAR-100's form: 100 fine classes (10 colours × 10 shapes), 20 coarse ones (colour temperature × shape),
-50,000 training and 10,000 test pictures of 32×32. The class is the largest shape, in front; smaller shapes of
+50,000 training and 10,000 test images of 32×32. The class is the largest shape, in front; smaller shapes of
 other colours, patterned backgrounds, light and noise make it no trivial problem.
 """
 
@@ -14,8 +14,8 @@ from functools import lru_cache
 import numpy as np
 
 from ..errors import OptionError
+from .base import Dataset
 from .drawing import INSIDE, TURNS, Dice, coverage, mix, pixel_noise, rotation, value_noise
-from .base import ImageSet
 
 __all__ = ["COLOURS", "SHAPES", "UNSEEN_CLASSNAMES", "Shapes100"]
 
@@ -51,7 +51,7 @@ _MOST_TILT = TURNS // 10
 
 @dataclass(frozen=True)
 class _Layer:
-    """One shape in each of n pictures, in units of the picture's side."""
+    """One shape in each of n images, in units of the image's side."""
 
     kinds: np.ndarray  # (n,) int64, positions in SHAPES
     colours: np.ndarray  # (n, 3) float32, 0 to 255
@@ -62,8 +62,8 @@ class _Layer:
     there: np.ndarray  # (n,) bool
 
 
-class Shapes100(ImageSet):
-    """Pictures of a coloured shape; nothing is stored, so every method is at hand at once."""
+class Shapes100(Dataset):
+    """Images of a coloured shape; nothing is stored, so every method is at hand at once."""
 
     name = "shapes100"
     title = "Shapes-100"
@@ -73,7 +73,7 @@ class Shapes100(ImageSet):
     )
     coarse_of = tuple(2 * shape + (colour >= _WARM) for colour in range(len(COLOURS)) for shape in range(len(SHAPES)))
 
-    def on_disk(self) -> bool:
+    def available(self) -> bool:
         """Return True: there is nothing to fetch."""
         return True
 
@@ -88,12 +88,12 @@ class Shapes100(ImageSet):
         return _labels(split).copy()
 
     def pixels(self, indices: Sequence[int] | np.ndarray, split: str = "test") -> np.ndarray:
-        """Pictures of a split as one array.
+        """Images of a split as one array.
 
         Parameters
         ----------
         indices : sequence of int, shape (n,)
-            Which pictures; not checked against the range.
+            Which images; not checked against the range.
         split : {"test", "train"}
 
         Returns
@@ -109,7 +109,7 @@ class Shapes100(ImageSet):
         Parameters
         ----------
         indices : sequence of int, shape (n,)
-            Which pictures; not checked against the range.
+            Which images; not checked against the range.
         split : {"test", "train"}
         size : int
             Side in pixels. The scene does not depend on it; the grain of the noise does.
@@ -121,12 +121,12 @@ class Shapes100(ImageSet):
         """
         indices = np.asarray(indices, dtype=np.int64).reshape(-1)
         labels = _labels(split)[indices]
-        pictures = np.empty((len(indices), size, size, 3), dtype=np.uint8)
+        images = np.empty((len(indices), size, size, 3), dtype=np.uint8)
         batch = max(1, _BATCH * 32 * 32 // (size * size))
         for start in range(0, len(indices), batch):
             part = slice(start, start + batch)
-            pictures[part] = _draw(indices[part], labels[part], split, size)
-        return pictures
+            images[part] = _draw(indices[part], labels[part], split, size)
+        return images
 
 
 @lru_cache(maxsize=2)
@@ -171,7 +171,7 @@ def _tilt(dice: Dice) -> np.ndarray:
 
 
 def _main_layer(dice: Dice, labels: np.ndarray) -> _Layer:
-    """Throw the shape that the picture is named after: large and wholly in the picture."""
+    """Throw the shape that the image is named after: large and wholly in the image."""
     radius = dice.uniform(0.28, 0.43)
     reach = 0.5 - 1.1 * radius  # triangles and arrows stick out of the unit disc a little
     return _Layer(

@@ -1,17 +1,17 @@
-"""The Prompt Lab's computing: what a wording does to all pictures of a test set.
+"""The Prompt Lab's computing: what a wording does to all images of a test set.
 
-``wording.py`` is what a visitor types, ``testset.py`` the pictures as a model sees them, ``answers.py`` the one matrix
+``wording.py`` is what a visitor types, ``testset.py`` the images as a model sees them, ``answers.py`` the one matrix
 product, ``examination.py`` what can be seen of it, with ``confusion.py`` and ``reliability.py``; ``sweeps.py`` tries
 many wordings, ``desk.py`` remembers, ``exports.py`` writes tables.
 """
 
+from ..serving.evaluator import Evaluator
+from ..zero_shot.prompt_set import PromptSet, check_baseline, check_whole_set, check_wording
 from . import tables as exports
-from .confusion import Confusion
-from ..serving.evaluator import Desk
-from .report import KINDS, PREDICTORS, ClassRow, Examination, Verdict
-from .calibration import Bin, Reliability
 from .ablations import NameRow, TemplateRow
-from ..zero_shot.prompt_set import Wording, check_baseline, check_whole_set, check_wording
+from .calibration import Bin, Reliability
+from .confusion import Confusion
+from .report import KINDS, PREDICTORS, ClassRow, EvaluationReport, Verdict
 
 __all__ = [
     "KINDS",
@@ -19,8 +19,8 @@ __all__ = [
     "Bin",
     "ClassRow",
     "Confusion",
-    "Desk",
-    "Examination",
+    "Evaluator",
+    "EvaluationReport",
     "NameRow",
     "Reliability",
     "TemplateRow",

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..models.encoder import Report
-from .significance import Difference, paired_difference
+from ..zero_shot.prompt_set import PromptSet
 from .predictions import Answers
-from ..zero_shot.prompt_set import Wording
+from .significance import Difference, paired_difference
 
 __all__ = ["NameRow", "TemplateRow", "try_each_name", "try_each_template"]
 
 # Answers a wording.
-Ask = Callable[[Wording], Answers]
+Ask = Callable[[PromptSet], Answers]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class NameRow:
     ----------
     name : str
     accuracy : float
-        Share of the class's pictures that are right, 0 to 1.
+        Share of the class's images that are right, 0 to 1.
     top1 : float
         Accuracy over all classes.
     difference : Difference
@@ -63,7 +63,7 @@ class NameRow:
     difference: Difference
 
 
-def try_each_template(ask: Ask, wording: Wording, progress: Report | None = None) -> tuple[TemplateRow, ...]:
+def try_each_template(ask: Ask, wording: PromptSet, progress: Report | None = None) -> tuple[TemplateRow, ...]:
     """Measure every template alone, and the ensemble without it."""
     together, rows = ask(wording).hits, []
     for i, template in enumerate(wording.templates):
@@ -84,19 +84,19 @@ def try_each_template(ask: Ask, wording: Wording, progress: Report | None = None
 
 
 def try_each_name(
-    ask: Ask, wordings: Sequence[Wording], position: int, members: Sequence[int], progress: Report | None = None
+    ask: Ask, wordings: Sequence[PromptSet], position: int, members: Sequence[int], progress: Report | None = None
 ) -> tuple[NameRow, ...]:
     """Measure wordings that differ in the name of one class.
 
     Parameters
     ----------
     ask : callable
-    wordings : sequence of Wording
+    wordings : sequence of PromptSet
         The present one first; there is a row for each of the others.
     position : int
         The class's place in the class list.
     members : sequence of int
-        Indices of the class's pictures.
+        Indices of the class's images.
     progress : callable, optional
     """
     present, rows = ask(wordings[0]).hits, []

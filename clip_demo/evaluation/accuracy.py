@@ -14,20 +14,20 @@ __all__ = ["Evaluation", "evaluate", "places", "shares"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Accuracy of the zero-shot classifier over labelled pictures.
+    """Accuracy of the zero-shot classifier over labelled images.
 
     Attributes
     ----------
     top1, top5 : float
-        Share of pictures whose true class is first, or among the first five; 0 to 1.
+        Share of images whose true class is first, or among the first five; 0 to 1.
     per_class : tuple of float
         `top1` of every class, in the order of the class list.
     n : int
-        Number of pictures.
+        Number of images.
     difference : Difference or None
-        Against a baseline's wording, on the same pictures; None where none was given.
+        Against a baseline's wording, on the same images; None where none was given.
     probe_top1 : float or None
-        Share of the pictures that the linear probe gets right; None where no head was fitted.
+        Share of the images that the linear probe gets right; None where no head was fitted.
     """
 
     top1: float
@@ -75,7 +75,7 @@ def places(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     scores : numpy.ndarray, shape (n, n_classes)
-        Cosines, or anything else that orders the classes of a picture.
+        Cosines, or anything else that orders the classes of an image.
     labels : numpy.ndarray, shape (n,), int
         Columns of `scores`.
 
@@ -98,6 +98,6 @@ def places(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def shares(hits: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return the share of hits of every class, shape (n_classes,), float64; 0 for a class without pictures."""
+    """Return the share of hits of every class, shape (n_classes,), float64; 0 for a class without images."""
     counts = np.bincount(labels, minlength=n_classes)
     return np.bincount(labels, weights=hits, minlength=n_classes) / np.maximum(counts, 1)

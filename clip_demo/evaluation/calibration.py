@@ -17,16 +17,16 @@ MAX_LOGIT_SCALE = 10_000
 
 @dataclass(frozen=True)
 class Bin:
-    """The pictures whose confidence lies above `low` and up to `high`.
+    """The images whose confidence lies above `low` and up to `high`.
 
     Attributes
     ----------
     low, high : float
         0 to 1.
     confidence, accuracy : float or None
-        Mean confidence and share of right answers; None where there is no picture.
+        Mean confidence and share of right answers; None where there is no image.
     n : int
-        Number of pictures.
+        Number of images.
     """
 
     low: float
@@ -45,9 +45,9 @@ class Reliability:
     bins : tuple of Bin
         Of equal width; they cover 0 to 1.
     ece : float
-        Expected calibration error: the mean gap between confidence and accuracy, weighted by pictures, 0 to 1.
+        Expected calibration error: the mean gap between confidence and accuracy, weighted by images, 0 to 1.
     mean_confidence, accuracy : float
-        Over all pictures.
+        Over all images.
     """
 
     bins: tuple[Bin, ...]
@@ -57,7 +57,7 @@ class Reliability:
 
 
 def reliability(confidence: np.ndarray, hits: np.ndarray) -> Reliability:
-    """Sort pictures into 15 bins by confidence (Guo et al. 2017, "On calibration of modern neural networks").
+    """Sort images into 15 bins by confidence (Guo et al. 2017, "On calibration of modern neural networks").
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def reliability(confidence: np.ndarray, hits: np.ndarray) -> Reliability:
     edges = np.linspace(0, 1, BINS + 1)
     place = np.searchsorted(edges[1:-1], confidence, side="left")  # an edge belongs to the bin below
     n = np.bincount(place, minlength=BINS)
-    # Sums, not means: the gap of a bin times its share of the pictures needs no division by an empty bin.
+    # Sums, not means: the gap of a bin times its share of the images needs no division by an empty bin.
     sure = np.bincount(place, weights=confidence, minlength=BINS)
     right = np.bincount(place, weights=hits, minlength=BINS)
     bins = tuple(

@@ -25,7 +25,7 @@ class Confusion:
     classes : tuple of int
         What each row is: a position in the class list, or among the coarse classes.
     counts : tuple of tuple of int
-        Numbers of pictures: a row a true class, a column what it was taken for.
+        Numbers of images: a row a true class, a column what it was taken for.
     """
 
     names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What one wording makes of every picture: one matrix product."""
+"""What one wording makes of every image: one matrix product."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .accuracy import places
 from ..zero_shot.classifier import cosines_of
-from .labelled_images import LabelledPictures
-from ..zero_shot.prompt_set import Wording
+from ..zero_shot.prompt_set import PromptSet
+from .accuracy import places
+from .labelled_images import LabelledImages
 
 __all__ = ["Answers", "answer"]
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Zero-shot prediction for all pictures of a test set.
+    """Zero-shot prediction for all images of a test set.
 
     Attributes
     ----------
-    wording : Wording
+    wording : PromptSet
     cosines : numpy.ndarray, shape (n, n_classes), float32
     place : numpy.ndarray, shape (n,), int
         The place of the true class, 0 for the first.
@@ -28,18 +28,18 @@ class Answers:
         The class that comes first; of equals the earlier.
     """
 
-    wording: Wording
+    wording: PromptSet
     cosines: np.ndarray
     place: np.ndarray
     predicted: np.ndarray
 
     @property
     def hits(self) -> np.ndarray:
-        """Whether each picture is right, shape (n,), bool."""
+        """Whether each image is right, shape (n,), bool."""
         return self.place == 0
 
 
-def answer(wording: Wording, weights: np.ndarray, pictures: LabelledPictures) -> Answers:
-    """Hold a wording's classifier, shape (n_classes, d), against all pictures."""
-    cosines = cosines_of(pictures.features, weights)
-    return Answers(wording, cosines, places(cosines, pictures.labels), cosines.argmax(axis=1))
+def answer(wording: PromptSet, weights: np.ndarray, images: LabelledImages) -> Answers:
+    """Hold a wording's classifier, shape (n_classes, d), against all images."""
+    cosines = cosines_of(images.features, weights)
+    return Answers(wording, cosines, places(cosines, images.labels), cosines.argmax(axis=1))

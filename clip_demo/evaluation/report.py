@@ -8,16 +8,16 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import HeadError, OptionError
-from .accuracy import Evaluation, evaluate, shares
 from ..numerics import softmax
-from .significance import paired_difference
-from .predictions import Answers
-from .confusion import Confusion, coarse_confusion, confused_with, confusion, count_pairs
+from ..zero_shot.prompt_set import PromptSet
+from .accuracy import Evaluation, evaluate, shares
 from .calibration import Reliability, check_logit_scale, reliability
-from .labelled_images import LabelledPictures
-from ..zero_shot.prompt_set import Wording
+from .confusion import Confusion, coarse_confusion, confused_with, confusion, count_pairs
+from .labelled_images import LabelledImages
+from .predictions import Answers
+from .significance import paired_difference
 
-__all__ = ["KINDS", "PREDICTORS", "ClassRow", "Examination", "Verdict"]
+__all__ = ["KINDS", "PREDICTORS", "ClassRow", "EvaluationReport", "Verdict"]
 
 PREDICTORS = ("zero-shot", "probe")
 KINDS = ("all", "both right", "only zero-shot", "only probe", "both wrong", "gained", "lost")
@@ -35,13 +35,13 @@ class ClassRow:
     coarse : str
         Its coarse class.
     n : int
-        Number of pictures.
+        Number of images.
     zero_shot : float
         Share of them that is right, 0 to 1.
     probe, baseline : float or None
         The same of the linear probe and of the baseline's wording; None where there is none.
     confused_with : tuple of (str, int)
-        Up to three classes that its pictures are most often taken for by zero-shot, and how many.
+        Up to three classes that its images are most often taken for by zero-shot, and how many.
     """
 
     name: str
@@ -55,12 +55,12 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of one test picture.
+    """What is said of one test image.
 
     Attributes
     ----------
     index : int
-        Of the picture.
+        Of the image.
     truth, zero_shot : str
         Its true class, and what zero-shot prediction takes it for.
     probe : str or None
@@ -74,31 +74,31 @@ class Verdict:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Examination:
+class EvaluationReport:
     """One wording, held against the true classes, the linear probe and a baseline's wording.
 
     What it says is plain Python values; each is worked out when it is asked for.
 
     Attributes
     ----------
-    pictures_of_set : LabelledPictures
+    images_of_set : LabelledImages
     answers : Answers
         Of the wording.
     before : Answers or None
         Of the baseline.
     """
 
-    pictures_of_set: LabelledPictures
+    images_of_set: LabelledImages
     answers: Answers
     before: Answers | None = None
 
     @property
-    def wording(self) -> Wording:
+    def wording(self) -> PromptSet:
         """The wording."""
         return self.answers.wording
 
     @property
-    def baseline(self) -> Wording | None:
+    def baseline(self) -> PromptSet | None:
         """The wording that it is compared with."""
         return self.before and self.before.wording
 
@@ -110,35 +110,35 @@ class Examination:
     @property
     def coarse_names(self) -> tuple[str, ...]:
         """Names of the coarse classes."""
-        return tuple(self.pictures_of_set.image_set.coarse_names)
+        return tuple(self.images_of_set.dataset.coarse_names)
 
     @property
     def coarse_of(self) -> tuple[int, ...]:
         """For every class its position in `coarse_names`."""
-        return tuple(self.pictures_of_set.image_set.coarse_of)
+        return tuple(self.images_of_set.dataset.coarse_of)
 
     @property
     def logit_scale(self) -> float:
         """What the model itself multiplies cosines by."""
-        return self.pictures_of_set.logit_scale
+        return self.images_of_set.logit_scale
 
     @cached_property
     def labels(self) -> tuple[int, ...]:
-        """The true class of every picture, a position in `names`."""
-        return tuple(self.pictures_of_set.labels.tolist())
+        """The true class of every image, a position in `names`."""
+        return tuple(self.images_of_set.labels.tolist())
 
     def predicted(self, by: str = "zero-shot") -> tuple[int, ...] | None:
-        """Return what every picture is taken for, a position in `names`; None for a probe that is not there."""
-        if by == "probe" and self.pictures_of_set.probe is None:
+        """Return what every image is taken for, a position in `names`; None for a probe that is not there."""
+        if by == "probe" and self.images_of_set.probe is None:
             return None
         return tuple(self._predicted(by).tolist())
 
     def verdict(self, index: int) -> Verdict:
-        """Return what is said of one test picture, by its index."""
-        index, probe = self.pictures_of_set.image_set.check_index(index), self.pictures_of_set.probe
+        """Return what is said of one test image, by its index."""
+        index, probe = self.images_of_set.dataset.check_index(index), self.images_of_set.probe
         return Verdict(
             index,
-            self.names[self.pictures_of_set.labels[index]],
+            self.names[self.images_of_set.labels[index]],
             self.names[self.answers.predicted[index]],
             None if probe is None else self.names[probe.predicted[index]],
         )
@@ -146,10 +146,10 @@ class Examination:
     @cached_property
     def evaluation(self) -> Evaluation:
         """The accuracies."""
-        probe = self.pictures_of_set.probe_hits
+        probe = self.images_of_set.probe_hits
         return evaluate(
             self.answers.place,
-            self.pictures_of_set.labels,
+            self.images_of_set.labels,
             len(self.names),
             difference=self.before and paired_difference(self.answers.hits, self.before.hits),
             probe_top1=None if probe is None else float(probe.mean()),
@@ -158,8 +158,8 @@ class Examination:
     @cached_property
     def classes(self) -> tuple[ClassRow, ...]:
         """A row a class, in the order of the class list."""
-        labels, size = self.pictures_of_set.labels, len(self.names)
-        probe, before = self.pictures_of_set.probe_hits, self.before and self.before.hits
+        labels, size = self.images_of_set.labels, len(self.names)
+        probe, before = self.images_of_set.probe_hits, self.before and self.before.hits
         nothing = (None,) * size
         of_probe = nothing if probe is None else shares(probe, labels, size).tolist()
         of_baseline = nothing if before is None else shares(before, labels, size).tolist()
@@ -201,11 +201,11 @@ class Examination:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of pictures that can be asked for: some need a probe, some a baseline."""
-        probe, baseline = self.pictures_of_set.probe is not None, self.before is not None
+        """The kinds of images that can be asked for: some need a probe, some a baseline."""
+        probe, baseline = self.images_of_set.probe is not None, self.before is not None
         return tuple(kind for kind in KINDS if kind == "all" or (baseline if kind in _NEED_BASELINE else probe))
 
-    def pictures(
+    def images(
         self,
         kind: str = "all",
         true: int | None = None,
@@ -213,16 +213,16 @@ class Examination:
         by: str = "zero-shot",
         coarse: bool = False,
     ) -> tuple[int, ...]:
-        """Return the indices of the test pictures that are meant, in order.
+        """Return the indices of the test images that are meant, in order.
 
         Parameters
         ----------
         kind : str
             One of `kinds`. "gained" and "lost" became right and wrong since the baseline.
         true : int, optional
-            Only pictures of this class.
+            Only images of this class.
         predicted : int, optional
-            Only pictures that are taken for this class.
+            Only images that are taken for this class.
         by : {"zero-shot", "probe"}
             Who takes them for it.
         coarse : bool
@@ -238,7 +238,7 @@ class Examination:
         group = np.array(self.coarse_of) if coarse else np.arange(len(self.names))
         chosen = self._of_kind(kind)
         if true is not None:
-            chosen = chosen & (group[self.pictures_of_set.labels] == _position("true", true, group))
+            chosen = chosen & (group[self.images_of_set.labels] == _position("true", true, group))
         if predicted is not None:
             chosen = chosen & (group[self._predicted(by)] == _position("predicted", predicted, group))
         return tuple(np.flatnonzero(chosen).tolist())
@@ -253,10 +253,10 @@ class Examination:
         """
         scale = self.logit_scale if logit_scale is None else check_logit_scale(logit_scale)
         confidence = softmax(scale * self.answers.cosines).max(axis=1)
-        probe = self.pictures_of_set.probe
+        probe = self.images_of_set.probe
         return {
             "zero-shot": reliability(confidence, self.answers.hits),
-            "probe": probe and reliability(probe.confidence, self.pictures_of_set.probe_hits),
+            "probe": probe and reliability(probe.confidence, self.images_of_set.probe_hits),
         }
 
     def _of_kind(self, kind: str) -> np.ndarray:
@@ -265,7 +265,7 @@ class Examination:
             if kind in KINDS:
                 why = "give a baseline" if kind in _NEED_BASELINE else f"there is no head; {_fit(self)}"
             raise OptionError(f"kind: {kind!r} is not to be had here; {why}.")
-        zero_shot, probe = self.answers.hits, self.pictures_of_set.probe_hits
+        zero_shot, probe = self.answers.hits, self.images_of_set.probe_hits
         if kind in _NEED_BASELINE:
             return zero_shot & ~self.before.hits if kind == "gained" else self.before.hits & ~zero_shot
         if kind == "all":
@@ -279,16 +279,16 @@ class Examination:
             raise OptionError(f"by: {by!r} is unknown; use one of {', '.join(map(repr, PREDICTORS))}.")
         if by == "zero-shot":
             return self.answers.predicted
-        if self.pictures_of_set.probe is None:
-            raise HeadError(f"head: none for this model on {self.pictures_of_set.image_set.name}; {_fit(self)}.")
-        return self.pictures_of_set.probe.predicted
+        if self.images_of_set.probe is None:
+            raise HeadError(f"head: none for this model on {self.images_of_set.dataset.name}; {_fit(self)}.")
+        return self.images_of_set.probe.predicted
 
     def _counts(self, by: str) -> np.ndarray:
-        return count_pairs(self.pictures_of_set.labels, self._predicted(by), len(self.names))
+        return count_pairs(self.images_of_set.labels, self._predicted(by), len(self.names))
 
 
-def _fit(examination: Examination) -> str:
-    return f"make one with `python -m clip_demo fit-probe --images {examination.pictures_of_set.image_set.name}`"
+def _fit(examination: EvaluationReport) -> str:
+    return f"make one with `python -m clip_demo fit-probe --dataset {examination.images_of_set.dataset.name}`"
 
 
 def _position(argument: str, value: int, group: np.ndarray) -> int:

@@ -1,4 +1,4 @@
-"""Two classifiers on the same pictures: how much they differ, and whether that may be noise."""
+"""Two classifiers on the same images: how much they differ, and whether that may be noise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Difference", "exact_p_value", "paired_difference", "score_interval"]
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more often the new one of two classifiers is right, on the same pictures.
+    """How much more often the new one of two classifiers is right, on the same images.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Difference:
     p_value : float
         McNemar's exact test, see `exact_p_value`.
     gained, lost : int
-        Numbers of pictures that became right, and that became wrong.
+        Numbers of images that became right, and that became wrong.
     """
 
     top1: float
@@ -41,7 +41,7 @@ def paired_difference(new: np.ndarray, old: np.ndarray) -> Difference:
     Parameters
     ----------
     new, old : numpy.ndarray, shape (n,), bool
-        Whether each picture is right.
+        Whether each image is right.
     """
     gained, lost = int((new & ~old).sum()), int((old & ~new).sum())
     low, high = score_interval(gained, lost, len(new))
@@ -51,7 +51,7 @@ def paired_difference(new: np.ndarray, old: np.ndarray) -> Difference:
 def exact_p_value(gained: int, lost: int) -> float:
     """Return the two-sided p-value of McNemar's exact test: 1 where nothing changed.
 
-    Were both as good, each changed picture would be gained or lost with equal chance. This is how likely a split at
+    Were both as good, each changed image would be gained or lost with equal chance. This is how likely a split at
     least as uneven as this one would then be: twice the binomial tail, at most 1.
     """
     n = gained + lost
@@ -67,7 +67,7 @@ def score_interval(gained: int, lost: int, n: int, level: float = 0.95) -> tuple
 
     Tango (1998), "Equivalence test and confidence interval for the difference in proportions for the paired-sample
     design", Statistics in Medicine 17, 891-908; recommended by Fagerland, Lydersen and Laake (2014), ibid. 33,
-    2850-2875. It holds the differences that the pictures do not speak against, stays within -1 and 1, and has a
+    2850-2875. It holds the differences that the images do not speak against, stays within -1 and 1, and has a
     width even where nothing changed.
     """
     z = NormalDist().inv_cdf(0.5 + level / 2)
@@ -79,7 +79,7 @@ def score_interval(gained: int, lost: int, n: int, level: float = 0.95) -> tuple
 
 def _score(gained: int, lost: int, n: int, delta: float) -> float:
     """Return how many standard errors the observed difference lies above `delta`."""
-    # The most likely share of lost pictures if the difference were delta: the root of a quadratic (Tango 1998).
+    # The most likely share of lost images if the difference were delta: the root of a quadratic (Tango 1998).
     b = (2 * n - gained + lost) * delta - gained - lost
     root = math.sqrt(max(0.0, b * b + 8 * n * lost * delta * (1 - delta)))
     share = (root - b) / (4 * n)

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
-from .confusion import Confusion
-from .report import Examination
-from .calibration import Reliability
 from .ablations import NameRow, TemplateRow
+from .calibration import Reliability
+from .confusion import Confusion
+from .report import EvaluationReport
 
 __all__ = [
     "Table",
@@ -20,7 +20,7 @@ __all__ = [
     "confusion",
     "names",
     "per_class",
-    "pictures",
+    "images",
     "summary",
     "templates",
     "to_csv",
@@ -50,15 +50,15 @@ def to_json(table: Table) -> str:
     return json.dumps(rows, indent=1, ensure_ascii=False)
 
 
-def summary(examination: Examination) -> Table:
+def summary(examination: EvaluationReport) -> Table:
     """Return the wording and its accuracies, one row; templates stand one a line in their cell."""
     got, wording = examination.evaluation, examination.wording
     return Table(
-        ("templates", "spaces", "n", "top1", "top5", "probe_top1", *_named(_DIFFERENCE)),
+        ("templates", "replace_underscores", "n", "top1", "top5", "probe_top1", *_named(_DIFFERENCE)),
         (
             (
                 "\n".join(wording.templates),
-                wording.spaces,
+                wording.replace_underscores,
                 got.n,
                 got.top1,
                 got.top5,
@@ -69,7 +69,7 @@ def summary(examination: Examination) -> Table:
     )
 
 
-def per_class(examination: Examination) -> Table:
+def per_class(examination: EvaluationReport) -> Table:
     """Return a row a class, with the three classes that it is most often taken for."""
     columns = ("class", "coarse", "n", "zero_shot", "probe", "baseline")
     rows = []
@@ -116,8 +116,8 @@ def calibration(curves: Mapping[str, Reliability | None]) -> Table:
     return Table(("predictor", "low", "high", "confidence", "accuracy", "n", "ece"), tuple(rows))
 
 
-def pictures(examination: Examination, indices: Sequence[int]) -> Table:
-    """Return a row a picture: its index, its true class and what it is taken for."""
+def images(examination: EvaluationReport, indices: Sequence[int]) -> Table:
+    """Return a row an image: its index, its true class and what it is taken for."""
     rows = [tuple(asdict(examination.verdict(index)).values()) for index in indices]
     return Table(("index", "truth", "zero_shot", "probe"), tuple(rows))
 

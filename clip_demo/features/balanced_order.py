@@ -1,4 +1,4 @@
-"""Which pictures come first: one of every class, then a second of every class, and so on."""
+"""Which images come first: one of every class, then a second of every class, and so on."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def balanced_order(labels: np.ndarray, seed: int = SEED) -> np.ndarray:
     shuffled = np.argsort(mix(np.arange(len(labels), dtype=np.uint64) ^ mix(np.array([seed], dtype=np.uint64))))
     grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]  # class by class, each in shuffled order
     ordered = labels[grouped]
-    rank = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # the how-manieth of its class
+    rank = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # the rank of its class
     return grouped[np.lexsort((ordered, rank))]

@@ -1,4 +1,4 @@
-"""Pictures in, features out, batch by batch; the next batch is made ready while one is encoded."""
+"""Images in, features out, batch by batch; the next batch is made ready while one is encoded."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import Image
 
+from ..datasets.base import Dataset
 from ..models.encoder import Encoder, Report
-from ..datasets.base import ImageSet
 
-__all__ = ["Encode", "batched", "encode_split", "straight"]
+__all__ = ["Encode", "batched", "encode_split", "encode_directly"]
 
-# Encodes some pictures of a split, given by their indices: yields features, shape (a few, d), in the order given.
-Encode = Callable[[ImageSet, str, np.ndarray], Iterator[np.ndarray]]
+# Encodes some images of a split, given by their indices: yields features, shape (a few, d), in the order given.
+Encode = Callable[[Dataset, str, np.ndarray], Iterator[np.ndarray]]
 
 BATCH = 128
 FEW = 32
 _AHEAD = 2  # batches made ready beyond the one that is encoded
 
 
-def straight(encoder: Encoder) -> Encode:
+def encode_directly(encoder: Encoder) -> Encode:
     """Return an `Encode` that takes the encoder for itself."""
 
-    def encode(image_set: ImageSet, split: str, indices: np.ndarray) -> Iterator[np.ndarray]:
+    def encode(dataset: Dataset, split: str, indices: np.ndarray) -> Iterator[np.ndarray]:
         def ready(part: np.ndarray) -> list:
-            return [encoder.preprocess(Image.fromarray(each)) for each in image_set.pixels(part, split)]
+            return [encoder.preprocess(Image.fromarray(each)) for each in dataset.pixels(part, split)]
 
         # Half of the cores: on a CPU the encoder wants them too, and on a GPU one would be too slow for it.
         with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="preprocess") as pool:
@@ -44,20 +44,20 @@ def straight(encoder: Encoder) -> Encode:
 
 
 def batched(encode_images: Callable[[Sequence[Image.Image]], np.ndarray]) -> Encode:
-    """Return an `Encode` that hands on few pictures at a time, such as to `Features.of_job`."""
+    """Return an `Encode` that hands on few images at a time, such as to `Features.of_job`."""
 
-    def encode(image_set: ImageSet, split: str, indices: np.ndarray) -> Iterator[np.ndarray]:
+    def encode(dataset: Dataset, split: str, indices: np.ndarray) -> Iterator[np.ndarray]:
         for start in range(0, len(indices), FEW):
-            pixels = image_set.pixels(indices[start : start + FEW], split)
+            pixels = dataset.pixels(indices[start : start + FEW], split)
             yield encode_images([Image.fromarray(each) for each in pixels])
 
     return encode
 
 
-def encode_split(encode: Encode, image_set: ImageSet, split: str, progress: Report | None = None) -> np.ndarray:
-    """Return the features of all pictures of a split: shape (n, d), float32, not normalised."""
-    size, done, parts = image_set.sizes[split], 0, []
-    for rows in encode(image_set, split, np.arange(size)):
+def encode_split(encode: Encode, dataset: Dataset, split: str, progress: Report | None = None) -> np.ndarray:
+    """Return the features of all images of a split: shape (n, d), float32, not normalised."""
+    size, done, parts = dataset.sizes[split], 0, []
+    for rows in encode(dataset, split, np.arange(size)):
         parts.append(rows)
         done += len(rows)
         if progress:

@@ -1,4 +1,4 @@
-"""Features of a whole test set, computed once for a model and an image set."""
+"""Features of a whole test set, computed once for a model and an dataset."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..models.encoder import Encoder, Report
-from ..errors import HeadError
-from ..datasets.base import ImageSet
-from .extract import Encode, encode_split, straight
 from ..artifacts import Store, write_npz
+from ..datasets.base import Dataset
+from ..errors import HeadError
+from ..models.encoder import Encoder, Report
+from .extract import Encode, encode_directly, encode_split
 
 __all__ = ["FeatureStore", "TestFeatures", "load_features", "save_features"]
 
@@ -29,7 +29,7 @@ class TestFeatures:
     features : numpy.ndarray, shape (n, d), float32
         As `encode_images` gives them: not normalised.
     labels : numpy.ndarray, shape (n,), int64
-        Positions in the image set's class names.
+        Positions in the dataset's class names.
     """
 
     __test__ = False  # pytest takes every name that begins with Test for a test
@@ -39,7 +39,7 @@ class TestFeatures:
 
 
 class FeatureStore(Store[TestFeatures]):
-    """Test features by model and image set; new ones go to the last folder. See `clip_demo.store.Store`."""
+    """Test features by model and dataset; new ones go to the last folder. See `clip_demo.store.Store`."""
 
     def __init__(self, folders: Sequence[str | Path]):
         super().__init__(folders, load_features)
@@ -47,34 +47,34 @@ class FeatureStore(Store[TestFeatures]):
     def of(
         self,
         encoder: Encoder,
-        image_set: ImageSet,
+        dataset: Dataset,
         progress: Report | None = None,
         encode: Encode | None = None,
     ) -> TestFeatures:
-        """Return the test features of a model on an image set, computed and kept where they are not stored yet.
+        """Return the test features of a model on an dataset, computed and kept where they are not stored yet.
 
         They are computed by `encode` where it is given, else straight by the encoder.
         """
-        found = self.get(encoder.sha256, image_set.name)
+        found = self.get(encoder.sha256, dataset.name)
         if found is None:
             found = TestFeatures(
-                encode_split(encode or straight(encoder), image_set, "test", progress), image_set.labels()
+                encode_split(encode or encode_directly(encoder), dataset, "test", progress), dataset.labels()
             )
-            self.keep(found, encoder, image_set)
+            self.keep(found, encoder, dataset)
         return found
 
-    def keep(self, data: TestFeatures, encoder: Encoder, image_set: ImageSet) -> None:
+    def keep(self, data: TestFeatures, encoder: Encoder, dataset: Dataset) -> None:
         """Use `data` from now on, and store it in the last folder."""
-        self.remember(data, encoder.sha256, image_set.name)
+        self.remember(data, encoder.sha256, dataset.name)
         if self.folders:
             try:
-                save_features(data, self.folders[-1], encoder, image_set)
+                save_features(data, self.folders[-1], encoder, dataset)
             except OSError as error:  # A cache that cannot be written costs time, not the answer.
                 logger.warning("features are not kept in %s (%s)", self.folders[-1], error)
 
 
 def save_features(
-    data: TestFeatures, folder: str | Path, encoder: Encoder, image_set: ImageSet, *, compact: bool = False
+    data: TestFeatures, folder: str | Path, encoder: Encoder, dataset: Dataset, *, compact: bool = False
 ) -> Path:
     """Write test features as npz without pickle.
 
@@ -82,11 +82,11 @@ def save_features(
     ----------
     data : TestFeatures
     folder : path
-    encoder, image_set
+    encoder, dataset
         What they belong to.
     compact : bool
-        Store sixteen bits a number, scaled for each picture by its largest; else 32. What eight would cost is seen:
-        of 10,000 pictures a dozen are then answered otherwise.
+        Store sixteen bits a number, scaled for each image by its largest; else 32. What eight would cost is seen:
+        of 10,000 images a dozen are then answered otherwise.
 
     Returns
     -------
@@ -99,11 +99,11 @@ def save_features(
     return write_npz(
         folder,
         encoder.name,
-        image_set.name,
+        dataset.name,
         **stored,
         labels=data.labels.astype(np.uint8),
         model_sha256=np.array(encoder.sha256),
-        image_set=np.array(image_set.name),
+        dataset=np.array(dataset.name),
     )
 
 
@@ -114,7 +114,7 @@ def load_features(path: str | Path) -> tuple[TestFeatures, str, str]:
     -------
     data : TestFeatures
     model_sha256 : str
-    image_set : str
+    dataset : str
 
     Raises
     ------
@@ -127,7 +127,7 @@ def load_features(path: str | Path) -> tuple[TestFeatures, str, str]:
             if "scale" in stored:
                 features *= stored["scale"]
             data = TestFeatures(features, stored["labels"].astype(np.int64))
-            return data, str(stored["model_sha256"]), str(stored["image_set"])
+            return data, str(stored["model_sha256"]), str(stored["dataset"])
     except Exception as error:  # zip, npz and field errors all mean the same to the user.
         raise HeadError(
             f"features: {str(path)!r} holds no test features ({type(error).__name__}: {error}); take it away."

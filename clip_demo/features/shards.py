@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from ..models.encoder import Encoder
-from ..datasets.base import ImageSet
 from ..artifacts import UNFINISHED, write_file
-from .extract import Encode
+from ..datasets.base import Dataset
+from ..models.encoder import Encoder
 from .balanced_order import SEED, balanced_order
+from .extract import Encode
 
 __all__ = ["Shards"]
 
@@ -20,23 +20,23 @@ ROWS = 512  # four batches; on a slow CPU less than a minute of a large model's 
 
 
 class Shards:
-    """The features of one model for one split of an image set, encoded in class-balanced order.
+    """The features of one model for one split of an dataset, encoded in class-balanced order.
 
-    Shard k holds the pictures ``order[k * rows : (k + 1) * rows]``. A shard is written whole or not at all; one that is
+    Shard k holds the images ``order[k * rows : (k + 1) * rows]``. A shard is written whole or not at all; one that is
     damaged, or was made for another model or order, is made again. Processes that work on the same shards take turns,
     and each finds what the other has made.
 
     Parameters
     ----------
     folder : path
-        Each model and image set gets a folder of its own in it.
+        Each model and dataset gets a folder of its own in it.
     encoder : Encoder
-    image_set : ImageSet
+    dataset : Dataset
     split : {"train", "test"}
     encode : Encode
-        How pictures are encoded.
+        How images are encoded.
     rows : int
-        Pictures in a shard.
+        Images in a shard.
 
     Attributes
     ----------
@@ -45,21 +45,21 @@ class Shards:
     features : numpy.ndarray, shape (n, d), float32, or None
         By index, not by `order`; only those of ``order[:done]`` are meant.
     done : int
-        How many pictures of `order` are encoded.
+        How many images of `order` are encoded.
     """
 
     def __init__(
-        self, folder: str | Path, encoder: Encoder, image_set: ImageSet, split: str, encode: Encode, rows: int = ROWS
+        self, folder: str | Path, encoder: Encoder, dataset: Dataset, split: str, encode: Encode, rows: int = ROWS
     ):
-        self.order = balanced_order(image_set.labels(split))
+        self.order = balanced_order(dataset.labels(split))
         self.features: np.ndarray | None = None
         self.done = 0
-        self._image_set, self._split, self._encode, self._rows = image_set, split, encode, rows
-        self._folder = Path(folder) / f"{encoder.name.replace('/', '-')}-{image_set.name}-{encoder.sha256[:16]}"
-        self._key = {"model_sha256": encoder.sha256, "image_set": image_set.name, "split": split, "seed": str(SEED)}
+        self._dataset, self._split, self._encode, self._rows = dataset, split, encode, rows
+        self._folder = Path(folder) / f"{encoder.name.replace('/', '-')}-{dataset.name}-{encoder.sha256[:16]}"
+        self._key = {"model_sha256": encoder.sha256, "dataset": dataset.name, "split": split, "seed": str(SEED)}
 
     def up_to(self, n: int, report: Callable[[int], None] = lambda done: None) -> None:
-        """Have the features of the first `n` pictures of `order`, or of a few more.
+        """Have the features of the first `n` images of `order`, or of a few more.
 
         Parameters
         ----------
@@ -80,7 +80,7 @@ class Shards:
 
     @property
     def _next(self) -> np.ndarray:
-        """The indices of the pictures of the next shard."""
+        """The indices of the images of the next shard."""
         return self.order[self.done : self.done + self._rows]
 
     def _take(self, rows: np.ndarray) -> None:
@@ -96,7 +96,7 @@ class Shards:
         for left in self._folder.glob(f"*{self._split}{UNFINISHED}"):
             left.unlink()  # by a process that was killed: who holds the lock is the only one that writes
         parts, done = [], self.done
-        for rows in self._encode(self._image_set, self._split, self._next):
+        for rows in self._encode(self._dataset, self._split, self._next):
             parts.append(rows)
             done += len(rows)
             report(done)

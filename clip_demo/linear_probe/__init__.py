@@ -1,16 +1,16 @@
-"""From pictures to a head and its few-shot curve: the article's second experiment.
+"""From images to a head and its few-shot curve: the article's second experiment.
 
-``order.py`` says which pictures come first, ``encoding.py`` encodes them, ``shards.py`` keeps what is encoded,
+``order.py`` says which images come first, ``encoding.py`` encodes them, ``shards.py`` keeps what is encoded,
 ``builder.py`` fits heads on it, ``sweep.py`` looks for the best C, ``curve.py`` gathers accuracies into a curve.
 """
 
 from __future__ import annotations
 
-from .fit import EARLY_TEST, EARLY_TRAIN, Draw, ProbeBuilder
-from .few_shot_curve import CurveStore, missing_draws, new_curve, with_draw
-from ..features.extract import Encode, batched, encode_split, straight
+from ..features.extract import Encode, batched, encode_directly, encode_split
 from ..features.shards import Shards
 from .c_sweep import sweep
+from .few_shot_curve import CurveStore, missing_draws, new_curve, with_draw
+from .fit import EARLY_TEST, EARLY_TRAIN, Draw, ProbeFitter
 
 __all__ = [
     "EARLY_TEST",
@@ -18,13 +18,13 @@ __all__ = [
     "CurveStore",
     "Draw",
     "Encode",
-    "ProbeBuilder",
+    "ProbeFitter",
     "Shards",
     "batched",
     "encode_split",
     "missing_draws",
     "new_curve",
-    "straight",
+    "encode_directly",
     "sweep",
     "with_draw",
 ]

@@ -1,4 +1,4 @@
-"""The best C by a sweep on held-out training pictures, as the paper does it."""
+"""The best C by a sweep on held-out training images, as the paper does it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable
 import numpy as np
 
 from ..models.encoder import Report
-from .fit import ProbeBuilder
+from .fit import ProbeFitter
 
 __all__ = ["STEPS", "peak", "sweep"]
 
 STEPS = 96  # from 1e-6 to 1e6: eight a decade
-_HELD_OUT = 5  # one picture in so many
+_HELD_OUT = 5  # one image in so many
 _COARSE = 16  # steps apart at first: 1e-6, 1e-4, ..., 1e6
 
 
-def sweep(builder: ProbeBuilder, progress: Report | None = None, *, normalized: bool = False) -> tuple[float, int]:
-    """Return the C whose head is best on a fifth of the training pictures, fitted on the other four.
+def sweep(builder: ProbeFitter, progress: Report | None = None, *, normalized: bool = False) -> tuple[float, int]:
+    """Return the C whose head is best on a fifth of the training images, fitted on the other four.
 
     As in Radford et al. 2021, appendix A.3: "a hyperparameter sweep on the validation sets over the range between 1e-6
     and 1e6, with 96 logarithmically spaced steps. To save compute required for the sweeps, we perform a parametric
@@ -27,8 +27,8 @@ def sweep(builder: ProbeBuilder, progress: Report | None = None, *, normalized: 
 
     Parameters
     ----------
-    builder : ProbeBuilder
-        With all training pictures encoded.
+    builder : ProbeFitter
+        With all training images encoded.
     progress : callable, optional
         See `clip_demo.encoder.Report`.
     normalized : bool
@@ -38,7 +38,7 @@ def sweep(builder: ProbeBuilder, progress: Report | None = None, *, normalized: 
     -------
     C : float
     n_held_out : int
-        How many pictures the heads were compared on.
+        How many images the heads were compared on.
     """
     order = builder.train.order
     n_held_out = len(order) // _HELD_OUT

@@ -11,21 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import HeadError
-from .head import package_versions
-from .few_shot_curve import CurvePoint, FewShotCurve
 from ..artifacts import Store, file_name, write_file
-from .fit import Draw, ProbeBuilder
+from ..errors import HeadError
+from .few_shot_curve import CurvePoint, FewShotCurve
+from .fit import Draw, ProbeFitter
+from .head import package_versions
 
 __all__ = ["CurveStore", "crossing", "missing_draws", "new_curve", "save_curve", "with_draw"]
 
 
-def new_curve(builder: ProbeBuilder, zero_shot: float, templates: Sequence[str]) -> FewShotCurve:
+def new_curve(builder: ProbeFitter, zero_shot: float, templates: Sequence[str]) -> FewShotCurve:
     """Return a curve that has no point yet."""
     return FewShotCurve(
         model=builder.encoder.name,
         model_sha256=builder.encoder.sha256,
-        image_set=builder.image_set.name,
+        dataset=builder.dataset.name,
         zero_shot=zero_shot,
         zero_shot_templates=tuple(templates),
         points=(),
@@ -36,13 +36,13 @@ def new_curve(builder: ProbeBuilder, zero_shot: float, templates: Sequence[str])
     )
 
 
-def missing_draws(builder: ProbeBuilder, curve: FewShotCurve) -> list[Draw]:
+def missing_draws(builder: ProbeFitter, curve: FewShotCurve) -> list[Draw]:
     """Return the fits that a curve lacks."""
     known = {point.per_class: len(point.draws) for point in curve.points}
     return [draw for draw in builder.draws if draw.number >= known.get(draw.per_class, 0)]
 
 
-def with_draw(builder: ProbeBuilder, curve: FewShotCurve, draw: Draw, accuracy: float) -> FewShotCurve:
+def with_draw(builder: ProbeFitter, curve: FewShotCurve, draw: Draw, accuracy: float) -> FewShotCurve:
     """Return the curve with one draw more, and what its head gets right, 0 to 1."""
     points = {point.per_class: point for point in curve.points}
     draws = (*points[draw.per_class].draws, accuracy) if draw.per_class in points else (accuracy,)
@@ -54,7 +54,7 @@ def with_draw(builder: ProbeBuilder, curve: FewShotCurve, draw: Draw, accuracy: 
 
 
 def crossing(points: Sequence[CurvePoint], zero_shot: float) -> float | None:
-    """Return at how many pictures of each class the probe first reaches zero-shot; see `FewShotCurve.crossing`.
+    """Return at how many images of each class the probe first reaches zero-shot; see `FewShotCurve.crossing`.
 
     Radford et al. 2021, figure 8, estimate it in the same way: between two points, on a logarithmic axis.
     """
@@ -71,13 +71,13 @@ def crossing(points: Sequence[CurvePoint], zero_shot: float) -> float | None:
 
 def save_curve(curve: FewShotCurve, folder: str | Path) -> Path:
     """Write a curve as JSON; see `clip_demo.store.write_file`."""
-    path = Path(folder) / file_name(curve.model, curve.image_set, ".json")
+    path = Path(folder) / file_name(curve.model, curve.dataset, ".json")
     text = json.dumps(asdict(curve), indent=1) + "\n"
     return write_file(path, lambda file: file.write(text.encode()))
 
 
 class CurveStore(Store[FewShotCurve]):
-    """Curves by model and image set; see `clip_demo.store.Store`."""
+    """Curves by model and dataset; see `clip_demo.store.Store`."""
 
     def __init__(self, folders: Sequence[str | Path]):
         super().__init__(folders, _load_curve, ".json")
@@ -85,7 +85,7 @@ class CurveStore(Store[FewShotCurve]):
     def put(self, curve: FewShotCurve, folder: str | Path) -> Path:
         """Save a curve and use it from now on."""
         path = save_curve(curve, folder)
-        self.remember(curve, curve.model_sha256, curve.image_set)
+        self.remember(curve, curve.model_sha256, curve.dataset)
         return path
 
 
@@ -100,4 +100,4 @@ def _load_curve(path: Path) -> tuple[FewShotCurve, str, str]:
             f"curve: {str(path)!r} is not a few-shot curve ({type(error).__name__}: {error}); "
             "take it away or make it again with `python -m clip_demo fit-probe --curve`."
         ) from error
-    return curve, curve.model_sha256, curve.image_set
+    return curve, curve.model_sha256, curve.dataset

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..artifacts import Store, write_npz
 from ..errors import HeadError, OptionError
 from ..numerics import best, normalize, softmax
 from .head import LinearProbe, ProbeScore, Provenance
-from ..artifacts import Store, write_npz
 
 __all__ = ["RECIPE", "Head", "HeadStore", "fit_head", "linear_probe", "load_head", "package_versions", "save_head"]
 
@@ -65,20 +65,20 @@ class Head:
         return softmax(logits)
 
 
-def linear_probe(head: Head | None, picture: np.ndarray, top_k: int) -> LinearProbe | None:
-    """Return a head's best classes for one picture, most probable first; None without a head.
+def linear_probe(head: Head | None, image: np.ndarray, top_k: int) -> LinearProbe | None:
+    """Return a head's best classes for one image, most probable first; None without a head.
 
     Parameters
     ----------
     head : Head or None
-    picture : numpy.ndarray, shape (d,)
+    image : numpy.ndarray, shape (d,)
         Image features as `encode_images` gives them.
     top_k : int
         How many classes.
     """
     if head is None:
         return None
-    probabilities = head.predict_proba(picture[None])[0]
+    probabilities = head.predict_proba(image[None])[0]
     top = tuple(ProbeScore(head.classes_[i], float(probabilities[i])) for i in best(probabilities, top_k))
     return LinearProbe(head.provenance, top)
 
@@ -92,7 +92,7 @@ def fit_head(
     classnames: Sequence[str],
     model: str,
     model_sha256: str,
-    image_set: str,
+    dataset: str,
     C: float = RECIPE["C"],
     max_iter: int = RECIPE["max_iter"],
     random_state: int = RECIPE["random_state"],
@@ -109,7 +109,7 @@ def fit_head(
         Positions in `classnames`.
     classnames : sequence of str
         All class names.
-    model, model_sha256, image_set : str
+    model, model_sha256, dataset : str
         For the provenance.
     C, max_iter, random_state
         Handed to scikit-learn's ``LogisticRegression``.
@@ -141,7 +141,7 @@ def fit_head(
     provenance = Provenance(
         model=model,
         model_sha256=model_sha256,
-        image_set=image_set,
+        dataset=dataset,
         n_train=len(train_labels),
         n_test=len(test_labels),
         C=float(C),
@@ -172,7 +172,7 @@ def save_head(head: Head, folder: str | Path) -> Path:
     return write_npz(
         folder,
         head.provenance.model,
-        head.provenance.image_set,
+        head.provenance.dataset,
         coef=head.coef,
         intercept=head.intercept,
         classes=np.array(head.classes_, dtype=np.str_),
@@ -203,7 +203,7 @@ def load_head(path: str | Path) -> Head:
 
 
 class HeadStore(Store[Head]):
-    """Heads by model and image set; see `clip_demo.store.Store`."""
+    """Heads by model and dataset; see `clip_demo.store.Store`."""
 
     def __init__(self, folders: Sequence[str | Path]):
         super().__init__(folders, _load_with_key)
@@ -211,12 +211,12 @@ class HeadStore(Store[Head]):
     def put(self, head: Head, folder: str | Path) -> Path:
         """Save a head and use it from now on."""
         path = save_head(head, folder)
-        self.remember(head, head.provenance.model_sha256, head.provenance.image_set)
+        self.remember(head, head.provenance.model_sha256, head.provenance.dataset)
         return path
 
     def improve(self, head: Head, folder: str | Path) -> Head:
-        """Put a head unless one that knows as many training pictures is there; return the one that is used."""
-        key = (head.provenance.model_sha256, head.provenance.image_set)
+        """Put a head unless one that knows as many training images is there; return the one that is used."""
+        key = (head.provenance.model_sha256, head.provenance.dataset)
         # On disk too: meanwhile another process may have made a better one.
         for other in filter(None, (self.get(*key), self._find(key))):
             if other.provenance.n_train >= head.provenance.n_train:
@@ -228,4 +228,4 @@ class HeadStore(Store[Head]):
 
 def _load_with_key(path: Path) -> tuple[Head, str, str]:
     head = load_head(path)
-    return head, head.provenance.model_sha256, head.provenance.image_set
+    return head, head.provenance.model_sha256, head.provenance.dataset

@@ -6,17 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..models.encoder import Report
+from ..datasets.base import Dataset
 from ..errors import OptionError
-from ..datasets.base import ImageSet
-from ..serving.model_handle import Loading
-from ..zero_shot.templates import ARTICLE_TEMPLATE
-from .head import Head, HeadStore
-from .few_shot_curve import CurveStore, missing_draws, new_curve, with_draw
-from .fit import ProbeBuilder
-from . import c_sweep as sweep
-from .few_shot_curve import FewShotCurve
 from ..features.feature_store import FeatureStore, TestFeatures
+from ..models.encoder import Report
+from ..zero_shot.templates import README_TEMPLATE
+from . import c_sweep as sweep
+from .few_shot_curve import CurveStore, FewShotCurve, missing_draws, new_curve, with_draw
+from .fit import ProbeFitter
+from .head import Head, HeadStore
 
 __all__ = ["Stores", "make_head", "open_curve"]
 
@@ -30,9 +28,9 @@ class Stores:
     heads, tests, curves
         What is made goes to each one's last folder.
     shards : pathlib.Path
-        Folder of the features of whole image sets.
+        Folder of the features of whole datasets.
     zero_shot : callable
-        Returns the zero-shot accuracy, 0 to 1, of an image set and a model, by their names, with `ARTICLE_TEMPLATE`.
+        Returns the zero-shot accuracy, 0 to 1, of an dataset and a model, by their names, with `README_TEMPLATE`.
     """
 
     heads: HeadStore
@@ -44,21 +42,21 @@ class Stores:
 
 def make_head(
     stores: Stores,
-    model: Loading,
-    image_set: ImageSet,
+    model: ModelHandle,
+    dataset: Dataset,
     progress: Report | None = None,
     *,
     curve_folder: str | Path | None = None,
     swept: bool = False,
     **options,
 ) -> Head:
-    """Encode all pictures where they are not encoded yet, and fit a head on them.
+    """Encode all images where they are not encoded yet, and fit a head on them.
 
     Parameters
     ----------
     stores : Stores
     model : Loading
-    image_set : ImageSet
+    dataset : Dataset
     progress : callable, optional
         See `clip_demo.encoder.Report`.
     curve_folder : path, optional
@@ -77,7 +75,7 @@ def make_head(
         raise OptionError(f"C: {options['C']!r} came together with a sweep, which looks for it; leave one of them out.")
     if curve_folder is not None and (swept or options):
         raise OptionError("curve: it is fitted by the article's recipe; leave out C, sweep and normalized.")
-    builder = ProbeBuilder(model.encoder, image_set, stores.shards)
+    builder = ProbeFitter(model.encoder, dataset, stores.shards)
     builder.encode(progress)
     if curve_folder is not None:
         return _make_curve(stores, builder, model, curve_folder, progress)
@@ -88,9 +86,9 @@ def make_head(
 
 
 def _make_curve(
-    stores: Stores, builder: ProbeBuilder, model: Loading, folder: str | Path, progress: Report | None
+    stores: Stores, builder: ProbeFitter, model: ModelHandle, folder: str | Path, progress: Report | None
 ) -> Head:
-    """Fit what the curve lacks; the last of its heads is the one on all pictures."""
+    """Fit what the curve lacks; the last of its heads is the one on all images."""
     curve = open_curve(stores, builder, model.name)
     if curve.complete:
         curve = new_curve(builder, curve.zero_shot, curve.zero_shot_templates)  # asked for anew
@@ -104,11 +102,11 @@ def _make_curve(
     return head
 
 
-def open_curve(stores: Stores, builder: ProbeBuilder, model: str) -> FewShotCurve:
-    """Return the curve as far as it has come, or one without points; all test pictures are encoded by now."""
-    known = stores.curves.get(builder.encoder.sha256, builder.image_set.name)
+def open_curve(stores: Stores, builder: ProbeFitter, model: str) -> FewShotCurve:
+    """Return the curve as far as it has come, or one without points; all test images are encoded by now."""
+    known = stores.curves.get(builder.encoder.sha256, builder.dataset.name)
     if known is not None:
         return known
     # Kept, so that zero-shot prediction is held against just the features that the heads are.
-    stores.tests.keep(TestFeatures(builder.test.features, builder.labels["test"]), builder.encoder, builder.image_set)
-    return new_curve(builder, stores.zero_shot(builder.image_set.name, model), [ARTICLE_TEMPLATE])
+    stores.tests.keep(TestFeatures(builder.test.features, builder.labels["test"]), builder.encoder, builder.dataset)
+    return new_curve(builder, stores.zero_shot(builder.dataset.name, model), [README_TEMPLATE])

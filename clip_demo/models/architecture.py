@@ -1,4 +1,4 @@
-"""Builds a `clip.model.CLIP` around given tensors: no random initialisation, no copy."""
+"""ProbeJobs a `clip.model.CLIP` around given tensors: no random initialisation, no copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a CLIP: pictures and prompts in, features out."""
+"""Runs a CLIP: images and prompts in, features out."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ class ClipModel:
         self.name, self.note, self.sha256 = name, note, sha256
         self.logit_scale = float(model.logit_scale.exp())
         # openai-clip's own steps: resize, crop, convert; then to numbers, and normalise.
-        *self._on_picture, _, normalize = import_clip().clip._transform(model.visual.input_resolution).transforms
+        *self._on_image, _, normalize = import_clip().clip._transform(model.visual.input_resolution).transforms
         self._mean, self._std = (torch.tensor(each).view(3, 1, 1) for each in (normalize.mean, normalize.std))
         self._device = model.logit_scale.device
 
-    def preprocess(self, picture: Image.Image) -> np.ndarray:
-        """Bring an RGB picture of any size to the model's: shape (height, width, 3), uint8.
+    def preprocess(self, image: Image.Image) -> np.ndarray:
+        """Bring an RGB image of any size to the model's: shape (height, width, 3), uint8.
 
         What openai-clip's preprocessing does with Pillow. What it does with torch is left to `encode_pixels`: torch
         keeps helpers for every thread that calls it, and those of thirty visitors would keep the encoder from its work.
         """
-        for step in self._on_picture:
-            picture = step(picture)
-        return np.asarray(picture)
+        for step in self._on_image:
+            image = step(image)
+        return np.asarray(image)
 
     def encode_pixels(self, batch: Sequence[np.ndarray]) -> np.ndarray:
-        """Encode pictures that `preprocess` has made ready.
+        """Encode images that `preprocess` has made ready.
 
         Parameters
         ----------
@@ -69,11 +69,11 @@ class ClipModel:
         pixels = pixels.float().div(255).sub_(self._mean).div_(self._std)
         return encode_image(self.model, pixels.to(self._device)).float().cpu().numpy()
 
-    def encode_images(self, pictures: Sequence[Image.Image]) -> np.ndarray:
-        """Preprocess and encode RGB pictures of any size: shape (n, d), float32, not normalised."""
-        starts = range(0, len(pictures), BATCH)
+    def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """Preprocess and encode RGB images of any size: shape (n, d), float32, not normalised."""
+        starts = range(0, len(images), BATCH)
         return np.concatenate(
-            [self.encode_pixels([self.preprocess(each) for each in pictures[i : i + BATCH]]) for i in starts]
+            [self.encode_pixels([self.preprocess(each) for each in images[i : i + BATCH]]) for i in starts]
         )
 
     @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""Many pictures divided among the cores, each with work of its own."""
+"""Many images divided among the cores, each with work of its own."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ import httpx
 from filelock import FileLock
 
 from ..errors import ModelError
-from .catalog import BUILT_IN
 from ..paths import weights_path
+from .catalog import BUILT_IN
 from .openai_clip import import_clip
 
 __all__ = ["Progress", "checksum_of", "fetch_weights", "sha256_of"]

@@ -34,16 +34,16 @@ class Encoder(Protocol):
     sha256: str
     logit_scale: float
 
-    def preprocess(self, picture: Image.Image) -> Any:
-        """Turn an RGB picture of any size into what `encode_pixels` takes."""
+    def preprocess(self, image: Image.Image) -> Any:
+        """Turn an RGB image of any size into what `encode_pixels` takes."""
         ...
 
     def encode_pixels(self, batch: Sequence[Any]) -> np.ndarray:
-        """Encode preprocessed pictures: shape (n, d), float32, not normalised."""
+        """Encode preprocessed images: shape (n, d), float32, not normalised."""
         ...
 
-    def encode_images(self, pictures: Sequence[Image.Image]) -> np.ndarray:
-        """Preprocess and encode pictures: shape (n, d), float32, not normalised."""
+    def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """Preprocess and encode images: shape (n, d), float32, not normalised."""
         ...
 
     def encode_texts(self, prompts: Sequence[str]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Reading of a picture that a user brings."""
+"""Reading of an image that a user brings."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..errors import PictureError
+from ..errors import ImageError
 
-__all__ = ["MAX_ASPECT", "MAX_PIXELS", "picture_key", "read_picture"]
+__all__ = ["MAX_ASPECT", "MAX_PIXELS", "image_key", "read_image"]
 
 _LOCK = threading.Lock()
 MAX_PIXELS = 50_000_000
@@ -23,8 +23,8 @@ MAX_ASPECT = 100
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 
 
-def read_picture(source: Image.Image | str | Path | bytes) -> Image.Image:
-    """Return a user's picture as people see it.
+def read_image(source: Image.Image | str | Path | bytes) -> Image.Image:
+    """Return a user's image as people see it.
 
     An EXIF rotation is applied; transparency is laid on white; palettes, greys, 16 bits and CMYK become RGB; of an
     animation the first frame is taken.
@@ -41,48 +41,46 @@ def read_picture(source: Image.Image | str | Path | bytes) -> Image.Image:
 
     Raises
     ------
-    PictureError
+    ImageError
         When it cannot be read or is too large.
     """
     if not isinstance(source, (Image.Image, str, Path, bytes)):
-        raise PictureError(f"image: {type(source).__name__} came; give a path, the bytes of a file, or a PIL image.")
-    name = repr(Path(source).name) if isinstance(source, (str, Path)) else "the picture"
+        raise ImageError(f"image: {type(source).__name__} came; give a path, the bytes of a file, or a PIL image.")
+    name = repr(Path(source).name) if isinstance(source, (str, Path)) else "the image"
     try:
         # One at a time: a small file may unfold to several hundred megabytes.
         with _LOCK:
-            picture = _open(source)
-            _check_size(picture, name)
-            picture.load()
-            return _to_rgb(_upright(picture))
+            image = _open(source)
+            _check_size(image, name)
+            image.load()
+            return _to_rgb(_upright(image))
     except FileNotFoundError as error:
-        raise PictureError(f"image: {str(source)!r} does not exist; give the path of a picture.") from error
+        raise ImageError(f"image: {str(source)!r} does not exist; give the path of an image.") from error
     except UnidentifiedImageError as error:
-        raise PictureError(
-            f"image: {name} is not a picture that can be read; use one of {', '.join(FORMATS)}."
-        ) from error
-    except PictureError:
+        raise ImageError(f"image: {name} is not an image that can be read; use one of {', '.join(FORMATS)}.") from error
+    except ImageError:
         raise
     except Image.DecompressionBombError as error:
-        raise PictureError(
+        raise ImageError(
             f"image: {name} has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller."
         ) from error
     except Exception as error:  # Whatever a damaged file makes of Pillow: the user can only save it again.
-        raise PictureError(f"image: {name} cannot be read ({error}); save it again as PNG or JPEG.") from error
+        raise ImageError(f"image: {name} cannot be read ({error}); save it again as PNG or JPEG.") from error
 
 
-def picture_key(source: Image.Image | str | Path | bytes) -> Hashable:
-    """Return what a picture can be known by: the checksum of its file or, of one in memory, of its pixels.
+def image_key(source: Image.Image | str | Path | bytes) -> Hashable:
+    """Return what an image can be known by: the checksum of its file or, of one in memory, of its pixels.
 
-    A file is not unfolded for it, so that a picture that comes again costs next to nothing.
+    A file is not unfolded for it, so that an image that comes again costs next to nothing.
     """
     if isinstance(source, Image.Image):
-        picture = read_picture(source)
-        return picture.size, hashlib.sha256(picture.tobytes()).digest()
+        image = read_image(source)
+        return image.size, hashlib.sha256(image.tobytes()).digest()
     if isinstance(source, (str, Path)):
         try:
             source = Path(source).read_bytes()
         except OSError:
-            return object()  # known to nobody; `read_picture` says what is wrong with it
+            return object()  # known to nobody; `read_image` says what is wrong with it
     return hashlib.sha256(source).digest() if isinstance(source, bytes) else object()
 
 
@@ -92,43 +90,43 @@ def _open(source: Image.Image | str | Path | bytes) -> Image.Image:
     return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
 
 
-def _check_size(picture: Image.Image, name: str) -> None:
-    width, height = picture.size
+def _check_size(image: Image.Image, name: str) -> None:
+    width, height = image.size
     if min(width, height) == 0:
-        raise PictureError(f"image: {name} is empty ({width}×{height} pixels); use another picture.")
+        raise ImageError(f"image: {name} is empty ({width}×{height} pixels); use another image.")
     if width * height > MAX_PIXELS:
-        raise PictureError(
+        raise ImageError(
             f"image: {name} has {width}×{height} pixels; at most {MAX_PIXELS // 1_000_000} million are allowed. "
             "Make it smaller."
         )
     if max(width, height) > MAX_ASPECT * min(width, height):
-        raise PictureError(
+        raise ImageError(
             f"image: {name} has {width}×{height} pixels; one side may be at most {MAX_ASPECT} times the other. Crop it."
         )
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:  # EXIF data is an extra; where it is damaged the picture itself may be whole.
-        return picture
+        return ImageOps.exif_transpose(image)
+    except Exception:  # EXIF data is an extra; where it is damaged the image itself may be whole.
+        return image
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I") or picture.mode == "F":
-        picture = _to_8_bits(picture)
-    if picture.has_transparency_data:
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _to_8_bits(image)
+    if image.has_transparency_data:
         # convert("RGB") would drop the alpha channel and show whatever colour lies under it.
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return picture.convert("RGB")
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
 
 
-def _to_8_bits(picture: Image.Image) -> Image.Image:
-    # Pillow's own convert("L") clips 16-bit greys at 255, which turns nearly every such picture white.
-    values = np.asarray(picture, dtype=np.float32)
-    if picture.mode == "F":
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    # Pillow's own convert("L") clips 16-bit greys at 255, which turns nearly every such image white.
+    values = np.asarray(image, dtype=np.float32)
+    if image.mode == "F":
         values = values * 255 if values.max(initial=0) <= 1 else values
     else:
         values = values / 257

@@ -12,14 +12,13 @@ from pathlib import Path
 import torch
 
 from ..errors import OptionError
-from .catalog import OPENAI_MODELS
-from .catalog import BUILT_IN, check_model
 from ..paths import BUILT_IN_CHECKPOINT, weights_path
+from .catalog import BUILT_IN, OPENAI_MODELS, check_model
 from .checkpoint import open_checkpoint, open_converted, write_converted
 from .clip_model import ClipModel
+from .download import Progress, checksum_of, fetch_weights
 from .forward import encode_text
 from .openai_clip import import_clip
-from .download import Progress, checksum_of, fetch_weights
 
 __all__ = ["ClipModel", "encode_text", "fetch_weights", "import_clip", "load_model"]
 
@@ -60,7 +59,7 @@ def load_model(
     check_model(name)
     device = _check_device(device)
     if name == BUILT_IN:
-        note = "built in, trained by this project on small pictures; not one of OpenAI's models"
+        note = "built in, trained by this project on small images; not one of OpenAI's models"
         model, sha256 = open_checkpoint(BUILT_IN_CHECKPOINT)
     elif name in OPENAI_MODELS:
         note = f"OpenAI's CLIP {name}"

@@ -4,7 +4,7 @@
 has at most one job run.
 """
 
-from .probe_jobs_tmp import Builds
 from ..linear_probe.pipeline import Stores, make_head
+from .probe_jobs_tmp import ProbeJobs
 
-__all__ = ["Builds", "Stores", "make_head"]
+__all__ = ["ProbeJobs", "Stores", "make_head"]

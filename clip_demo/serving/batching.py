@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .encoder_queue import Turns
+from .encoder_queue import EncoderQueue
 
-__all__ = ["Batches"]
+__all__ = ["MicroBatcher"]
 
 PATIENCE = 0.1  # of a batch's own time
 
@@ -25,14 +25,14 @@ class _Request:
     result: Future = field(default_factory=Future)
 
 
-class Batches:
+class MicroBatcher:
     """Rows of numbers by key, in a bounded memory that forgets the least recently used.
 
     Parameters
     ----------
     compute : callable
-        Turns a list of items into rows, shape (n, d).
-    turns : Turns
+        EncoderQueue a list of items into rows, shape (n, d).
+    turns : EncoderQueue
         Where it is called.
     memory : int
         How many rows are remembered.
@@ -40,7 +40,7 @@ class Batches:
         How many items are computed in one call, where more are not asked for at once by one thread.
     """
 
-    def __init__(self, compute: Callable[[list], np.ndarray], turns: Turns, *, memory: int, batch: int):
+    def __init__(self, compute: Callable[[list], np.ndarray], turns: EncoderQueue, *, memory: int, batch: int):
         self._compute, self._turns = compute, turns
         self._limit, self._batch = memory, batch
         self._lock = threading.Lock()

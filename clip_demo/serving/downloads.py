@@ -1,60 +1,60 @@
-"""Downloads of image sets in the background."""
+"""Downloads of datasets in the background."""
 
 from __future__ import annotations
 
 import threading
 
+from ..datasets.base import Dataset
 from ..errors import ClipDemoError
-from ..datasets.base import ImageSet
-from .downloads import ImageSetStatus
+from .downloads import DatasetStatus
 
-__all__ = ["Fetches"]
+__all__ = ["Downloads"]
 
 
-class Fetches:
-    """The downloads that have begun, at most one for an image set."""
+class Downloads:
+    """The downloads that have begun, at most one for an dataset."""
 
     def __init__(self):
         self._lock = threading.Lock()
         self._begun: dict[str, _Fetch] = {}
 
-    def start(self, image_set: ImageSet) -> None:
+    def start(self, dataset: Dataset) -> None:
         """Begin a download, unless the set is on disk or its download is under way; after a failure, try again."""
         with self._lock:
-            before = self._begun.get(image_set.name)
-            if not image_set.on_disk() and not (before and before.running):
-                self._begun[image_set.name] = _Fetch(image_set)
+            before = self._begun.get(dataset.name)
+            if not dataset.available() and not (before and before.running):
+                self._begun[dataset.name] = _Fetch(dataset)
 
-    def status(self, image_set: ImageSet) -> ImageSetStatus:
-        """Say where an image set stands."""
-        fetch = self._begun.get(image_set.name)
+    def status(self, dataset: Dataset) -> DatasetStatus:
+        """Say where an dataset stands."""
+        fetch = self._begun.get(dataset.name)
         state, progress, message = "ready", None, ""
         if fetch and fetch.running:
-            state, progress, message = "fetching", fetch.progress, f"{image_set.title} is on its way …"
-        elif not image_set.on_disk():
-            state, message = "absent", f"{image_set.title} is not on disk."
+            state, progress, message = "fetching", fetch.progress, f"{dataset.title} is on its way …"
+        elif not dataset.available():
+            state, message = "absent", f"{dataset.title} is not on disk."
             if fetch and fetch.error:
                 state, message = "failed", fetch.error
-        return ImageSetStatus(image_set.name, image_set.title, state, progress, message)
+        return DatasetStatus(dataset.name, dataset.title, state, progress, message)
 
 
 class _Fetch:
     """One download: whether it goes on, its share from 0 to 1, and what went wrong, for people."""
 
-    def __init__(self, image_set: ImageSet):
+    def __init__(self, dataset: Dataset):
         self.running = True
         self.progress = 0.0
         self.error = ""
-        self._image_set = image_set
-        threading.Thread(target=self._run, name=f"fetch-{image_set.name}", daemon=True).start()
+        self._dataset = dataset
+        threading.Thread(target=self._run, name=f"fetch-{dataset.name}", daemon=True).start()
 
     def _run(self) -> None:
         try:
-            self._image_set.download(self._report)
+            self._dataset.download(self._report)
         except ClipDemoError as error:
             self.error = str(error)
         except Exception as error:  # A thread's exception reaches nobody otherwise.
-            self.error = f"images: {self._image_set.title} cannot be fetched ({error})."
+            self.error = f"images: {self._dataset.title} cannot be fetched ({error})."
         finally:
             self.running = False
 

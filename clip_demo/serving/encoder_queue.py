@@ -9,13 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["JOB", "VISITOR", "Turns"]
+__all__ = ["JOB", "VISITOR", "EncoderQueue"]
 
 T = TypeVar("T")
 VISITOR, JOB = 0, 1
 
 
-class Turns:
+class EncoderQueue:
     """Runs work in one thread of its own: first what visitors wait for, then jobs; each in the order of asking.
 
     Two forward passes at once would only fight for the same cores. And it is always the same thread, because torch

@@ -1,4 +1,4 @@
-"""Where wordings are handed in: it has the pictures and the heads, and remembers what was asked last."""
+"""Where wordings are handed in: it has the images and the heads, and remembers what was asked last."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from ..models.encoder import Report
-from ..datasets.base import ImageSet
-from .model_handle import Loading
-from ..linear_probe.head import HeadStore
+from ..datasets.base import Dataset
+from ..evaluation.ablations import NameRow, TemplateRow, try_each_name, try_each_template
+from ..evaluation.labelled_images import LabelledImages
+from ..evaluation.predictions import Answers, answer
+from ..evaluation.report import EvaluationReport
 from ..features.extract import batched
 from ..features.feature_store import FeatureStore
+from ..linear_probe.head import HeadStore
+from ..models.encoder import Report
 from ..zero_shot.classifier import class_features
-from ..evaluation.predictions import Answers, answer
-from ..evaluation.report import Examination
-from ..evaluation.ablations import NameRow, TemplateRow, try_each_name, try_each_template
-from ..evaluation.labelled_images import LabelledPictures
-from ..zero_shot.prompt_set import Wording
+from ..zero_shot.prompt_set import PromptSet
 
-__all__ = ["Desk"]
+__all__ = ["Evaluator"]
 
-# Answers to 10,000 pictures and 100 classes take 4 MB, the pictures of one model and set 20 MB.
+# Answers to 10,000 images and 100 classes take 4 MB, the images of one model and set 20 MB.
 MAX_ANSWERS, MAX_SETS = 16, 4
 PATIENCE = 0.5  # seconds
 
 
-class Desk:
+class Evaluator:
     """Examines wordings on whole test sets, safe to use from several threads.
 
     Parameters
@@ -46,62 +45,64 @@ class Desk:
         self._sets: _Memory = _Memory(MAX_SETS)
         self._answers: _Memory = _Memory(MAX_ANSWERS)
 
-    def pictures(self, model: Loading, image_set: ImageSet, progress: Report | None = None) -> LabelledPictures:
+    def images(self, model: ModelHandle, dataset: Dataset, progress: Report | None = None) -> LabelledImages:
         """Return a test set as a model sees it; its features are computed where they are not stored."""
         encoder = model.encoder
-        head = self._heads.get(encoder.sha256, image_set.name)
+        head = self._heads.get(encoder.sha256, dataset.name)
 
-        def make() -> LabelledPictures:
-            test = self._stored.of(encoder, image_set, progress, batched(model.features.of_job))
-            return LabelledPictures.of(test, image_set, encoder.logit_scale, head)
+        def make() -> LabelledImages:
+            test = self._stored.of(encoder, dataset, progress, batched(model.features.of_job))
+            return LabelledImages.of(test, dataset, encoder.logit_scale, head)
 
         # With the head as a part of the key: one that is fitted while the page is open is used at once.
-        return self._sets.get((encoder.sha256, image_set.name, id(head)), make, progress)
+        return self._sets.get((encoder.sha256, dataset.name, id(head)), make, progress)
 
     def examine(
         self,
-        model: Loading,
-        image_set: ImageSet,
-        wording: Wording,
-        baseline: Wording | None = None,
+        model: ModelHandle,
+        dataset: Dataset,
+        wording: PromptSet,
+        baseline: PromptSet | None = None,
         progress: Report | None = None,
-    ) -> Examination:
-        """Hold a wording against all pictures, and against a baseline where one is given."""
-        pictures = self.pictures(model, image_set, progress)
+    ) -> EvaluationReport:
+        """Hold a wording against all images, and against a baseline where one is given."""
+        images = self.images(model, dataset, progress)
 
-        def ask(each: Wording) -> Answers:
-            key = (model.encoder.sha256, image_set.name, each)
-            return self._answers.get(key, partial(_answer, model, pictures, each, progress), progress)
+        def ask(each: PromptSet) -> Answers:
+            key = (model.encoder.sha256, dataset.name, each)
+            return self._answers.get(key, partial(_answer, model, images, each, progress), progress)
 
         before = None if baseline is None else ask(baseline)
-        return Examination(pictures, ask(wording), before)
+        return EvaluationReport(images, ask(wording), before)
 
     def templates(
-        self, model: Loading, image_set: ImageSet, wording: Wording, progress: Report | None = None
+        self, model: ModelHandle, dataset: Dataset, wording: PromptSet, progress: Report | None = None
     ) -> tuple[TemplateRow, ...]:
         """Measure every template of a wording."""
-        pictures = self.pictures(model, image_set, progress)
+        images = self.images(model, dataset, progress)
         # Not remembered: a long report would push out what visitors look at.
-        return try_each_template(lambda each: _answer(model, pictures, each, progress), wording, progress)
+        return try_each_template(lambda each: _answer(model, images, each, progress), wording, progress)
 
     def names(
         self,
-        model: Loading,
-        image_set: ImageSet,
-        wordings: list[Wording],
+        model: ModelHandle,
+        dataset: Dataset,
+        wordings: list[PromptSet],
         position: int,
         progress: Report | None = None,
     ) -> tuple[NameRow, ...]:
         """Measure wordings that differ in the name of one class, the present one first."""
-        pictures = self.pictures(model, image_set, progress)
-        members = np.flatnonzero(pictures.labels == position)
-        ask = partial(_answer, model, pictures, progress=progress)
+        images = self.images(model, dataset, progress)
+        members = np.flatnonzero(images.labels == position)
+        ask = partial(_answer, model, images, progress=progress)
         return try_each_name(ask, wordings, position, members, progress)
 
 
-def _answer(model: Loading, pictures: LabelledPictures, wording: Wording, progress: Report | None = None) -> Answers:
-    weights = class_features(model.features, wording.classnames, wording.templates, wording.spaces, progress)
-    return answer(wording, weights, pictures)
+def _answer(model: ModelHandle, images: LabelledImages, wording: PromptSet, progress: Report | None = None) -> Answers:
+    weights = class_features(
+        model.features, wording.classnames, wording.templates, wording.replace_underscores, progress
+    )
+    return answer(wording, weights, images)
 
 
 class _Memory:

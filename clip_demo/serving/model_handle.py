@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from ..models.encoder import Encoder
 from ..errors import ClipDemoError, ModelError
+from ..models.encoder import Encoder
+from .encoder_queue import EncoderQueue
 from .feature_cache import Features
-from .encoder_queue import Turns
 
 __all__ = ["LoadModel", "Loading"]
 
@@ -17,7 +17,7 @@ __all__ = ["LoadModel", "Loading"]
 LoadModel = Callable[[str, Callable[[int, int], None]], Encoder]
 
 
-class Loading:
+class ModelHandle:
     """A model that a thread downloads where it must and loads.
 
     Parameters
@@ -26,7 +26,7 @@ class Loading:
         The model's name.
     load : callable
         See `LoadModel`; called in the thread at once.
-    turns : Turns, optional
+    turns : EncoderQueue, optional
         See `clip_demo.features.Features`.
 
     Attributes
@@ -35,7 +35,7 @@ class Loading:
         Share of the download that has come, 0 to 1; None while nothing is being downloaded.
     """
 
-    def __init__(self, name: str, load: LoadModel, turns: Turns | None = None):
+    def __init__(self, name: str, load: LoadModel, turns: EncoderQueue | None = None):
         self.name = name
         self._turns = turns
         self.progress: float | None = None

@@ -6,17 +6,17 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from ..models.encoder import Encoder
 from ..errors import ModelError
-from .model_handle import Loading, LoadModel
 from ..models.catalog import size_of
+from ..models.encoder import Encoder
+from .encoder_queue import EncoderQueue
+from .model_handle import LoadModel, ModelHandle
 from .model_pool import ModelStatus
-from .encoder_queue import Turns
 
-__all__ = ["Shelf"]
+__all__ = ["ModelPool"]
 
 
-class Shelf:
+class ModelPool:
     """The models that are offered, and the few of them in memory; the least recently used one goes.
 
     Parameters
@@ -27,7 +27,7 @@ class Shelf:
         What may be asked for: never just any path, which would let visitors open files.
     preferred : str, optional
         Takes over from the first of `names` as the default as soon as it is loaded.
-    on_disk : callable, optional
+    available : callable, optional
         Tells by its name whether a model loads without a download.
     limit : int
         How many models may be in memory beside the first and the preferred one, which stay. Others are loaded one
@@ -40,18 +40,18 @@ class Shelf:
         names: Sequence[str],
         preferred: str | None = None,
         *,
-        on_disk: Callable[[str], bool] = lambda name: True,
+        available: Callable[[str], bool] = lambda name: True,
         limit: int = 1,
     ):
         self.names = tuple(names)
         self._load = load
         self.preferred = preferred or self.names[0]
-        self._on_disk = on_disk
+        self._on_disk = available
         self._limit = limit
         self._lock = threading.Lock()
         self._turn = threading.Lock()
-        self._turns = Turns()  # one for all models: they would fight for the same cores
-        self._models: OrderedDict[str, Loading] = OrderedDict()
+        self._turns = EncoderQueue()  # one for all models: they would fight for the same cores
+        self._models: OrderedDict[str, ModelHandle] = OrderedDict()
         for name in (self.names[0], self.preferred):
             self.get(name)
 
@@ -61,7 +61,7 @@ class Shelf:
         preferred = self.peek(self.preferred)
         return preferred.name if preferred and preferred.state == "ready" else self.names[0]
 
-    def get(self, name: str | None = None) -> Loading:
+    def get(self, name: str | None = None) -> ModelHandle:
         """Return a model; where it is not in memory it begins to load.
 
         Raises
@@ -75,7 +75,7 @@ class Shelf:
         with self._lock:
             model = self._models.get(name)
             if model is None:
-                model = self._models[name] = Loading(name, self._load_in_turn, self._turns)
+                model = self._models[name] = ModelHandle(name, self._load_in_turn, self._turns)
             self._models.move_to_end(name)
             return model
 
@@ -86,7 +86,7 @@ class Shelf:
             self._put_away(name)
             return self._load(name, progress)
 
-    def retry(self, name: str) -> Loading:
+    def retry(self, name: str) -> ModelHandle:
         """Return a model as `get` does, and try again where it failed before."""
         with self._lock:
             if name in self._models and self._models[name].state == "failed":
@@ -103,7 +103,7 @@ class Shelf:
             for name in idle[: max(0, len(idle) - self._limit + 1)]:
                 del self._models[name]
 
-    def peek(self, name: str) -> Loading | None:
+    def peek(self, name: str) -> ModelHandle | None:
         """Return a model where it is in memory, and begin nothing."""
         with self._lock:
             return self._models.get(name)

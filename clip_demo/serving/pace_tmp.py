@@ -21,7 +21,7 @@ class Pace:
         self._last: float | None = None
 
     def took(self, n: int) -> None:
-        """Take note of a batch of `n` pictures."""
+        """Take note of a batch of `n` images."""
         now = time.monotonic()
         if self._last is not None:
             speed = n / max(now - self._last, 1e-9)

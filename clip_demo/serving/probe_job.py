@@ -10,18 +10,17 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from ..datasets.base import Dataset
 from ..errors import ClipDemoError
-from .downloads import Fetches
-from ..datasets.base import ImageSet
-from .model_handle import Loading
-from ..linear_probe.head import RECIPE, Head
-from ..linear_probe.fit import EARLY_TEST, EARLY_TRAIN, Draw, ProbeBuilder
-from ..features.shards import Shards
 from ..features.extract import batched
+from ..features.shards import Shards
 from ..linear_probe.few_shot_curve import missing_draws, with_draw
-from .probe_job import BuildStatus
+from ..linear_probe.fit import EARLY_TEST, EARLY_TRAIN, Draw, ProbeFitter
+from ..linear_probe.head import RECIPE, Head
 from ..linear_probe.pipeline import Stores, open_curve
+from .downloads import Downloads
 from .pace_tmp import Pace
+from .probe_job import ProbeJobStatus
 
 __all__ = ["Job"]
 
@@ -38,11 +37,11 @@ class Job:
     Parameters
     ----------
     stores : Stores
-    fetches : Fetches
+    fetches : Downloads
     model : Loading
-    image_set : ImageSet
+    dataset : Dataset
     if_missing : bool
-        Make nothing where a head on all training pictures is there.
+        Make nothing where a head on all training images is there.
 
     Attributes
     ----------
@@ -50,9 +49,9 @@ class Job:
         What it works on, for people.
     """
 
-    def __init__(self, stores: Stores, fetches: Fetches, model: Loading, image_set: ImageSet, if_missing: bool):
-        self.title = f"{model.name} on {image_set.title}"
-        self._stores, self._fetches, self._model, self._image_set = stores, fetches, model, image_set
+    def __init__(self, stores: Stores, fetches: Downloads, model: ModelHandle, dataset: Dataset, if_missing: bool):
+        self.title = f"{model.name} on {dataset.title}"
+        self._stores, self._fetches, self._model, self._dataset = stores, fetches, model, dataset
         self._if_missing = if_missing
         self._stop = threading.Event()
         self._pace = Pace()
@@ -72,13 +71,13 @@ class Job:
         self._stop.set()
 
     @property
-    def status(self) -> BuildStatus:
+    def status(self) -> ProbeJobStatus:
         """Where it stands."""
         done = sum(self._done.values())
-        total = sum(self._image_set.sizes.values()) if done else 0
+        total = sum(self._dataset.sizes.values()) if done else 0
         speed = self._pace.images_per_second if self._state == "encoding" else None
         left = (total - done) / speed if speed and total else None
-        return BuildStatus(self._state, self._message, done, total, speed, left, self._head_note)
+        return ProbeJobStatus(self._state, self._message, done, total, speed, left, self._head_note)
 
     # --- the thread -----------------------------------------------------------------------------------------------
 
@@ -104,12 +103,12 @@ class Job:
             raise _Stopped
 
     def _wait(self) -> None:
-        """Wait for the model and the pictures, and have them fetched where they are not there."""
+        """Wait for the model and the images, and have them fetched where they are not there."""
         while self._model.state in ("fetching", "loading"):
             self._say("waiting", self._model.message)
             self._pause()
-        self._fetches.start(self._image_set)
-        while (status := self._fetches.status(self._image_set)).state == "fetching":
+        self._fetches.start(self._dataset)
+        while (status := self._fetches.status(self._dataset)).state == "fetching":
             self._say("waiting", status.message)
             self._pause()
         self._check()
@@ -119,13 +118,13 @@ class Job:
             raise _Stopped
 
     def _make(self) -> Head:
-        """Make the head on all pictures; better and better ones, and the points of the curve, on the way."""
+        """Make the head on all images; better and better ones, and the points of the curve, on the way."""
         encoder, stores = self._model.encoder, self._stores
-        before = stores.heads.get(encoder.sha256, self._image_set.name)
-        curve = stores.curves.get(encoder.sha256, self._image_set.name)
+        before = stores.heads.get(encoder.sha256, self._dataset.name)
+        curve = stores.curves.get(encoder.sha256, self._dataset.name)
         if before and self._is_full(before) and (self._if_missing or (curve and curve.complete)):
             return before
-        builder = ProbeBuilder(encoder, self._image_set, stores.shards, batched(self._encode_few))
+        builder = ProbeFitter(encoder, self._dataset, stores.shards, batched(self._encode_few))
         self._early(builder)
         self._encode(builder.test, "test")
         curve = open_curve(stores, builder, self._model.name)
@@ -136,10 +135,10 @@ class Job:
             stores.curves.put(curve, folder)
         return self._full(builder)
 
-    def _early(self, builder: ProbeBuilder) -> None:
-        """Make a first head from few pictures, where there is none that knows as many."""
-        head = self._stores.heads.get(builder.encoder.sha256, self._image_set.name)
-        n_train = EARLY_TRAIN * len(self._image_set.classnames)
+    def _early(self, builder: ProbeFitter) -> None:
+        """Make a first head from few images, where there is none that knows as many."""
+        head = self._stores.heads.get(builder.encoder.sha256, self._dataset.name)
+        n_train = EARLY_TRAIN * len(self._dataset.classnames)
         if head is None and n_train < len(builder.train.order):
             self._encode(builder.train, "train", n_train)
             self._encode(builder.test, "test", EARLY_TEST)
@@ -148,17 +147,17 @@ class Job:
         elif head is not None:
             self._head_note = head.provenance.note
 
-    def _accuracy(self, builder: ProbeBuilder, draw: Draw) -> float:
-        """Return what a draw's head gets right; the head is used where it knows more pictures than the one that is."""
+    def _accuracy(self, builder: ProbeFitter, draw: Draw) -> float:
+        """Return what a draw's head gets right; the head is used where it knows more images than the one that is."""
         if draw.stop - draw.start == len(builder.train.order):
             return self._full(builder).provenance.test_accuracy
         head = self._fit(builder, draw.start, draw.stop)
         self._use(head)
         return head.provenance.test_accuracy
 
-    def _full(self, builder: ProbeBuilder) -> Head:
-        """Return the head on all pictures by the article's recipe, fitted where it is not there yet."""
-        known = self._stores.heads.get(builder.encoder.sha256, self._image_set.name)
+    def _full(self, builder: ProbeFitter) -> Head:
+        """Return the head on all images by the article's recipe, fitted where it is not there yet."""
+        known = self._stores.heads.get(builder.encoder.sha256, self._dataset.name)
         if known and self._is_full(known) and known.provenance.C == RECIPE["C"] and not known.provenance.normalized:
             return known
         size = len(builder.train.order)
@@ -168,7 +167,7 @@ class Job:
         return head
 
     def _is_full(self, head: Head) -> bool:
-        return head.provenance.n_train >= self._image_set.sizes["train"]
+        return head.provenance.n_train >= self._dataset.sizes["train"]
 
     def _use(self, head: Head) -> None:
         self._head_note = self._stores.heads.improve(head, self._stores.heads.folders[-1]).provenance.note
@@ -177,20 +176,20 @@ class Job:
 
     def _encode(self, shards: Shards, split: str, n: int | None = None) -> None:
         self._check()
-        self._say("encoding", f"Encoding the images of {self._image_set.title} with {self._model.name}")
+        self._say("encoding", f"Encoding the images of {self._dataset.title} with {self._model.name}")
         self._pace.rest()
         shards.up_to(len(shards.order) if n is None else n, lambda done: self._done.update({split: done}))
 
-    def _encode_few(self, pictures: Sequence[Image.Image]) -> np.ndarray:
+    def _encode_few(self, images: Sequence[Image.Image]) -> np.ndarray:
         """Encode when no visitor waits, and tell the pace."""
         self._check()
-        rows = self._model.features.of_job(pictures)
-        self._pace.took(len(pictures))
+        rows = self._model.features.of_job(images)
+        self._pace.took(len(images))
         return rows
 
-    def _fit(self, builder: ProbeBuilder, start: int, stop: int, n_test: int | None = None) -> Head:
+    def _fit(self, builder: ProbeFitter, start: int, stop: int, n_test: int | None = None) -> Head:
         self._check()
-        each = (stop - start) // len(self._image_set.classnames)
+        each = (stop - start) // len(self._dataset.classnames)
         self._say("fitting", f"Fitting a head on {each} image{'s' if each > 1 else ''} of each class")
         # Imported late, as scikit-learn is, which brings it.
         from threadpoolctl import threadpool_limits

@@ -4,40 +4,38 @@ from __future__ import annotations
 
 import threading
 
+from ..datasets.base import Dataset
 from ..errors import OptionError
-from .downloads import Fetches
-from ..datasets.base import ImageSet
-from .model_handle import Loading
-from .probe_job import BuildStatus
-from .probe_job import Job
 from ..linear_probe.pipeline import Stores
+from .downloads import Downloads
+from .probe_job import Job, ProbeJobStatus
 
-__all__ = ["Builds"]
+__all__ = ["ProbeJobs"]
 
 
-class Builds:
-    """The jobs that were started; the latest of each model and image set is remembered.
+class ProbeJobs:
+    """The jobs that were started; the latest of each model and dataset is remembered.
 
     Parameters
     ----------
     stores : Stores
         Where they put what they make.
-    fetches : Fetches
-        Gets image sets that are not on disk.
+    fetches : Downloads
+        Gets datasets that are not on disk.
     """
 
-    def __init__(self, stores: Stores, fetches: Fetches):
+    def __init__(self, stores: Stores, fetches: Downloads):
         self._stores, self._fetches = stores, fetches
         self._lock = threading.Lock()
         self._jobs: dict[tuple[str, str], Job] = {}
 
-    def start(self, model: Loading, image_set: ImageSet, if_missing: bool = False) -> None:
+    def start(self, model: ModelHandle, dataset: Dataset, if_missing: bool = False) -> None:
         """Start a job unless it runs; see `clip_demo.backend.Backend.build`."""
-        key = (model.name, image_set.name)
+        key = (model.name, dataset.name)
         with self._lock:
             running = next((job for job in self._jobs.values() if job.running), None)
             if running is None:
-                self._jobs[key] = Job(self._stores, self._fetches, model, image_set, if_missing)
+                self._jobs[key] = Job(self._stores, self._fetches, model, dataset, if_missing)
             elif running is not self._jobs.get(key):
                 raise OptionError(f"build: a job for {running.title} runs; wait until it is done, or stop it.")
 
@@ -47,7 +45,7 @@ class Builds:
             for job in self._jobs.values():
                 job.stop()
 
-    def status(self, model: str, image_set: str) -> BuildStatus | None:
-        """Say where the latest job for a model and an image set stands."""
-        job = self._jobs.get((model, image_set))
+    def status(self, model: str, dataset: str) -> ProbeJobStatus | None:
+        """Say where the latest job for a model and an dataset stands."""
+        job = self._jobs.get((model, dataset))
         return None if job is None else job.status

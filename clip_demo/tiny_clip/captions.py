@@ -1,6 +1,6 @@
 """The captions that the built-in model is trained on.
 
-At every step each class gets one caption, a random phrasing of its name, so that a picture is told from all classes
+At every step each class gets one caption, a random phrasing of its name, so that an image is told from all classes
 at once. The 20 unseen pairs of Shapes-100 are never written: their colour and their shape are, each in eight other
 pairs and by itself.
 """
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..datasets.shapes100 import COLOURS, SHAPES, UNSEEN_CLASSNAMES, Shapes100
-from ..zero_shot.templates import ARTICLE_TEMPLATE, CIFAR100_TEMPLATES
 from ..datasets.cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES
+from ..datasets.shapes100 import COLOURS, SHAPES, UNSEEN_CLASSNAMES, Shapes100
+from ..zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 
 __all__ = [
     "FREE_TEMPLATES",
@@ -28,20 +28,20 @@ __all__ = [
 
 # Our own phrasings, beside the published ones: bare words and what a user may type.
 FREE_TEMPLATES = (
-    ARTICLE_TEMPLATE,
+    README_TEMPLATE,
     "{}",
     "a {}",
     "the {}",
     "{}.",
     "an image of a {}.",
-    "a picture of a {}.",
-    "a small picture of a {}.",
+    "an image of a {}.",
+    "a small image of a {}.",
     "this is a {}.",
     "there is a {} in the photo.",
 )
 _PUBLISHED = 0.7  # share of captions in the published templates
 
-# Labels of Shapes-100 whose pictures and names may be used in training, in order.
+# Labels of Shapes-100 whose images and names may be used in training, in order.
 SEEN_LABELS: tuple[int, ...] = tuple(
     label for label, name in enumerate(Shapes100.classnames) if name not in UNSEEN_CLASSNAMES
 )
@@ -49,7 +49,7 @@ SEEN_LABELS: tuple[int, ...] = tuple(
 
 @dataclass(frozen=True)
 class CaptionGroup:
-    """Names among which a picture's one is to be found.
+    """Names among which an image's one is to be found.
 
     Attributes
     ----------
@@ -66,18 +66,18 @@ class CaptionGroup:
     smoothing: float = 0.0
 
 
-def caption_groups(image_sets: Sequence[str]) -> dict[str, CaptionGroup]:
-    """Return the groups of names for the image sets trained on.
+def caption_groups(datasets: Sequence[str]) -> dict[str, CaptionGroup]:
+    """Return the groups of names for the datasets trained on.
 
-    The fine names of all image sets are one group, ``"fine"``: whoever types a list may mix them. The other groups
-    are easier questions about the same picture that make the words mean something by themselves.
+    The fine names of all datasets are one group, ``"fine"``: whoever types a list may mix them. The other groups
+    are easier questions about the same image that make the words mean something by themselves.
     """
     fine: tuple[str, ...] = ()
     groups = {}
-    if "cifar100" in image_sets:
+    if "cifar100" in datasets:
         fine += CIFAR100_CLASSNAMES
         groups["coarse"] = CaptionGroup(CIFAR100_COARSE_NAMES, 0.2, smoothing=0.1)
-    if "shapes100" in image_sets:
+    if "shapes100" in datasets:
         fine += tuple(Shapes100.classnames[label] for label in SEEN_LABELS)
         groups["colour"] = CaptionGroup(tuple(f"{colour} shape" for colour in COLOURS), 0.25)
         groups["shape"] = CaptionGroup(SHAPES, 1.0)
@@ -85,7 +85,7 @@ def caption_groups(image_sets: Sequence[str]) -> dict[str, CaptionGroup]:
 
 
 def hidden_names(groups: dict[str, CaptionGroup]) -> dict[str, np.ndarray]:
-    """Return the names that a picture is not told from, because together they would name an unseen pair.
+    """Return the names that an image is not told from, because together they would name an unseen pair.
 
     No red star is ever shown. Were "star" among the choices for a red circle, the model would learn that what is
     red is no star, and would be wrong about red stars. So the choice is left out, not answered with no.
@@ -131,9 +131,9 @@ def write_captions(names: Sequence[str], rng: np.random.Generator) -> list[str]:
     return captions
 
 
-def all_captions(image_sets: Sequence[str]) -> Iterator[str]:
-    """Yield every caption that `write_captions` can write for the image sets."""
-    for group in caption_groups(image_sets).values():
+def all_captions(datasets: Sequence[str]) -> Iterator[str]:
+    """Yield every caption that `write_captions` can write for the datasets."""
+    for group in caption_groups(datasets).values():
         for name in group.names:
             for spelled in dict.fromkeys((name, name.replace("_", " "))):
                 for template in (*CIFAR100_TEMPLATES, *FREE_TEMPLATES):

@@ -1,4 +1,4 @@
-"""The pictures that the built-in model is trained on: cached, shuffled, moved about, brought to its input size."""
+"""The images that the built-in model is trained on: cached, shuffled, moved about, brought to its input size."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..datasets.base import Dataset
 from ..datasets.cifar100 import Cifar100
-from ..datasets.base import ImageSet
 from ..datasets.shapes100 import SHAPES, Shapes100
 from .captions import SEEN_LABELS
 
@@ -24,15 +24,15 @@ _STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).mul(255).view(3, 1, 1)
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Pictures with their positions in the caption groups.
+    """Images with their positions in the caption groups.
 
     Attributes
     ----------
     pixels : numpy.ndarray, shape (n, 32, 32, 3), uint8
     targets : dict of str to numpy.ndarray, shape (n,), int64
-        For each group's name the position of the picture's own name in the group.
+        For each group's name the position of the image's own name in the group.
     shift : int
-        By how many pixels at most a picture is moved.
+        By how many pixels at most an image is moved.
     """
 
     pixels: np.ndarray
@@ -43,22 +43,22 @@ class TrainingSet:
         return len(self.pixels)
 
     def batch(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return pictures, moved and mirrored left to right at random, shape (n, 32, 32, 3), uint8."""
+        """Return images, moved and mirrored left to right at random, shape (n, 32, 32, 3), uint8."""
         n, pad, side = len(indices), self.shift, self.pixels.shape[1]
         padded = np.pad(self.pixels[indices], ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect")
         moves = rng.integers(0, 2 * pad + 1, (n, 2))
         flips = rng.integers(0, 2, n)
         out = np.empty_like(self.pixels[indices])
         for i, (dy, dx) in enumerate(moves):
-            picture = padded[i, dy : dy + side, dx : dx + side]
-            out[i] = picture[:, ::-1] if flips[i] else picture
+            image = padded[i, dy : dy + side, dx : dx + side]
+            out[i] = image[:, ::-1] if flips[i] else image
         return out
 
 
 class Shuffled:
     """An endless sequence of indices: one permutation after the other, each known from (seed, pass) alone.
 
-    Nothing is kept between calls, so a resumed run goes through the same pictures as an uninterrupted one.
+    Nothing is kept between calls, so a resumed run goes through the same images as an uninterrupted one.
     """
 
     def __init__(self, n: int, seed: tuple[int, ...]):
@@ -78,20 +78,20 @@ class Shuffled:
 
 
 def cifar100_set(root: str | Path | None) -> TrainingSet:
-    """Return CIFAR-100's 50,000 training pictures."""
-    images = Cifar100(root)
-    labels = np.asarray(images.labels("train"))
-    targets = {"fine": labels, "coarse": np.array(images.coarse_of)[labels]}
-    return TrainingSet(images.pixels(np.arange(len(labels)), "train"), targets, shift=3)
+    """Return CIFAR-100's 50,000 training images."""
+    dataset = Cifar100(root)
+    labels = np.asarray(dataset.labels("train"))
+    targets = {"fine": labels, "coarse": np.array(dataset.coarse_of)[labels]}
+    return TrainingSet(dataset.pixels(np.arange(len(labels)), "train"), targets, shift=3)
 
 
 def shapes100_set(cache: Path, offset: int) -> TrainingSet:
-    """Return the training pictures of Shapes-100 whose classes may be seen.
+    """Return the training images of Shapes-100 whose classes may be seen.
 
     Parameters
     ----------
     cache : Path
-        Folder for the drawn pictures, 150 MB; drawn anew where it is empty.
+        Folder for the drawn images, 150 MB; drawn anew where it is empty.
     offset : int
         Position of the first of these classes in the group ``"fine"``.
     """
@@ -106,19 +106,19 @@ def shapes100_set(cache: Path, offset: int) -> TrainingSet:
     return TrainingSet(drawn(Shapes100(), "train", cache)[seen], targets, shift=2)
 
 
-def drawn(images: ImageSet, split: str, cache: Path) -> np.ndarray:
-    """Return all pictures of a split, drawn once and kept in `cache`, shape (n, 32, 32, 3), uint8."""
-    path = cache / f"{images.name}-{split}.npy"
+def drawn(dataset: Dataset, split: str, cache: Path) -> np.ndarray:
+    """Return all images of a split, drawn once and kept in `cache`, shape (n, 32, 32, 3), uint8."""
+    path = cache / f"{dataset.name}-{split}.npy"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.npy")
-        np.save(part, images.pixels(np.arange(images.sizes[split]), split))
+        np.save(part, dataset.pixels(np.arange(dataset.sizes[split]), split))
         os.replace(part, path)
     return np.load(path, allow_pickle=False)
 
 
 def resize(pixels: np.ndarray, side: int) -> torch.Tensor:
-    """Do to a whole batch what openai-clip's ``_transform(side)`` does to one square picture.
+    """Do to a whole batch what openai-clip's ``_transform(side)`` does to one square image.
 
     Parameters
     ----------

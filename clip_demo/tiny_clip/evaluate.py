@@ -1,4 +1,4 @@
-"""The numbers of a checkpoint: ``python -m clip_demo.tiny.evaluate assets/tiny.pt --data-root ROOT``."""
+"""The numbers of a checkpoint: ``python -m clip_demo.tiny_clip.evaluate assets/tiny.pt --data-root ROOT``."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..datasets.base import Dataset
 from ..datasets.cifar100 import Cifar100
-from ..datasets.base import ImageSet
 from ..datasets.shapes100 import Shapes100
-from ..zero_shot.templates import CIFAR100_TEMPLATES
 from ..models.clip_model import ClipModel
 from ..models.load import load_model
 from ..numerics import normalize
 from ..zero_shot.prompts import prompts_for
+from ..zero_shot.templates import CIFAR100_TEMPLATES
 from .captions import SEEN_LABELS
 from .data import resize
 
@@ -26,7 +26,7 @@ __all__ = ["encode", "report", "zero_shot"]
 
 @torch.inference_mode()
 def encode(model: ClipModel, pixels: np.ndarray, batch: int = 256) -> np.ndarray:
-    """Encode pictures of one size, shape (n, d), float32, not normalised."""
+    """Encode images of one size, shape (n, d), float32, not normalised."""
     side = model.model.visual.input_resolution
     parts = [
         model.model.encode_image(resize(pixels[start : start + batch], side)).float()
@@ -38,7 +38,7 @@ def encode(model: ClipModel, pixels: np.ndarray, batch: int = 256) -> np.ndarray
 def zero_shot(
     model: ClipModel, features: np.ndarray, classnames: Sequence[str], templates: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Predict the class of every picture, once a template.
+    """Predict the class of every image, once a template.
 
     Returns
     -------
@@ -48,13 +48,13 @@ def zero_shot(
     features = normalize(features)
     predictions = {}
     for template in templates:
-        texts = model.encode_texts([row[0] for row in prompts_for(classnames, [template], spaces=True)])
+        texts = model.encode_texts([row[0] for row in prompts_for(classnames, [template], replace_underscores=True)])
         predictions[template] = (features @ normalize(texts).T).argmax(axis=1)
     return predictions
 
 
 def report(path: Path, root: str | Path | None = None) -> None:
-    """Print zero-shot accuracy on both image sets; `python -m clip_demo fit-probe` prints a linear probe's."""
+    """Print zero-shot accuracy on both datasets; `python -m clip_demo fit-probe` prints a linear probe's."""
     model = load_model(str(path), device="cpu")
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, sha256 {model.sha256}, logit scale {model.logit_scale:.1f}")
     shapes = Shapes100()
@@ -64,15 +64,15 @@ def report(path: Path, root: str | Path | None = None) -> None:
     _print_templates("Shapes-100, seen classes", model, features[seen], labels[seen], shapes)
     _print_templates("Shapes-100, unseen classes", model, features[~seen], labels[~seen], shapes)
     cifar = Cifar100(root)
-    if not cifar.on_disk():
+    if not cifar.available():
         return
     labels = np.asarray(cifar.labels())
     features = encode(model, cifar.pixels(np.arange(len(labels))))
     _print_templates("CIFAR-100", model, features, labels, cifar)
 
 
-def _print_templates(title: str, model: ClipModel, features: np.ndarray, labels: np.ndarray, images: ImageSet) -> None:
-    predictions = zero_shot(model, features, images.classnames, CIFAR100_TEMPLATES)
+def _print_templates(title: str, model: ClipModel, features: np.ndarray, labels: np.ndarray, dataset: Dataset) -> None:
+    predictions = zero_shot(model, features, dataset.classnames, CIFAR100_TEMPLATES)
     scores = {template: float((each == labels).mean()) for template, each in predictions.items()}
     first = scores[CIFAR100_TEMPLATES[0]]
     print(f"{title}: {first:.2%}; over templates {min(scores.values()):.2%} to {max(scores.values()):.2%}")
@@ -82,7 +82,7 @@ def _print_templates(title: str, model: ClipModel, features: np.ndarray, labels:
 
 def main(arguments: list[str] | None = None) -> int:
     """Read the arguments and print the numbers."""
-    parser = argparse.ArgumentParser(prog="python -m clip_demo.tiny.evaluate", description="Measure a checkpoint.")
+    parser = argparse.ArgumentParser(prog="python -m clip_demo.tiny_clip.evaluate", description="Measure a checkpoint.")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--data-root", help="folder that holds cifar-100-python")
     args = parser.parse_args(arguments)

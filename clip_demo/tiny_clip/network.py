@@ -16,7 +16,7 @@ from ..models.openai_clip import import_clip
 __all__ = [
     "Architecture",
     "Vocabulary",
-    "encode_pictures",
+    "encode_images",
     "make_model",
     "save_checkpoint",
     "to_state_dict",
@@ -79,13 +79,13 @@ def make_model(arch: Architecture, vocabulary: Vocabulary, seed: int) -> nn.Modu
     return model.train()
 
 
-def encode_pictures(visual: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
-    """Run the image tower, also on pictures so small that the attention pool is left a grid of one place.
+def encode_images(visual: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Run the image tower, also on images so small that the attention pool is left a grid of one place.
 
     Parameters
     ----------
     visual : clip.model.ModifiedResNet
-    pictures : torch.Tensor, shape (n, 3, side, side), float32
+    images : torch.Tensor, shape (n, 3, side, side), float32
         Of the model's resolution, or of 32×32.
 
     Returns
@@ -93,11 +93,11 @@ def encode_pictures(visual: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
     torch.Tensor, shape (n, d), float32
         Not normalised.
     """
-    if pictures.shape[-1] == visual.input_resolution:
-        return visual(pictures)
+    if images.shape[-1] == visual.input_resolution:
+        return visual(images)
     places = visual.attnpool.positional_embedding  # the mean's, then one for each place of the grid
     one = torch.cat([places[:1], places[1:].mean(dim=0, keepdim=True)])
-    return torch.func.functional_call(visual, {"attnpool.positional_embedding": one}, (pictures,))
+    return torch.func.functional_call(visual, {"attnpool.positional_embedding": one}, (images,))
 
 
 def to_state_dict(model: nn.Module, vocabulary: Vocabulary) -> dict[str, torch.Tensor]:

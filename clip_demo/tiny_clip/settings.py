@@ -13,22 +13,22 @@ class Settings:
 
     Attributes
     ----------
-    image_sets : tuple of str
+    datasets : tuple of str
         Of ``"cifar100"`` and ``"shapes100"``.
     epochs : float
-        Work in passes through the first image set at full size.
+        Work in passes through the first dataset at full size.
     hours : float
         When above 0 the learning rate falls with the time used instead, and training ends when it is used up.
     small : float
-        For this first share of the work pictures come at half the side, and twice as many a step: half the work
+        For this first share of the work images come at half the side, and twice as many a step: half the work
         each, and what is learned carries over.
     batch, part : int
-        Pictures a step, and pictures a worker takes at a time (batch normalisation sees one part).
+        Images a step, and images a worker takes at a time (batch normalisation sees one part).
     share : float
         Share of Shapes-100 in a batch of both.
     """
 
-    image_sets: tuple[str, ...] = ("cifar100", "shapes100")
+    datasets: tuple[str, ...] = ("cifar100", "shapes100")
     epochs: float = 5.6
     hours: float = 0
     seed: int = 0

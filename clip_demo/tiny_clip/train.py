@@ -1,4 +1,4 @@
-"""Train the built-in model: ``python -m clip_demo.tiny.train --data-root ROOT --output assets/tiny.pt``."""
+"""Train the built-in model: ``python -m clip_demo.tiny_clip.train --data-root ROOT --output assets/tiny.pt``."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["load_sets", "main"]
 
 
 def load_sets(settings: Settings, root: str | Path | None, cache: Path) -> dict[str, TrainingSet]:
-    """Return the pictures of the image sets trained on, in their order."""
+    """Return the images of the datasets trained on, in their order."""
     sets = {}
-    if "cifar100" in settings.image_sets:
+    if "cifar100" in settings.datasets:
         sets["cifar100"] = cifar100_set(root)
-    if "shapes100" in settings.image_sets:
+    if "shapes100" in settings.datasets:
         sets["shapes100"] = shapes100_set(cache, offset=100 if sets else 0)
     return sets
 
@@ -46,7 +46,7 @@ def run(trainer: Trainer, output: Path, cache: Path, name: str) -> None:
             loss = trainer.train_step()
             bar.n = 100 * trainer.progress
             rate = sum(trainer.taken.values()) / trainer.seconds
-            bar.set_postfix_str(f"epoch {trainer.epoch:.2f}, loss {loss:.3f}, {rate:.0f} pictures/s")
+            bar.set_postfix_str(f"epoch {trainer.epoch:.2f}, loss {loss:.3f}, {rate:.0f} images/s")
             if int(trainer.epoch) > before:
                 trainer.save(cache / f"{name}.pt")
     trainer.save(cache / f"{name}.pt")
@@ -57,12 +57,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Read the arguments, train, write the checkpoint and print its numbers."""
     from .evaluate import report
 
-    parser = argparse.ArgumentParser(prog="python -m clip_demo.tiny.train", description="Train the built-in model.")
+    parser = argparse.ArgumentParser(
+        prog="python -m clip_demo.tiny_clip.train", description="Train the built-in model."
+    )
     parser.add_argument("--data-root", help="folder that holds cifar-100-python")
     parser.add_argument("--output", type=Path, required=True, help="the checkpoint to write")
-    parser.add_argument("--images", default="cifar100,shapes100", help="image sets to train on, with a comma")
+    parser.add_argument("--dataset", default="cifar100,shapes100", help="datasets to train on, with a comma")
     parser.add_argument(
-        "--epochs", type=float, default=Settings.epochs, help="work in passes through the first image set at full size"
+        "--epochs", type=float, default=Settings.epochs, help="work in passes through the first dataset at full size"
     )
     parser.add_argument("--hours", type=float, default=0, help="instead of --epochs: train for so long")
     parser.add_argument("--seed", type=int, default=0)
@@ -71,23 +73,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "clip_demo" / "tiny")
     parser.add_argument("--resume", action="store_true", help="go on from the cache's last epoch")
     args = parser.parse_args(arguments)
-    chosen = args.images.split(",")
-    image_sets = tuple(name for name in ("cifar100", "shapes100") if name in chosen)
-    if not image_sets or set(chosen) - set(image_sets):
-        parser.error(str(OptionError(f"--images: {args.images!r}; allowed are 'cifar100', 'shapes100' or both.")))
+    chosen = args.dataset.split(",")
+    datasets = tuple(name for name in ("cifar100", "shapes100") if name in chosen)
+    if not datasets or set(chosen) - set(datasets):
+        parser.error(str(OptionError(f"--dataset: {args.dataset!r}; allowed are 'cifar100', 'shapes100' or both.")))
     keep_memory()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    settings = Settings(image_sets, args.epochs, args.hours, args.seed, lr=args.lr, workers=args.workers)
+    settings = Settings(datasets, args.epochs, args.hours, args.seed, lr=args.lr, workers=args.workers)
     trainer = Trainer(settings, load_sets(settings, args.data_root, args.cache))
-    name = f"{'-'.join(image_sets)}-seed{args.seed}"
+    name = f"{'-'.join(datasets)}-seed{args.seed}"
     if args.resume and (args.cache / f"{name}.pt").exists():
         trainer.resume(args.cache / f"{name}.pt")
     run(trainer, args.output, args.cache, name)
     trainer.close()
-    print(
-        f"{trainer.step} steps, work {trainer.work:.2f}, {trainer.seconds / 60:.1f} minutes, pictures {trainer.taken}"
-    )
+    print(f"{trainer.step} steps, work {trainer.work:.2f}, {trainer.seconds / 60:.1f} minutes, images {trainer.taken}")
     report(args.output, args.data_root)
     return 0
 

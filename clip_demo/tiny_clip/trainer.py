@@ -1,6 +1,6 @@
 """The training loop of the built-in model.
 
-The loss is the image-to-text half of CLIP's: every picture is told from the captions of all classes, written anew
+The loss is the image-to-text half of CLIP's: every image is told from the captions of all classes, written anew
 at each step, by a softmax over cosines times a learned scale. As every class is present at every step, there is
 nothing that the text-to-image half would add.
 
@@ -29,12 +29,12 @@ from ..models.forward import encode_text
 from .captions import all_captions, caption_groups, hidden_names, write_captions
 from .data import Shuffled, TrainingSet, resize
 from .muon import Muon
-from .network import Architecture, Vocabulary, encode_pictures, make_model, save_checkpoint
+from .network import Architecture, Vocabulary, encode_images, make_model, save_checkpoint
 from .settings import Settings
 
 __all__ = ["Trainer"]
 
-_SMALL_WORK = 0.55  # time for a picture at half the side, measured, with what a step costs besides
+_SMALL_WORK = 0.55  # time for an image at half the side, measured, with what a step costs besides
 
 
 class Trainer:
@@ -50,16 +50,16 @@ class Trainer:
     def __init__(self, settings: Settings, sets: dict[str, TrainingSet], arch: Architecture | None = None):
         arch = arch or Architecture()
         self.settings, self.sets, self.side = settings, sets, arch.image_resolution
-        self.groups = caption_groups(settings.image_sets)
-        shapes = "shapes100" in settings.image_sets
+        self.groups = caption_groups(settings.datasets)
+        shapes = "shapes100" in settings.datasets
         self._hidden = {name: torch.from_numpy(v) for name, v in hidden_names(self.groups).items()} if shapes else {}
-        self.vocabulary = Vocabulary(all_captions(settings.image_sets))
+        self.vocabulary = Vocabulary(all_captions(settings.datasets))
         self.model = make_model(arch, self.vocabulary, settings.seed)
         convolutions, others = self._parameter_groups()
         self.muon = Muon(convolutions, lr=settings.muon_lr)
         self.adamw = torch.optim.AdamW(others, lr=settings.lr, betas=(0.9, 0.98))
         self.step, self.seconds, self.work = 0, 0.0, 0.0
-        self.taken = dict.fromkeys(sets, 0)  # pictures of each image set so far
+        self.taken = dict.fromkeys(sets, 0)  # images of each dataset so far
         self._orders = {name: Shuffled(len(each), (settings.seed, k)) for k, (name, each) in enumerate(sets.items())}
         self._replicas: queue.SimpleQueue = queue.SimpleQueue()
         self._visuals = [_replica(self.model.visual) for _ in range(settings.workers)]
@@ -74,8 +74,8 @@ class Trainer:
 
     @property
     def epoch(self) -> float:
-        """Passes through the first image set so far."""
-        first = self.settings.image_sets[0]
+        """Passes through the first dataset so far."""
+        first = self.settings.datasets[0]
         return self.taken[first] / len(self.sets[first])
 
     def train_step(self) -> float:
@@ -105,10 +105,10 @@ class Trainer:
         return loss
 
     def _batch(self, rng: np.random.Generator, small: bool) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        """Return the step's pictures and targets, cut into parts; -1 where a group does not ask a picture."""
+        """Return the step's images and targets, cut into parts; -1 where a group does not ask an image."""
         batch, part = (size * (2 if small else 1) for size in (self.settings.batch, self.settings.part))
-        counts = _counts(self.settings.image_sets, batch, self.settings.share)
-        first = self.settings.image_sets[0]
+        counts = _counts(self.settings.datasets, batch, self.settings.share)
+        first = self.settings.datasets[0]
         self.work += counts[first] / len(self.sets[first]) * (_SMALL_WORK if small else 1)
         pixels, targets = [], {name: [] for name in self.groups}
         for name, each in self.sets.items():
@@ -128,7 +128,7 @@ class Trainer:
         """Add the gradients of one part to those of a free replica."""
         pixels, targets = part
         visual, texts = self._replicas.get()
-        features = F.normalize(encode_pictures(visual, resize(pixels, side)), dim=-1)  # (n, d)
+        features = F.normalize(encode_images(visual, resize(pixels, side)), dim=-1)  # (n, d)
         logits = features @ texts.t()  # (n, names)
         loss, start = torch.zeros(()), 0
         for name, group in self.groups.items():
@@ -210,12 +210,12 @@ def _replica(visual: torch.nn.Module) -> torch.nn.Module:
     return twin
 
 
-def _counts(image_sets: tuple[str, ...], batch: int, share: float) -> dict[str, int]:
-    """Return how many pictures of each image set a batch has."""
-    if len(image_sets) == 1:
-        return {image_sets[0]: batch}
+def _counts(datasets: tuple[str, ...], batch: int, share: float) -> dict[str, int]:
+    """Return how many images of each dataset a batch has."""
+    if len(datasets) == 1:
+        return {datasets[0]: batch}
     shapes = round(batch * share)
-    return {name: shapes if name == "shapes100" else batch - shapes for name in image_sets}
+    return {name: shapes if name == "shapes100" else batch - shapes for name in datasets}
 
 
 def _schedule(progress: float, warmup: float) -> float:

@@ -9,7 +9,7 @@ import gradio as gr
 from ..backend import Backend
 from ..errors import ClipDemoError
 from ..zero_shot.prompts import parse_classnames, parse_templates
-from .explore.view import picture_path
+from .explore.view import uploaded_path
 
 __all__ = ["add_endpoints"]
 
@@ -24,28 +24,28 @@ def _add_predict(backend: Backend) -> None:
     def predict(
         image: gr.FileData | None = None,
         index: int | None = None,
-        images: str | None = None,
+        dataset: str | None = None,
         classnames: list[str] | str | None = None,
         templates: list[str] | str | None = None,
-        spaces: bool = False,
+        replace_underscores: bool = False,
         top_k: int = 5,
         model: str | None = None,
     ) -> dict[str, Any]:
-        """Predict one picture by zero-shot CLIP and by the linear probe.
+        """Predict one image by zero-shot CLIP and by the linear probe.
 
-        Give either `image`, a file, or `index`, a test picture of the image set `images` ("cifar100" or
+        Give either `image`, a file, or `index`, a test image of the dataset `images` ("cifar100" or
         "shapes100"). `classnames` and `templates` are lists, or text as one types it on the page. `model` is
-        one of the page's models, by default the one that is on. The answer has `model`, `image_set`, `index`,
+        one of the page's models, by default the one that is on. The answer has `model`, `dataset`, `index`,
         `truth`, `zero_shot` (label, probability, cosine) and `linear_probe` (head, top) or null.
         """
         try:
             return backend.predict(
-                image=None if image is None else picture_path(image),
+                image=None if image is None else uploaded_path(image),
                 index=index,
-                images=images,
+                dataset=dataset,
                 classnames=_names(classnames),
                 templates=_templates(templates),
-                spaces=spaces,
+                replace_underscores=replace_underscores,
                 top_k=top_k,
                 model=model,
             ).to_dict()
@@ -58,33 +58,38 @@ def _add_predict(backend: Backend) -> None:
 
 def _add_evaluate(backend: Backend) -> None:
     def evaluate(
-        images: str | None = None,
+        dataset: str | None = None,
         classnames: list[str] | str | None = None,
         templates: list[str] | str | None = None,
-        spaces: bool = False,
+        replace_underscores: bool = False,
         model: str | None = None,
         baseline_classnames: list[str] | str | None = None,
         baseline_templates: list[str] | str | None = None,
-        baseline_spaces: bool | None = None,
+        baseline_replace_underscores: bool | None = None,
     ) -> dict[str, Any]:
-        """Return the zero-shot accuracy over all test pictures of an image set.
+        """Return the zero-shot accuracy over all test images of an dataset.
 
         `images`, `templates`, `spaces` and `model` are as for ``/predict``; `classnames` are other spellings of
-        the image set's classes, one for each, in its order. Where a baseline's argument is given, the wording
+        the dataset's classes, one for each, in its order. Where a baseline's argument is given, the wording
         with it in place of the first is what is compared with. The answer has `top1`, `top5`, `per_class`, `n`,
         `difference` (top1, low, high, p_value, gained, lost) or null, and `probe_top1` or null.
         """
         try:
             wording = backend.wording(
-                images=images, classnames=_names(classnames), templates=_templates(templates), spaces=spaces
+                dataset=dataset,
+                classnames=_names(classnames),
+                templates=_templates(templates),
+                replace_underscores=replace_underscores,
             )
             return backend.evaluate(
-                images=images,
+                dataset=dataset,
                 classnames=wording.classnames,
                 templates=wording.templates,
-                spaces=wording.spaces,
+                replace_underscores=wording.replace_underscores,
                 model=model,
-                baseline=wording.varied(_names(baseline_classnames), _templates(baseline_templates), baseline_spaces),
+                baseline=wording.varied(
+                    _names(baseline_classnames), _templates(baseline_templates), baseline_replace_underscores
+                ),
             ).to_dict()
         except ClipDemoError as error:
             raise gr.Error(str(error), print_exception=False) from error

@@ -27,17 +27,17 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f}\N{NO-BREAK SPACE}%"
 
 
-def data_url(picture: Image.Image) -> str:
-    """Return a picture as an address that holds it, so that it arrives together with its caption."""
+def data_url(image: Image.Image) -> str:
+    """Return an image as an address that holds it, so that it arrives together with its caption."""
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    image.save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def thumbnail(path: Path, side: int = 160) -> str:
-    """Return a small square picture as an address that holds it."""
-    with Image.open(path) as picture:
-        small = ImageOps.fit(ImageOps.exif_transpose(picture).convert("RGB"), (side, side))
+    """Return a small square image as an address that holds it."""
+    with Image.open(path) as image:
+        small = ImageOps.fit(ImageOps.exif_transpose(image).convert("RGB"), (side, side))
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=80)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -9,21 +9,21 @@ import gradio as gr
 
 from ..backend import Backend
 from ..paths import EXAMPLES
-from .how_it_works import layout as how_it_works
 from . import prompt_lab as lab
-from .few_shot import layout as probe_tab
-from .explore.view import status_line
 from .api import add_endpoints
 from .explore.events import connect, model_choices
 from .explore.layout import lay_out
+from .explore.view import status_line
+from .few_shot import layout as probe_tab
 from .few_shot.events import connect_probe
+from .how_it_works import layout as how_it_works
 
 __all__ = ["build_ui", "launch_options"]
 
 _HERE = Path(__file__).parent
 _DAY = 24 * 60 * 60
 _HEADING = (
-    "<header><h1>CLIP Explorer</h1><p>Zero-shot prediction beside a linear probe: change a word, a class, the picture"
+    "<header><h1>CLIP Explorer</h1><p>Zero-shot prediction beside a linear probe: change a word, a class, the image"
     "</p></header>"
 )
 # Fonts of the visitor's own system: nothing is fetched from elsewhere, and the page looks right without a network.
@@ -78,7 +78,7 @@ def _top(backend: Backend) -> dict[str, Any]:
             visible=len(backend.models) > 1,
             elem_id="model",
         )
-    banner = gr.HTML(status_line(backend, backend.default_images, model), apply_default_css=False, elem_id="status")
+    banner = gr.HTML(status_line(backend, backend.default_dataset, model), apply_default_css=False, elem_id="status")
     return {"model": choice, "banner": banner, "offer": gr.Button(visible=False, size="md", elem_id="offer")}
 
 
@@ -95,7 +95,7 @@ def launch_options() -> dict[str, Any]:
         # Gradio keeps half a megabyte for each session, and a program that names none has a new one at each call.
         "state_session_capacity": 300,
         "footer_links": ["api", "settings"],
-        # Gradio would keep every run in the visitor's browser, pictures included.
+        # Gradio would keep every run in the visitor's browser, images included.
         "run_history": False,
         "enable_monitoring": False,
     }

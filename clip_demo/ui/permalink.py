@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from ..backend import Backend
-from ..zero_shot.templates import ARTICLE_TEMPLATE
 from ..zero_shot.prompts import parse_classnames
+from ..zero_shot.templates import README_TEMPLATE
 
 __all__ = ["FIRST_INDEX", "View", "from_query", "own_classes", "start", "to_query"]
 
@@ -24,7 +24,7 @@ class View:
     Attributes
     ----------
     images : str
-        Name of the image set.
+        Name of the dataset.
     index : float or None
         What stands in the number field; None where it is empty.
     templates, classes : str
@@ -35,37 +35,37 @@ class View:
         Name of the model.
     """
 
-    images: str
+    dataset: str
     index: float | None
     templates: str
     classes: str
-    spaces: bool
+    replace_underscores: bool
     model: str
 
 
-def own_classes(backend: Backend, images: str) -> str:
-    """Return an image set's own class list as one would type it."""
-    return "\n".join(backend.image_sets[images].classnames)
+def own_classes(backend: Backend, dataset: str) -> str:
+    """Return an dataset's own class list as one would type it."""
+    return "\n".join(backend.datasets[dataset].classnames)
 
 
-def start(backend: Backend, images: str | None = None) -> View:
-    """Return what a visitor sees first, on the default image set or a given one."""
-    images = images or backend.default_images
-    index = FIRST_INDEX.get(images, 0)
-    return View(images, index, ARTICLE_TEMPLATE, own_classes(backend, images), False, backend.default_model)
+def start(backend: Backend, dataset: str | None = None) -> View:
+    """Return what a visitor sees first, on the default dataset or a given one."""
+    dataset = dataset or backend.default_dataset
+    index = FIRST_INDEX.get(dataset, 0)
+    return View(dataset, index, README_TEMPLATE, own_classes(backend, dataset), False, backend.default_model)
 
 
 def to_query(backend: Backend, view: View) -> str:
     """Return the query string of a view; what a first visit shows anyway is left out, to keep links short."""
-    parts: dict[str, str] = {"images": view.images}
+    parts: dict[str, str] = {"dataset": view.dataset}
     if view.index is not None:
         parts["index"] = f"{view.index:g}" if view.index != int(view.index) else str(int(view.index))
-    if view.templates != ARTICLE_TEMPLATE:
+    if view.templates != README_TEMPLATE:
         parts["template"] = view.templates
-    if parse_classnames(view.classes) != tuple(backend.image_sets[view.images].classnames):
+    if parse_classnames(view.classes) != tuple(backend.datasets[view.dataset].classnames):
         parts["classes"] = view.classes
-    if view.spaces:
-        parts["spaces"] = "1"
+    if view.replace_underscores:
+        parts["replace_underscores"] = "1"
     if len(backend.models) > 1:
         parts["model"] = view.model
     return urlencode(parts)
@@ -79,19 +79,19 @@ def from_query(backend: Backend, query: str) -> tuple[View, str]:
     """
     given = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
     problems = []
-    if given.get("images", backend.default_images) not in backend.image_sets:
-        allowed = ", ".join(map(repr, backend.image_sets))
+    if given.get("dataset", backend.default_dataset) not in backend.datasets:
+        allowed = ", ".join(map(repr, backend.datasets))
         problems.append(f"images: {given.pop('images')!r} in the address is unknown; use one of {allowed}.")
     if given.get("model", backend.default_model) not in backend.models:
         allowed = ", ".join(map(repr, backend.models))
         problems.append(f"model: {given.pop('model')!r} in the address is not offered here; use one of {allowed}.")
-    first = start(backend, given.get("images"))
+    first = start(backend, given.get("dataset"))
     view = View(
-        images=first.images,
+        dataset=first.dataset,
         index=_number(given, first.index, problems),
         templates=given.get("template", first.templates),
         classes=given.get("classes", first.classes),
-        spaces=_switch(given, problems),
+        replace_underscores=_switch(given, problems),
         model=given.get("model", first.model),
     )
     return view, " ".join(problems)
@@ -111,7 +111,7 @@ def _number(given: Mapping[str, str], default: float, problems: list[str]) -> fl
 
 
 def _switch(given: Mapping[str, str], problems: list[str]) -> bool:
-    value = given.get("spaces", "")
+    value = given.get("replace_underscores", "")
     if value.lower() not in _SWITCH:
         problems.append(f"spaces: {value!r} in the address is neither 1 nor 0; 0 is used.")
     return _SWITCH.get(value.lower(), False)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..datasets.base import ImageSet
-from ..serving.probe_job import BuildStatus
+from ..datasets.base import Dataset
 from ..linear_probe.head import Provenance
+from ..serving.probe_job import ProbeJobStatus
 from .html import escape
 
 __all__ = ["duration", "early_head", "offer", "panel", "running", "start_button"]
@@ -17,26 +17,26 @@ def start_button(label: str) -> str:
     return f'<button type="button" class="job-button" data-job="start">{escape(label)}</button>'
 
 
-def early_head(head: Provenance, image_set: ImageSet) -> str:
+def early_head(head: Provenance, dataset: Dataset) -> str:
     """Return that a head was fitted on the first images only; nothing where it knows them all."""
-    if head.n_train >= image_set.sizes["train"]:
+    if head.n_train >= dataset.sizes["train"]:
         return ""
-    each = head.n_train // len(image_set.classnames)
+    each = head.n_train // len(dataset.classnames)
     return f"an early head, from the first {each} images of each class"
 
 
-def offer(image_set: ImageSet, label: str = "Fit a head here") -> str:
+def offer(dataset: Dataset, label: str = "Fit a head here") -> str:
     """Return the button, or what comes first where the images are not on disk."""
-    if image_set.on_disk():
+    if dataset.available():
         return f'<p class="job-offer">{start_button(label)}</p>'
     return (
-        f'<p class="job-offer">To fit one here, get the images of <b>{escape(image_set.title)}</b> first: with the '
-        f"button on the Explore tab, or by <code>python -m clip_demo download {escape(image_set.name)}</code>.</p>"
+        f'<p class="job-offer">To fit one here, get the images of <b>{escape(dataset.title)}</b> first: with the '
+        f"button on the Explore tab, or by <code>python -m clip_demo download {escape(dataset.name)}</code>.</p>"
     )
 
 
-def panel(job: BuildStatus | None) -> str:
-    """Return how far the job for a model and an image set is, or how it ended; nothing where there is none."""
+def panel(job: ProbeJobStatus | None) -> str:
+    """Return how far the job for a model and an dataset is, or how it ended; nothing where there is none."""
     if job is None or job.state == "done":
         return ""
     if job.state == "failed":
@@ -56,13 +56,13 @@ def panel(job: BuildStatus | None) -> str:
     )
 
 
-def _bar(job: BuildStatus) -> str:
+def _bar(job: ProbeJobStatus) -> str:
     if not job.total:
         return '<progress aria-label="How far the job is"></progress>'
     return f'<progress aria-label="How far the job is" max="1" value="{job.done / job.total:.4f}"></progress>'
 
 
-def _pace(job: BuildStatus) -> str:
+def _pace(job: ProbeJobStatus) -> str:
     parts = []
     if job.total:
         share = f"{100 * job.done / job.total:.0f}\N{NO-BREAK SPACE}%"
@@ -85,6 +85,6 @@ def duration(seconds: float) -> str:
     return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
 
 
-def running(job: BuildStatus | None) -> bool:
+def running(job: ProbeJobStatus | None) -> bool:
     """Whether there is something to watch."""
     return job is not None and job.state in RUNNING

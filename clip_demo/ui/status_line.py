@@ -1,18 +1,18 @@
-"""The line that says which model, image set and head are on, and the panel of a download."""
+"""The line that says which model, dataset and head are on, and the panel of a download."""
 
 from __future__ import annotations
 
-from ..serving.downloads import ImageSetStatus
-from ..serving.model_pool import ModelStatus
-from ..linear_probe.head import Provenance
 from ..backend import Status
+from ..linear_probe.head import Provenance
+from ..serving.downloads import DatasetStatus
+from ..serving.model_pool import ModelStatus
 from .html import escape, percent
 
 __all__ = ["banner", "download_panel", "head_line"]
 
 
 def banner(
-    status: Status, images: str, head: Provenance | None, problem: str = "", *, early: str = "", job: str = ""
+    status: Status, dataset: str, head: Provenance | None, problem: str = "", *, early: str = "", job: str = ""
 ) -> str:
     """Return the status line.
 
@@ -21,20 +21,20 @@ def banner(
     status : Status
         Where the service stands.
     images : str
-        Name of the image set that is on.
+        Name of the dataset that is on.
     head : Provenance or None
-        Where the head for this model and image set comes from.
+        Where the head for this model and dataset comes from.
     problem : str
         Why the head cannot be used, where that is so.
     early : str
-        What to call a head that knows only some of the training pictures; empty for one that knows them all.
+        What to call a head that knows only some of the training images; empty for one that knows them all.
     job : str
         What a job is doing, where one runs.
     """
-    title = next((each.title for each in status.image_sets if each.name == images), images)
+    title = next((each.title for each in status.datasets if each.name == dataset), dataset)
     parts = (
         _part("Model", _model_line(status), status.state),
-        _part("Image set", f"<strong>{escape(title)}</strong>", ""),
+        _part("Dataset", f"<strong>{escape(title)}</strong>", ""),
         _part("Linear-probe head", head_line(status, title, head, problem, early), ""),
         _part("Job", escape(job), "") if job else "",
         *(_other(each) for each in status.models if each.name != status.model),
@@ -80,19 +80,19 @@ def head_line(status: Status, title: str, head: Provenance | None, problem: str 
     # An early head may have been tested on some of the test images only.
     tested = f"{head.n_test:,} test images" if early else "its test set"
     return (
-        f"<strong>{escape(head.model)} on {escape(head.image_set)}</strong>, {named}{head.n_train:,} images, "
+        f"<strong>{escape(head.model)} on {escape(head.dataset)}</strong>, {named}{head.n_train:,} images, "
         f"C={head.C:g}, {100 * head.test_accuracy:.1f}\N{NO-BREAK SPACE}% on {tested}"
     )
 
 
-def download_panel(image_set: ImageSetStatus | None) -> str:
-    """Return how far the download of an image set is, what went wrong, or nothing."""
-    if image_set is None or image_set.state in ("ready", "absent"):
+def download_panel(dataset: DatasetStatus | None) -> str:
+    """Return how far the download of an dataset is, what went wrong, or nothing."""
+    if dataset is None or dataset.state in ("ready", "absent"):
         return ""
-    if image_set.state == "failed":
-        return f'<p class="notice failed" role="alert">{escape(image_set.message)}</p>'
-    share = image_set.progress or 0.0
+    if dataset.state == "failed":
+        return f'<p class="notice failed" role="alert">{escape(dataset.message)}</p>'
+    share = dataset.progress or 0.0
     return (
-        f'<div class="notice" role="status"><label>{escape(image_set.message)} {percent(share)}'
+        f'<div class="notice" role="status"><label>{escape(dataset.message)} {percent(share)}'
         f'<progress max="1" value="{share:.4f}"></progress></label></div>'
     )

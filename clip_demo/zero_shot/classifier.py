@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..models.encoder import Report
-from ..serving.feature_cache import Features
 from ..numerics import best, normalize, softmax
-from .prompts import prompts_for
+from ..serving.feature_cache import Features
 from .classifier import ZeroShotScore
+from .prompts import prompts_for
 
 __all__ = ["class_features", "cosines_of", "zero_shot_scores"]
 
@@ -19,7 +19,7 @@ def class_features(
     features: Features,
     classnames: Sequence[str],
     templates: Sequence[str],
-    spaces: bool = False,
+    replace_underscores: bool = False,
     progress: Report | None = None,
 ) -> np.ndarray:
     """Return the weights of the zero-shot classifier.
@@ -34,19 +34,19 @@ def class_features(
     """
 
     def make() -> np.ndarray:
-        prompts = prompts_for(classnames, templates, spaces)
+        prompts = prompts_for(classnames, templates, replace_underscores)
         flat = features.of_prompts([prompt for row in prompts for prompt in row], progress)
         return normalize(flat.reshape(len(classnames), len(templates), -1).mean(axis=1))
 
-    return features.of_classes((tuple(classnames), tuple(templates), spaces), make)
+    return features.of_classes((tuple(classnames), tuple(templates), replace_underscores), make)
 
 
-def cosines_of(pictures: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the cosine of every picture with every class; equal classes have equal cosines, to the last bit.
+def cosines_of(images: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the cosine of every image with every class; equal classes have equal cosines, to the last bit.
 
     Parameters
     ----------
-    pictures : numpy.ndarray, shape (..., d)
+    images : numpy.ndarray, shape (..., d)
         Image features, L2-normalised.
     weights : numpy.ndarray, shape (n_classes, d)
         As `class_features` gives them.
@@ -58,8 +58,8 @@ def cosines_of(pictures: np.ndarray, weights: np.ndarray) -> np.ndarray:
     # A matrix product may round equal rows differently, by where they stand; chance would then break their ties.
     first, place = _distinct(weights.shape, weights.tobytes())
     if len(first) == len(weights):
-        return pictures @ weights.T
-    return (pictures @ weights[first].T)[..., place]
+        return images @ weights.T
+    return (images @ weights[first].T)[..., place]
 
 
 def _distinct(shape: tuple[int, int], rows: bytes) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +71,7 @@ def _distinct(shape: tuple[int, int], rows: bytes) -> tuple[np.ndarray, np.ndarr
 
 
 def zero_shot_scores(
-    weights: np.ndarray, picture: np.ndarray, logit_scale: float, classnames: Sequence[str], top_k: int
+    weights: np.ndarray, image: np.ndarray, logit_scale: float, classnames: Sequence[str], top_k: int
 ) -> tuple[ZeroShotScore, ...]:
     """Return the best classes, most probable first.
 
@@ -79,7 +79,7 @@ def zero_shot_scores(
     ----------
     weights : numpy.ndarray, shape (n_classes, d)
         As `class_features` gives them.
-    picture : numpy.ndarray, shape (d,)
+    image : numpy.ndarray, shape (d,)
         Image features, normalised or not.
     logit_scale : float
         What cosines are multiplied by before the softmax.
@@ -88,7 +88,7 @@ def zero_shot_scores(
     top_k : int
         How many to return.
     """
-    cosines = cosines_of(normalize(picture), weights)
+    cosines = cosines_of(normalize(image), weights)
     probabilities = softmax(logit_scale * cosines)
     # Sorted by cosine: probabilities that underflow to 0 would otherwise be ties.
     return tuple(ZeroShotScore(classnames[i], float(probabilities[i]), float(cosines[i])) for i in best(cosines, top_k))

@@ -85,7 +85,7 @@ def check_classnames(classnames: Iterable[str]) -> tuple[str, ...]:
     """
     if isinstance(classnames, str):
         raise ClassnamesError(
-            f"classnames: a bare string came ({_short(classnames)}), which would be read letter by letter; "
+            f"classnames: a bare string came ({_short(classnames)}), which would be read character by character; "
             "give a list such as ['cat', 'dog']."
         )
     if not isinstance(classnames, Iterable):
@@ -96,7 +96,7 @@ def check_classnames(classnames: Iterable[str]) -> tuple[str, ...]:
             raise ClassnamesError(f"classnames: number {position} is {name!r}, not text; give a list of strings.")
         if len(name) > MAX_LENGTH:
             raise ClassnamesError(
-                f"classnames: number {position} ({_short(name)}) has {len(name)} letters; at most {MAX_LENGTH} are "
+                f"classnames: number {position} ({_short(name)}) has {len(name)} characters; at most {MAX_LENGTH} are "
                 "allowed. Shorten it."
             )
         if not name.replace("_", " ").strip():
@@ -153,7 +153,7 @@ def _check_template(template: str) -> str:
         raise TemplateError(f"templates: {template!r} is not text; give a string such as 'a photo of a {{}}'.")
     if len(template) > MAX_LENGTH:
         raise TemplateError(
-            f"templates: {_short(template)} has {len(template)} letters; at most {MAX_LENGTH} are allowed. Shorten it."
+            f"templates: {_short(template)} has {len(template)} characters; at most {MAX_LENGTH} are allowed. Shorten it."
         )
     normal = template.strip().replace("{c}", "{}")
     count = normal.count("{}")
@@ -180,15 +180,20 @@ def check_number_of_prompts(classnames: Sequence[str], templates: Sequence[str])
         )
 
 
-def classname_text(classname: str, spaces: bool) -> str:
+def classname_text(classname: str, replace_underscores: bool) -> str:
     """Return a class name as it stands in a prompt: underscores become spaces where `spaces` is on."""
-    return classname.replace("_", " ") if spaces else classname
+    return classname.replace("_", " ") if replace_underscores else classname
 
 
-def prompts_for(classnames: Sequence[str], templates: Sequence[str], spaces: bool = False) -> list[list[str]]:
+def prompts_for(
+    classnames: Sequence[str], templates: Sequence[str], replace_underscores: bool = False
+) -> list[list[str]]:
     """Return the prompts of every class: a row a class, an entry a template."""
     # str.replace, not str.format: a class name may hold anything.
-    return [[template.replace("{}", classname_text(name, spaces)) for template in templates] for name in classnames]
+    return [
+        [template.replace("{}", classname_text(name, replace_underscores)) for template in templates]
+        for name in classnames
+    ]
 
 
 def same_class(a: str | None, b: str | None) -> bool:

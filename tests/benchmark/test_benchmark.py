@@ -7,12 +7,11 @@ import pytest
 
 from clip_demo.__main__ import main
 from clip_demo.backend import Backend
-from clip_demo.benchmark.sections import SECTIONS
-from clip_demo.benchmark.report import Comparison, Fact, as_text
-from clip_demo.benchmark.report import in_turn
 from clip_demo.benchmark.concurrency import _Crowd
-from clip_demo.ui.page import build_ui, launch_options
+from clip_demo.benchmark.report import Comparison, Fact, as_text, in_turn
+from clip_demo.benchmark.sections import SECTIONS
 from clip_demo.cli.commands import BENCH_SECTIONS
+from clip_demo.ui.page import build_ui, launch_options
 
 
 def test_the_ratio_is_the_median_of_the_rounds_ratios():
@@ -51,7 +50,7 @@ def test_the_command_line_knows_the_sections():
 
 
 def test_a_crowd_asks_a_real_server_and_everybody_is_answered():
-    demo = build_ui(Backend.open("tiny", images="shapes100"))
+    demo = build_ui(Backend.open("tiny", dataset="shapes100"))
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **launch_options())
     try:
         crowd = _Crowd(url, 5)

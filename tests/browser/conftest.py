@@ -38,7 +38,7 @@ def backend():
     """The real built-in model; Shapes-100 is on, CIFAR-100 is there where it is on disk."""
     if not BUILT_IN_CHECKPOINT.exists():
         pytest.skip(f"{BUILT_IN_CHECKPOINT} is missing")
-    return Backend.open("tiny", images="shapes100")
+    return Backend.open("tiny", dataset="shapes100")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Take the README's screenshots of the real page: ``python tests/browser/screenshot.py``.
 
-The picture is one of Shapes-100: no picture of CIFAR-100 is committed.
+The image is one of Shapes-100: no image of CIFAR-100 is committed.
 """
 
 import io
@@ -19,7 +19,7 @@ from clip_demo.ui.page import build_ui, launch_options  # noqa: E402
 
 
 def main():
-    demo = build_ui(Backend.open("tiny", images="shapes100"))
+    demo = build_ui(Backend.open("tiny", dataset="shapes100"))
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     try:
         with sync_playwright() as playwright:
@@ -29,11 +29,11 @@ def main():
             page.wait_for_selector("#results .card", timeout=60_000)
             page.wait_for_timeout(800)  # the bars have grown
             save(page, "screenshot.png")
-            # Numbers of CIFAR-100, from stored features; none of its pictures is in view.
+            # Numbers of CIFAR-100, from stored features; none of its images is in view.
             page.goto(f"{url}?images=cifar100&template=a+blurry+photo+of+a+%7B%7D.")
             page.wait_for_selector("#results .card", timeout=60_000)
             page.get_by_role("tab", name="Prompt Lab").click()
-            page.get_by_text("pictures became right").wait_for(timeout=60_000)
+            page.get_by_text("images became right").wait_for(timeout=60_000)
             page.wait_for_timeout(3000)
             save(page, "prompt-lab.png")
             browser.close()

@@ -3,11 +3,11 @@
 import re
 
 import pytest
+from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 from PIL import Image
 from playwright.sync_api import expect
 
 from clip_demo.backend import Backend
-from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 from clip_demo.paths import EXAMPLES
 
 CARDS = ("zero-shot", "probe")
@@ -33,19 +33,19 @@ def expect_prediction(page, prediction):
 
 
 def type_index(page, index):
-    page.get_by_label("Test picture, 0 to 9999", exact=True).fill(str(index))
+    page.get_by_label("Test image, 0 to 9999", exact=True).fill(str(index))
 
 
-def truth_of(backend, images, index):
-    image_set = backend.image_sets[images]
-    return image_set.classnames[image_set.label(index)]
+def truth_of(backend, dataset, index):
+    dataset = backend.datasets[dataset]
+    return dataset.classnames[dataset.label(index)]
 
 
 def test_first_visit_says_what_is_on_and_shows_both_predictions(open_page, backend):
     page = open_page()
     status = page.locator("#status")
     expect(status).to_contain_text("Model: tiny")
-    expect(status).to_contain_text("Image set: Shapes-100")
+    expect(status).to_contain_text("Dataset: Shapes-100")
     expect(status).to_contain_text("Linear-probe head:")
     expect_prediction(page, backend.predict(index=0))
     expect(page.locator("#results .zero-shot .about")).to_have_text("among your 100 classes · 1 template")
@@ -56,7 +56,7 @@ def test_index_typed_stepped_and_slid(open_page, backend):
     page = open_page()
     type_index(page, 4321)
     expect_prediction(page, backend.predict(index=4321))
-    expect(page.locator("#picture .truth")).to_have_text(f"True label: {truth_of(backend, 'shapes100', 4321)}")
+    expect(page.locator("#image .truth")).to_have_text(f"True label: {truth_of(backend, 'shapes100', 4321)}")
     assert page.locator("#slider input[type=range]").input_value() == "4321"
     for _ in range(3):  # faster than the server answers: no click is lost
         page.get_by_role("button", name="Next").click()
@@ -64,11 +64,11 @@ def test_index_typed_stepped_and_slid(open_page, backend):
     page.get_by_role("button", name="Previous").click()
     expect_prediction(page, backend.predict(index=4323))
     page.locator("#slider input[type=range]").press("Home")
-    expect(page.locator("#picture .source")).to_contain_text("Test picture 0 of")
-    expect(page.get_by_label("Test picture, 0 to 9999", exact=True)).to_have_value("0")
+    expect(page.locator("#image .source")).to_contain_text("Test image 0 of")
+    expect(page.get_by_label("Test image, 0 to 9999", exact=True)).to_have_value("0")
     page.get_by_role("button", name="Random").click()
-    expect(page.locator("#picture .source")).not_to_contain_text("Test picture 0 of")
-    index = int(page.get_by_label("Test picture, 0 to 9999", exact=True).input_value())
+    expect(page.locator("#image .source")).not_to_contain_text("Test image 0 of")
+    index = int(page.get_by_label("Test image, 0 to 9999", exact=True).input_value())
     expect_prediction(page, backend.predict(index=index))
 
 
@@ -107,14 +107,14 @@ def test_templates_and_classes_are_edited(open_page, backend):
     total = sum(float(text[:-2]) for text in page.locator("#results .zero-shot .percent").all_text_contents())
     assert total == pytest.approx(100, abs=0.03)
     page.get_by_label("Underscores become spaces in prompts").check()
-    expect_prediction(page, backend.predict(index=5, templates=templates, classnames=names, spaces=True))
+    expect_prediction(page, backend.predict(index=5, templates=templates, classnames=names, replace_underscores=True))
     page.get_by_role("button", name="18 CIFAR-100 templates").click()
-    expect_prediction(page, backend.predict(index=5, templates=CIFAR100_TEMPLATES, classnames=names, spaces=True))
-    page.locator("#reset").click()
-    expect_prediction(page, backend.predict(index=5, templates=CIFAR100_TEMPLATES, spaces=True))
-    assert page.locator("#classes textarea").input_value().split("\n") == list(
-        backend.image_sets["shapes100"].classnames
+    expect_prediction(
+        page, backend.predict(index=5, templates=CIFAR100_TEMPLATES, classnames=names, replace_underscores=True)
     )
+    page.locator("#reset").click()
+    expect_prediction(page, backend.predict(index=5, templates=CIFAR100_TEMPLATES, replace_underscores=True))
+    assert page.locator("#classes textarea").input_value().split("\n") == list(backend.datasets["shapes100"].classnames)
 
 
 def test_typing_letter_by_letter_ends_in_the_last_state(open_page, backend):
@@ -148,9 +148,9 @@ def test_an_error_is_said_beside_the_results_and_the_typed_text_stays(open_page,
     expect(alert).to_contain_text("make the same prompt")
 
 
-def test_own_pictures_uploaded_and_from_the_examples(open_page, backend, tmp_path):
+def test_own_images_uploaded_and_from_the_examples(open_page, backend, tmp_path):
     page = open_page()
-    page.get_by_label("Your own picture").first.check()
+    page.get_by_label("Your own image").first.check()
     expect(page.locator("#set-side")).to_be_hidden()
     path = tmp_path / "photo with alpha.png"
     Image.effect_mandelbrot((300, 200), (-2, -1, 1, 1), 100).convert("RGB").save(path)
@@ -158,10 +158,10 @@ def test_own_pictures_uploaded_and_from_the_examples(open_page, backend, tmp_pat
     expect_prediction(page, backend.predict(image=path))
     expect(page.locator("#own-side .truth")).to_contain_text("no true label")
     bad = tmp_path / "text.png"
-    bad.write_text("this is no picture")
+    bad.write_text("this is no image")
     page.get_by_label("Remove Image").or_(page.get_by_label("Clear")).first.click()
     page.locator("#photo input[type=file]").set_input_files(bad)
-    expect(page.locator("#alert [role=alert]")).to_contain_text("is not a picture that can be read")
+    expect(page.locator("#alert [role=alert]")).to_contain_text("is not an image that can be read")
     example = sorted(EXAMPLES.glob("*.jpg"))[1]
     page.locator("#examples button").nth(1).click()
     expect_prediction(page, backend.predict(image=example))
@@ -174,7 +174,10 @@ def test_a_link_shows_the_same_again(open_page, backend):
     page.locator("#classes textarea").fill("red circle\nblue_star\ncat")
     page.get_by_label("Underscores become spaces in prompts").check()
     expected = backend.predict(
-        index=77, templates=["a {} & more", "the {}"], classnames=["red circle", "blue_star", "cat"], spaces=True
+        index=77,
+        templates=["a {} & more", "the {}"],
+        classnames=["red circle", "blue_star", "cat"],
+        replace_underscores=True,
     )
     expect_prediction(page, expected)
     expect(page).to_have_url(re.compile("spaces=1"))
@@ -201,7 +204,17 @@ def test_keyboard_alone_reaches_and_uses_every_control(open_page, backend):
     for _ in range(40):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.closest('[id]:not([id^=component]):not([id^=range])')?.id"))
-    for name in ("source", "images", "index", "random", "slider", "templates", "spaces", "classes", "reset"):
+    for name in (
+        "source",
+        "dataset",
+        "index",
+        "random",
+        "slider",
+        "templates",
+        "replace_underscores",
+        "classes",
+        "reset",
+    ):
         assert name in seen, f"{name} cannot be reached with Tab: {seen}"
     page.get_by_role("button", name="Next").focus()
     page.keyboard.press("Enter")
@@ -228,31 +241,31 @@ def test_phone_has_no_sideways_scroll_and_follows_the_systems_colours(open_page,
 
 def test_cifar100_snake_of_the_article(open_page, backend, cifar100):
     page = open_page("?images=cifar100&index=3637")
-    expect(page.locator("#picture .truth")).to_have_text("True label: snake")
-    prediction = backend.predict(images="cifar100", index=3637)
+    expect(page.locator("#image .truth")).to_have_text("True label: snake")
+    prediction = backend.predict(dataset="cifar100", index=3637)
     expect_prediction(page, prediction)
     assert prediction.linear_probe is not None
     expect(page.locator("#results .badge")).to_contain_text("Both say" if prediction.agree else "They disagree")
 
 
-def test_an_untouched_class_list_follows_the_image_set(open_page, backend, cifar100):
+def test_an_untouched_class_list_follows_the_dataset(open_page, backend, cifar100):
     page = open_page("?images=shapes100&index=3")
     page.get_by_label("CIFAR-100", exact=True).check()
-    expect_prediction(page, backend.predict(images="cifar100", index=3))
+    expect_prediction(page, backend.predict(dataset="cifar100", index=3))
     expect(page.locator("#classes textarea")).to_have_value("\n".join(cifar100.classnames))
     page.locator("#classes textarea").fill("red square\nblue_star")
     page.get_by_label("Shapes-100", exact=True).check()
-    expect_prediction(page, backend.predict(images="shapes100", index=3, classnames=["red square", "blue_star"]))
+    expect_prediction(page, backend.predict(dataset="shapes100", index=3, classnames=["red square", "blue_star"]))
     expect(page.locator("#classes textarea")).to_have_value("red square\nblue_star")
 
 
-def test_without_the_pictures_stored_features_answer(open_page, serve, tmp_path):
+def test_without_the_images_stored_features_answer(open_page, serve, tmp_path):
     """CIFAR-100 is not on disk: an index still gives both predictions and the true label."""
-    absent = Backend.open("tiny", images="shapes100", data_root=tmp_path)
+    absent = Backend.open("tiny", dataset="shapes100", data_root=tmp_path)
     page = open_page("?images=cifar100&index=3637", url=serve(absent))
-    expect(page.locator("#picture .gone")).to_contain_text("run python -m clip_demo download cifar100")
-    expect(page.locator("#picture .truth")).to_have_text("True label: snake")
-    prediction = absent.predict(images="cifar100", index=3637)
+    expect(page.locator("#image .gone")).to_contain_text("run python -m clip_demo download cifar100")
+    expect(page.locator("#image .truth")).to_have_text("True label: snake")
+    prediction = absent.predict(dataset="cifar100", index=3637)
     assert prediction.truth == "snake" and prediction.linear_probe is not None
     expect_prediction(page, prediction)
     expect(page.get_by_role("button", name="Get CIFAR-100 (169 MB)")).to_be_visible()

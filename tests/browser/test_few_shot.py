@@ -16,7 +16,7 @@ SPACE = "\N{NO-BREAK SPACE}"
 CURVE = FewShotCurve(
     model="toy",
     model_sha256="70" * 32,
-    image_set="toys",
+    dataset="toys",
     zero_shot=0.5,
     zero_shot_templates=("a {}",),
     points=(CurvePoint(1, 5, 0.3, 0.1, (0.2, 0.4)), CurvePoint(4, 20, 0.7, 0.1, (0.6, 0.8))),
@@ -29,7 +29,7 @@ CURVE = FewShotCurve(
 
 @pytest.fixture
 def waiting_backend(toy_encoder, toy_images, tmp_path):
-    """The small encoder, which waits half-way, and pictures enough for an early head and a better one."""
+    """The small encoder, which waits half-way, and images enough for an early head and a better one."""
     # A job is the last in the queue for the processor: on a busy machine this import alone would take it minutes.
     importlib.import_module("sklearn.linear_model")
 
@@ -37,14 +37,14 @@ def waiting_backend(toy_encoder, toy_images, tmp_path):
         go = threading.Event()
 
         def encode_pixels(self, batch):
-            if self.encoded_pictures > 600:  # of 1,020: enough for an early head, which then stays for a while
+            if self.encoded_images > 600:  # of 1,020: enough for an early head, which then stays for a while
                 assert self.go.wait(90)
             return super().encode_pixels(batch)
 
     class Many(type(toy_images)):
         sizes = {"train": 5 * 200, "test": 20}
 
-    return Backend(Waiting(), image_sets={"toys": Many()}, head_folders=[tmp_path / "heads"])
+    return Backend(Waiting(), datasets={"toys": Many()}, head_folders=[tmp_path / "heads"])
 
 
 def open_tab(page):
@@ -52,7 +52,7 @@ def open_tab(page):
 
 
 def test_the_stored_curve_is_drawn_and_saved_and_plots_load_only_then(open_page, serve, toy_backend, tmp_path):
-    toy_backend.curve = lambda images, model: CURVE
+    toy_backend.curve = lambda dataset, model: CURVE
     page = open_page(url=serve(toy_backend))
     loaded = "performance.getEntriesByType('resource').some((each) => /plotly/i.test(each.name))"
     assert not page.evaluate(loaded)
@@ -65,10 +65,10 @@ def test_the_stored_curve_is_drawn_and_saved_and_plots_load_only_then(open_page,
     means = page.locator("#few-shot-numbers tr.probe td:nth-child(2)")
     expect(means).to_have_text([f"30.00{SPACE}%", f"70.00{SPACE}%"])
     expect(page.locator("#few-shot-job")).to_be_hidden()  # nothing is left to do
-    with page.expect_download() as picture:
-        page.get_by_role("button", name="Save the picture (PNG)").click()
-    assert picture.value.suggested_filename == "toy-toys-few-shot.png"
-    picture.value.save_as(tmp_path / "curve.png")
+    with page.expect_download() as image:
+        page.get_by_role("button", name="Save the image (PNG)").click()
+    assert image.value.suggested_filename == "toy-toys-few-shot.png"
+    image.value.save_as(tmp_path / "curve.png")
     assert Image.open(tmp_path / "curve.png").size == (2200, 1280)
     with page.expect_download() as numbers:
         page.get_by_role("link", name="Save the numbers (CSV)").click()

@@ -1,4 +1,4 @@
-"""A page that is opened before the model or the pictures are there: it says so, and fills in by itself."""
+"""A page that is opened before the model or the images are there: it says so, and fills in by itself."""
 
 import re
 import threading
@@ -7,12 +7,12 @@ import pytest
 from playwright.sync_api import expect
 
 from clip_demo.backend import Backend
-from clip_demo.errors import ImageSetError, ModelError
+from clip_demo.errors import DatasetError, ModelError
 
 
 @pytest.fixture
 def late_images(toy_images):
-    """An image set that has to be fetched; the test says when and how that ends."""
+    """An dataset that has to be fetched; the test says when and how that ends."""
 
     class LateImages(type(toy_images)):
         name, title, archive_bytes = "late", "Late-5", 169_001_437
@@ -20,7 +20,7 @@ def late_images(toy_images):
         def __init__(self):
             self.there, self.fails, self.go = False, False, threading.Event()
 
-        def on_disk(self):
+        def available(self):
             return self.there
 
         def labels(self, split="test"):
@@ -33,14 +33,14 @@ def late_images(toy_images):
 
         def check(self):
             if not self.there:
-                raise ImageSetError("images: Late-5 is not on disk. Fetch it.")
+                raise DatasetError("images: Late-5 is not on disk. Fetch it.")
 
         def download(self, progress=None):
             progress(40, 100)
             assert self.go.wait(30)
             self.go.clear()
             if self.fails:
-                raise ImageSetError("images: Late-5 cannot be downloaded (no network). Put it into /somewhere.")
+                raise DatasetError("images: Late-5 cannot be downloaded (no network). Put it into /somewhere.")
             self.there = True
 
     return LateImages()
@@ -48,9 +48,9 @@ def late_images(toy_images):
 
 @pytest.fixture
 def open_toy_page(open_page, serve, tmp_path):
-    def start(load, *image_sets, **options):
-        sets = {each.name: each for each in image_sets}
-        backend = Backend(load, image_sets=sets, default_images="toys", head_folders=[tmp_path], **options)
+    def start(load, *datasets, **options):
+        sets = {each.name: each for each in datasets}
+        backend = Backend(load, datasets=sets, default_dataset="toys", head_folders=[tmp_path], **options)
         return open_page(url=serve(backend), ready="#status .banner")
 
     return start
@@ -66,9 +66,9 @@ def test_the_page_answers_while_the_model_loads_and_then_fills_in_by_itself(open
     page = open_toy_page(load, toy_images)
     expect(page.locator("#status")).to_contain_text("tiny is loading", timeout=15_000)
     expect(page.locator("#results .waiting")).to_contain_text("fill in by themselves")
-    expect(page.locator("#picture .truth")).to_have_text("True label: red")
-    page.get_by_label("Test picture, 0 to 19", exact=True).fill("6")
-    expect(page.locator("#picture .truth")).to_have_text("True label: green")
+    expect(page.locator("#image .truth")).to_have_text("True label: red")
+    page.get_by_label("Test image, 0 to 19", exact=True).fill("6")
+    expect(page.locator("#image .truth")).to_have_text("True label: green")
     expect(page.locator("#results .card")).to_have_count(0)
     go.set()
     expect(page.locator("#results .zero-shot .bar")).to_have_count(5, timeout=10_000)
@@ -103,14 +103,14 @@ def test_an_image_set_is_fetched_with_progress_fails_is_tried_again_and_is_used(
     expect(page.locator("#get")).to_have_count(0)
     page.get_by_label("Toys-5", exact=True).check()  # the other set works meanwhile
     expect(page.locator("#alert [role=alert]")).to_have_count(0)
-    expect(page.locator("#picture .source")).to_contain_text("of Toys-5")
+    expect(page.locator("#image .source")).to_contain_text("of Toys-5")
     late.go.set()
     expect(page.locator("#download [role=alert]")).to_contain_text("Put it into /somewhere")
     page.get_by_label("Late-5", exact=True).check()
     late.fails = False
     page.get_by_role("button", name="Try again: get Late-5").click()
     late.go.set()
-    expect(page.locator("#picture .source")).to_contain_text("of Late-5")  # without a restart, without a click
+    expect(page.locator("#image .source")).to_contain_text("of Late-5")  # without a restart, without a click
     expect(page.locator("#results .zero-shot .bar")).to_have_count(5)
     expect(page.locator("#alert [role=alert]")).to_have_count(0)
     expect(page.locator("#get")).to_have_count(0)

@@ -6,19 +6,19 @@ from test_weights import Server, publish
 from clip_demo.__main__ import main
 from clip_demo.backend import Backend
 from clip_demo.benchmark.random_checkpoints import VIT_B_32, random_clip, write_archive
+from clip_demo.cli.reproduce import IMAGES, Row, reproduce, table
 from clip_demo.models.catalog import PREFERRED
 from clip_demo.paths import weights_path
-from clip_demo.cli.reproduce import PICTURES, Row, reproduce, table
 
 
 @pytest.fixture(scope="module")
 def real(cifar100):
     if not weights_path(PREFERRED).is_file():
         pytest.skip(f"the weights of {PREFERRED} are not at {weights_path(PREFERRED)}")
-    return Backend.open(PREFERRED, images="cifar100")
+    return Backend.open(PREFERRED, dataset="cifar100")
 
 
-@pytest.mark.parametrize(("index", "source", "expected"), PICTURES, ids=lambda value: str(value)[:5])
+@pytest.mark.parametrize(("index", "source", "expected"), IMAGES, ids=lambda value: str(value)[:5])
 def test_the_published_top_five_come_out(real, index, source, expected):
     scores = real.predict(index=index).zero_shot
     assert [score.label for score in scores] == [label for label, _ in expected]
@@ -56,7 +56,7 @@ def test_random_weights_miss_the_published_numbers(cifar100, tmp_path, monkeypat
     assert status == 1
     assert "test[3637] snake" in out and out.count("MISSED") >= 8
     assert "no head yet: python -m clip_demo fit-probe --model ViT-B/32" in out
-    backend = Backend.open(PREFERRED, images="cifar100", data_root=root, weights_root=tmp_path)
+    backend = Backend.open(PREFERRED, dataset="cifar100", data_root=root, weights_root=tmp_path)
     rows = reproduce(backend, whole_test_set=False)
     expected = backend.predict(index=3637, top_k=100).zero_shot
     got = {row.what: row.got for row in rows}

@@ -9,19 +9,19 @@ import threading
 
 import numpy as np
 import pytest
+from clip_demo.datasets.catalog import resolve_dataset
+from clip_demo.datasets.cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
 from torchvision.datasets import CIFAR100
 
 from clip_demo.backend import Backend
-from clip_demo.errors import ImageSetError
 from clip_demo.datasets.cifar100 import Cifar100, data_root
 from clip_demo.datasets.shapes100 import Shapes100
-from clip_demo.datasets.catalog import resolve_image_set
-from clip_demo.datasets.cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
+from clip_demo.errors import DatasetError
 
 
-def test_the_articles_picture_is_a_snake(cifar100):
+def test_the_articles_image_is_a_snake(cifar100):
     assert cifar100.classnames[cifar100.label(3637)] == "snake"
-    assert cifar100.picture(3637).size == (32, 32)
+    assert cifar100.image(3637).size == (32, 32)
 
 
 def test_it_is_torchvisions(cifar100):
@@ -48,8 +48,8 @@ def test_the_root_is_the_argument_else_the_environment_else_the_cache(monkeypatc
 
 
 def test_absent_it_says_where_to_put_it_and_what_works(tmp_path):
-    with pytest.raises(ImageSetError) as caught:
-        Cifar100(tmp_path).picture(0)
+    with pytest.raises(DatasetError) as caught:
+        Cifar100(tmp_path).image(0)
     for part in ("CIFAR-100 is not on disk", str(tmp_path / "cifar-100-python"), "--data-root", "Shapes-100"):
         assert part in str(caught.value)
 
@@ -60,14 +60,14 @@ def test_a_damaged_file_is_said_before_it_is_unpickled(tmp_path):
     for name, size in Cifar100.file_bytes.items():
         with (folder / name).open("wb") as file:
             file.truncate(size)
-    with pytest.raises(ImageSetError, match="is damaged .* delete the folder"):
-        Cifar100(tmp_path).picture(0)
+    with pytest.raises(DatasetError, match="is damaged .* delete the folder"):
+        Cifar100(tmp_path).image(0)
 
 
 def test_the_default_is_cifar_where_it_is_and_shapes_elsewhere(tmp_path, cifar100):
     absent = {"cifar100": Cifar100(tmp_path), "shapes100": Shapes100()}
-    assert resolve_image_set(absent, None).name == "shapes100"
-    assert resolve_image_set(absent | {"cifar100": cifar100}, None).name == "cifar100"
+    assert resolve_dataset(absent, None).name == "shapes100"
+    assert resolve_dataset(absent | {"cifar100": cifar100}, None).name == "cifar100"
 
 
 # --- download -------------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def test_the_default_is_cifar_where_it_is_and_shapes_elsewhere(tmp_path, cifar10
 
 @pytest.fixture
 def archive():
-    """Make an archive in CIFAR-100's form with 300 random pictures a split."""
+    """Make an archive in CIFAR-100's form with 300 random images a split."""
     rng = np.random.default_rng(0)
     files = {
         name: pickle.dumps(
@@ -154,34 +154,34 @@ def test_it_is_fetched_in_the_background_and_used_without_a_restart(server, toy_
     _, gate, _ = server
     gate.clear()
     sets = {"cifar100": Cifar100(tmp_path), "shapes100": Shapes100()}
-    backend = Backend(toy_encoder, image_sets=sets, head_folders=[])
-    assert backend.default_images == "shapes100" and backend.status().image_sets[0].state == "absent"
+    backend = Backend(toy_encoder, datasets=sets, head_folders=[])
+    assert backend.default_dataset == "shapes100" and backend.status().datasets[0].state == "absent"
     backend.fetch("cifar100")
-    wait_until(lambda: (backend.status().image_sets[0].progress or 0) > 0.1)
-    assert backend.status().image_sets[0].state == "fetching" and backend.default_images == "shapes100"
-    assert backend.predict(index=0).image_set == "shapes100"  # works meanwhile
+    wait_until(lambda: (backend.status().datasets[0].progress or 0) > 0.1)
+    assert backend.status().datasets[0].state == "fetching" and backend.default_dataset == "shapes100"
+    assert backend.predict(index=0).dataset == "shapes100"  # works meanwhile
     backend.fetch("cifar100")  # a second click starts no second download
     gate.set()
-    wait_until(lambda: backend.status().image_sets[0].state == "ready")
-    assert backend.default_images == "cifar100"
+    wait_until(lambda: backend.status().datasets[0].state == "ready")
+    assert backend.default_dataset == "cifar100"
     assert backend.predict(index=0).truth == "snake"
 
 
 def test_where_fetching_fails_the_message_says_what_to_do_and_a_second_try_works(server, toy_encoder, tmp_path):
     handler, _, _ = server
     whole, handler.body = handler.body, handler.body[:100_000]
-    backend = Backend(toy_encoder, image_sets={"cifar100": Cifar100(tmp_path)}, head_folders=[])
+    backend = Backend(toy_encoder, datasets={"cifar100": Cifar100(tmp_path)}, head_folders=[])
     backend.fetch("cifar100")
-    wait_until(lambda: backend.status().image_sets[0].state == "failed")
-    message = backend.status().image_sets[0].message
+    wait_until(lambda: backend.status().datasets[0].state == "failed")
+    message = backend.status().datasets[0].message
     assert "cannot be downloaded" in message and str(tmp_path) in message and "Shapes-100" in message
     handler.body = whole
     backend.fetch("cifar100")
-    wait_until(lambda: backend.status().image_sets[0].state == "ready")
+    wait_until(lambda: backend.status().datasets[0].state == "ready")
 
 
 def test_a_wrong_archive_is_not_opened(server, tmp_path, monkeypatch):
     monkeypatch.setattr(CIFAR100, "tgz_md5", "0" * 32)
-    with pytest.raises(ImageSetError, match="cannot be downloaded"):
+    with pytest.raises(DatasetError, match="cannot be downloaded"):
         Cifar100(tmp_path).download()
     assert not (tmp_path / "cifar-100-python").exists()

@@ -1,4 +1,4 @@
-"""Shapes-100: the same pictures everywhere, CIFAR-100's form, labels that the pictures bear out."""
+"""Shapes-100: the same images everywhere, CIFAR-100's form, labels that the images bear out."""
 
 import hashlib
 import subprocess
@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from clip_demo.errors import IndexRangeError, OptionError
 from clip_demo.datasets.drawing import INSIDE, Dice, coverage, mix
 from clip_demo.datasets.shapes100 import COLOURS, SHAPES, UNSEEN_CLASSNAMES, Shapes100
+from clip_demo.errors import IndexRangeError, OptionError
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def _sha256(array):
         ),
     ],
 )
-def test_pictures_and_labels_are_pinned(shapes, split, pixels, labels):
-    # The checkpoint, the heads and every printed accuracy belong to exactly these pictures.
+def test_images_and_labels_are_pinned(shapes, split, pixels, labels):
+    # The checkpoint, the heads and every printed accuracy belong to exactly these images.
     assert _sha256(shapes.pixels(range(200), split)) == pixels
     assert _sha256(shapes.labels(split).astype("<i8")) == labels
 
@@ -49,20 +49,20 @@ def test_splitmix64_gives_the_published_sequence():
     assert [hex(v) for v in mix(state)] == ["0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4", "0x6c45d188009454f"]
 
 
-def test_a_picture_does_not_depend_on_its_batch(shapes):
+def test_a_image_does_not_depend_on_its_batch(shapes):
     indices = np.array([9_999, 3, 3, 512, 0, 77, *range(1000, 1100)])
     together = shapes.pixels(indices)
     assert np.array_equal(together[:6], np.concatenate([shapes.pixels([i]) for i in indices[:6]]))
     assert np.array_equal(together[1], together[2])
-    assert np.array_equal(np.asarray(shapes.picture(512)), together[3])
+    assert np.array_equal(np.asarray(shapes.image(512)), together[3])
 
 
-def test_form_of_the_pictures(shapes):
+def test_form_of_the_images(shapes):
     pixels = shapes.pixels([0, 1], "train")
     assert pixels.shape == (2, 32, 32, 3) and pixels.dtype == np.uint8
     assert shapes.pixels([]).shape == (0, 32, 32, 3)
-    picture = shapes.picture(0)
-    assert picture.size == (32, 32) and picture.mode == "RGB"
+    image = shapes.image(0)
+    assert image.size == (32, 32) and image.mode == "RGB"
 
 
 def test_classes_have_the_form_of_cifar100(shapes):
@@ -73,7 +73,7 @@ def test_classes_have_the_form_of_cifar100(shapes):
     assert shapes.classnames[0] == "red circle" and shapes.coarse_names[shapes.coarse_of[0]] == "warm circles"
     blue_cross = shapes.classnames.index("blue cross")
     assert shapes.coarse_names[shapes.coarse_of[blue_cross]] == "cool crosses"
-    assert shapes.on_disk() is True
+    assert shapes.available() is True
 
 
 @pytest.mark.parametrize(("split", "each"), [("train", 500), ("test", 100)])
@@ -96,15 +96,15 @@ def test_each_colour_and_each_shape_is_unseen_twice():
     assert words == dict.fromkeys([*COLOURS, *SHAPES], 2)
 
 
-def test_no_picture_comes_twice(shapes):
-    pictures = np.concatenate([shapes.pixels(range(1500), "train"), shapes.pixels(range(500), "test")])
-    assert len({picture.tobytes() for picture in pictures}) == 2000
+def test_no_image_comes_twice(shapes):
+    images = np.concatenate([shapes.pixels(range(1500), "train"), shapes.pixels(range(500), "test")])
+    assert len({image.tobytes() for image in images}) == 2000
     # Nor nearly: the nearest pair of a smaller sample still differs by more than its noise.
     test, train = shapes.pixels(range(60), "test").astype(int), shapes.pixels(range(200), "train").astype(int)
     assert min(np.abs(train - one).mean(axis=(1, 2, 3)).min() for one in test) > 10
 
 
-def test_the_named_colour_fills_a_good_part_of_the_picture(shapes):
+def test_the_named_colour_fills_a_good_part_of_the_image(shapes):
     # An independent look at the label: of the palette's colours the named one must be near in many pixels.
     # Light dims and noise blurs, so compare directions of colour at any brightness.
     pixels, labels = shapes.pixels(range(300)).astype(float), shapes.labels()[:300]
@@ -146,11 +146,11 @@ def test_an_index_outside_is_refused(shapes, index):
     with pytest.raises(
         IndexRangeError, match=r"is not in the test split of Shapes-100; use a whole number from 0 to 9999"
     ):
-        shapes.picture(index)
+        shapes.image(index)
 
 
 def test_an_unknown_split_is_refused(shapes):
-    for call in (shapes.labels, lambda split: shapes.pixels([0], split), lambda split: shapes.picture(0, split)):
+    for call in (shapes.labels, lambda split: shapes.pixels([0], split), lambda split: shapes.image(0, split)):
         with pytest.raises(OptionError, match="split: 'valid' is unknown; use one of 'train', 'test'"):
             call("valid")
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from clip_demo.backend import Backend
-from clip_demo.errors import ClassnamesError, HeadError, ImageSetError
+from clip_demo.errors import ClassnamesError, DatasetError, HeadError
 from clip_demo.evaluation.accuracy import evaluate, places
-from clip_demo.numerics import normalize
 from clip_demo.features.feature_store import FeatureStore, load_features, save_features
+from clip_demo.numerics import normalize
 from clip_demo.zero_shot.classifier import cosines_of
 
 
@@ -17,7 +17,7 @@ from clip_demo.zero_shot.classifier import cosines_of
 def backend(toy_encoder, toy_images, tmp_path):
     return Backend(
         toy_encoder,
-        image_sets={"toys": toy_images},
+        datasets={"toys": toy_images},
         head_folders=[tmp_path / "heads"],
         feature_folders=[tmp_path / "given", tmp_path / "cache"],
     )
@@ -74,13 +74,13 @@ def test_it_agrees_with_predictions_one_by_one(backend, toy_images):
     assert backend.evaluate(classnames=names).top1 == np.mean(hits)
 
 
-def test_pictures_are_encoded_once_for_good(backend, toy_encoder, toy_images, tmp_path):
+def test_images_are_encoded_once_for_good(backend, toy_encoder, toy_images, tmp_path):
     backend.evaluate()
-    assert toy_encoder.encoded_pictures == 20
+    assert toy_encoder.encoded_images == 20
     backend.evaluate(templates=["{}"])
-    again = Backend(toy_encoder, image_sets={"toys": toy_images}, head_folders=[], feature_folders=[tmp_path / "cache"])
+    again = Backend(toy_encoder, datasets={"toys": toy_images}, head_folders=[], feature_folders=[tmp_path / "cache"])
     again.evaluate()
-    assert toy_encoder.encoded_pictures == 20
+    assert toy_encoder.encoded_images == 20
 
 
 def test_a_class_list_of_another_length_is_said(backend):
@@ -88,13 +88,13 @@ def test_a_class_list_of_another_length_is_said(backend):
         backend.evaluate(classnames=["red", "blue"])
 
 
-def test_stored_features_answer_where_pictures_are_absent(backend, toy_images, monkeypatch, tmp_path):
+def test_stored_features_answer_where_images_are_absent(backend, toy_images, monkeypatch, tmp_path):
     expected = [backend.predict(index=i).to_dict() for i in range(5)]
     backend.evaluate()
-    monkeypatch.setattr(type(toy_images), "on_disk", lambda self: False)
+    monkeypatch.setattr(type(toy_images), "available", lambda self: False)
 
     def gone(self, indices, split="test"):
-        raise ImageSetError("images: gone")
+        raise DatasetError("images: gone")
 
     monkeypatch.setattr(type(toy_images), "pixels", gone)
     assert [backend.predict(index=i).to_dict() for i in range(5)] == expected

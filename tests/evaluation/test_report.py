@@ -9,20 +9,19 @@ import numpy as np
 import pytest
 
 from clip_demo.backend import Backend
-from clip_demo.errors import Cancelled, ClassnamesError, HeadError, ImageSetError, OptionError, TemplateError
-from clip_demo.serving.feature_cache import PROMPTS
+from clip_demo.datasets.base import Dataset
 from clip_demo.datasets.cifar100 import Cifar100
-from clip_demo.datasets.base import ImageSet
-from clip_demo.evaluation.report import Examination
-from clip_demo.zero_shot.prompt_set import Wording
+from clip_demo.errors import Cancelled, ClassnamesError, DatasetError, HeadError, OptionError, TemplateError
 from clip_demo.evaluation import tables as exports
-from clip_demo.evaluation.predictions import answer
 from clip_demo.evaluation.calibration import reliability
-from clip_demo.evaluation.labelled_images import LabelledPictures
-from clip_demo.numerics import normalize, softmax
-from clip_demo.linear_probe.head import Head
-from clip_demo.linear_probe.head import Provenance
+from clip_demo.evaluation.labelled_images import LabelledImages
+from clip_demo.evaluation.predictions import answer
+from clip_demo.evaluation.report import EvaluationReport
 from clip_demo.features.feature_store import TestFeatures
+from clip_demo.linear_probe.head import Head, Provenance
+from clip_demo.numerics import normalize, softmax
+from clip_demo.serving.feature_cache import PROMPTS
+from clip_demo.zero_shot.prompt_set import PromptSet
 
 PROVENANCE = Provenance("toy", "70" * 32, "toys", 50, 20, 0.316, 1000, 9, 0, False, 0.8, {"numpy": "2"}, "2026-01-31")
 NAMES = ("red", "green", "blue", "yellow", "white")
@@ -33,7 +32,7 @@ SWAPPED = ("green", "red", "blue", "yellow", "white")
 @pytest.fixture
 def backend(toy_encoder, toy_images, tmp_path):
     return Backend(
-        toy_encoder, image_sets={"toys": toy_images}, head_folders=[tmp_path / "heads"], feature_folders=[tmp_path]
+        toy_encoder, datasets={"toys": toy_images}, head_folders=[tmp_path / "heads"], feature_folders=[tmp_path]
     )
 
 
@@ -51,7 +50,7 @@ def with_head(backend):
 
 
 def test_exact_numbers_beside_the_probe_and_a_baseline(with_head):
-    got = with_head.examine(classnames=SWAPPED, baseline=Wording(NAMES, ("a photo of a {}",)))
+    got = with_head.examine(classnames=SWAPPED, baseline=PromptSet(NAMES, ("a photo of a {}",)))
     evaluation = got.evaluation
     assert (evaluation.top1, evaluation.top5, evaluation.n, evaluation.probe_top1) == (0.6, 1.0, 20, 0.8)
     difference = evaluation.difference
@@ -64,17 +63,17 @@ def test_exact_numbers_beside_the_probe_and_a_baseline(with_head):
     assert (got.wording.templates, got.logit_scale) == (("a photo of a {}",), 10.0)
 
 
-def test_pictures_by_kind_class_and_cell(with_head):
-    got = with_head.examine(classnames=SWAPPED, baseline=Wording(NAMES, ("{}",)))
+def test_images_by_kind_class_and_cell(with_head):
+    got = with_head.examine(classnames=SWAPPED, baseline=PromptSet(NAMES, ("{}",)))
     reds, greens, whites = (tuple(range(i, 20, 5)) for i in (0, 1, 4))
-    assert got.pictures() == tuple(range(20)) and got.kinds[0] == "all" and len(got.kinds) == 7
-    assert got.pictures("only probe") == got.pictures("lost") == tuple(sorted(reds + greens))
-    assert got.pictures("only zero-shot") == whites and got.pictures("both wrong") == got.pictures("gained") == ()
-    assert len(got.pictures("both right")) == 8
-    assert got.pictures(true=0) == got.pictures(predicted=1) == reds
-    assert got.pictures(true=0, predicted=2) == ()
-    assert got.pictures(true=4, predicted=3, by="probe") == whites
-    assert got.pictures(true=0, coarse=True, predicted=0) == tuple(i for i in range(20) if i % 5 < 3)
+    assert got.images() == tuple(range(20)) and got.kinds[0] == "all" and len(got.kinds) == 7
+    assert got.images("only probe") == got.images("lost") == tuple(sorted(reds + greens))
+    assert got.images("only zero-shot") == whites and got.images("both wrong") == got.images("gained") == ()
+    assert len(got.images("both right")) == 8
+    assert got.images(true=0) == got.images(predicted=1) == reds
+    assert got.images(true=0, predicted=2) == ()
+    assert got.images(true=4, predicted=3, by="probe") == whites
+    assert got.images(true=0, coarse=True, predicted=0) == tuple(i for i in range(20) if i % 5 < 3)
     verdict = got.verdict(5)
     assert (verdict.index, verdict.truth, verdict.zero_shot, verdict.probe) == (5, "green", "red", "green")
 
@@ -94,9 +93,9 @@ def test_without_a_head_or_a_baseline_nothing_is_made_up(backend):
     assert (got.classes[0].probe, got.classes[0].baseline, got.predicted("probe")) == (None, None, None)
     assert (got.verdict(0).probe, got.calibration()["probe"], got.kinds) == (None, None, ("all",))
     with pytest.raises(OptionError, match="kind: 'gained' is not to be had here; give a baseline."):
-        got.pictures("gained")
+        got.images("gained")
     with pytest.raises(OptionError, match="kind: 'both right' is not to be had here; there is no head; make one with"):
-        got.pictures("both right")
+        got.images("both right")
     with pytest.raises(HeadError, match="none for this model on toys; make one with `python -m clip_demo fit-probe"):
         got.confusion(by="probe")
 
@@ -143,10 +142,10 @@ def test_every_verdict_is_what_a_prediction_says(with_head):
             "2 came; the test set of Toys-5 needs one for each",
         ),
         ({"templates": ["no"]}, TemplateError, "^templates: 'no' has no {}"),
-        ({"spaces": "yes"}, OptionError, "^spaces: 'yes' is not allowed"),
-        ({"baseline": Wording(NAMES, ("no",))}, TemplateError, "^baseline, templates: 'no' has no {}"),
-        ({"baseline": Wording(("red", "blue"), ("{}",))}, ClassnamesError, "^baseline, classnames: 2 came"),
-        ({"baseline": "a {}"}, OptionError, "^baseline: 'a {}' came; give a clip_demo.lab.Wording."),
+        ({"replace_underscores": "yes"}, OptionError, "^spaces: 'yes' is not allowed"),
+        ({"baseline": PromptSet(NAMES, ("no",))}, TemplateError, "^baseline, templates: 'no' has no {}"),
+        ({"baseline": PromptSet(("red", "blue"), ("{}",))}, ClassnamesError, "^baseline, classnames: 2 came"),
+        ({"baseline": "a {}"}, OptionError, "^baseline: 'a {}' came; give a clip_demo.lab.PromptSet."),
     ],
 )
 def test_what_is_wrong_with_a_wording_is_said(backend, arguments, error, said):
@@ -157,9 +156,9 @@ def test_what_is_wrong_with_a_wording_is_said(backend, arguments, error, said):
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (lambda got: got.pictures("some"), "kind: 'some' is not to be had here; use one of 'all', 'both right'"),
-        (lambda got: got.pictures(true=5), "true: 5 is not allowed; use a whole number from 0 to 4."),
-        (lambda got: got.pictures(predicted=2, coarse=True), "predicted: 2 is not allowed; .* from 0 to 1."),
+        (lambda got: got.images("some"), "kind: 'some' is not to be had here; use one of 'all', 'both right'"),
+        (lambda got: got.images(true=5), "true: 5 is not allowed; use a whole number from 0 to 4."),
+        (lambda got: got.images(predicted=2, coarse=True), "predicted: 2 is not allowed; .* from 0 to 1."),
         (lambda got: got.confusion(by="x"), "by: 'x' is unknown; use one of 'zero-shot', 'probe'."),
         (lambda got: got.calibration(0), "logit_scale: 0 is not allowed; use a number above 0"),
         (lambda got: got.calibration(float("nan")), "logit_scale: nan is not allowed"),
@@ -173,15 +172,15 @@ def test_what_is_wrong_with_a_question_is_said(with_head, ask, said):
 # --- random numbers against loops ----------------------------------------------------------------------------------
 
 
-class Numbers(ImageSet):
-    """No pictures, only labels; the groups do not follow the order of the classes."""
+class Numbers(Dataset):
+    """No images, only labels; the groups do not follow the order of the classes."""
 
     name, title = "numbers", "Numbers"
     classnames = tuple("abcdefg")
     coarse_names, coarse_of = ("x", "y", "z"), (2, 0, 1, 0, 2, 1, 0)
     sizes = {"test": 400}
 
-    def on_disk(self):
+    def available(self):
         return True
 
     def labels(self, split="test"):
@@ -200,16 +199,16 @@ def random():
     provenance = Provenance("toy", "70" * 32, "numbers", 1, 1, 1.0, 1, 1, 0, False, 0.1, {}, "2026-01-31")
     head = Head(rng.integers(-1, 2, (7, 4)).astype(np.float32), np.zeros(7, np.float32), tuple("gfedcba"), provenance)
     numbers = Numbers()
-    pictures = LabelledPictures.of(TestFeatures(features.astype(np.float32), numbers.labels()), numbers, 3.0, head)
-    new, old = (answer(Wording(numbers.classnames, ("{}",)), each, pictures) for each in weights)
-    return Examination(pictures, new, old)
+    images = LabelledImages.of(TestFeatures(features.astype(np.float32), numbers.labels()), numbers, 3.0, head)
+    new, old = (answer(PromptSet(numbers.classnames, ("{}",)), each, images) for each in weights)
+    return EvaluationReport(images, new, old)
 
 
 def firsts(random):
-    """Yield the label of every picture, and the first class by zero-shot, by the baseline and by the probe."""
-    pictures = random.pictures_of_set
-    probabilities = pictures.probe.head.predict_proba(pictures.features)  # the same order as of unscaled features
-    for i, label in enumerate(pictures.labels):
+    """Yield the label of every image, and the first class by zero-shot, by the baseline and by the probe."""
+    images = random.images_of_set
+    probabilities = images.probe.head.predict_proba(images.features)  # the same order as of unscaled features
+    for i, label in enumerate(images.labels):
         yield (
             label,
             *(
@@ -232,11 +231,11 @@ def test_counts_equal_those_of_a_loop(random):
             for j, predicted in enumerate(fine.classes):
                 behind = tuple(k for k, each in enumerate(said) if (each[0], each[place]) == (true, predicted))
                 assert fine.counts[i][j] == len(behind)
-                assert random.pictures(true=true, predicted=predicted, by=by) == behind
+                assert random.images(true=true, predicted=predicted, by=by) == behind
         assert [sorted(fine.groups) == list(fine.groups), sum(map(sum, coarse.counts))] == [True, 400]
         for i in range(3):
             for j in range(3):
-                assert coarse.counts[i][j] == len(random.pictures(true=i, predicted=j, by=by, coarse=True))
+                assert coarse.counts[i][j] == len(random.images(true=i, predicted=j, by=by, coarse=True))
     for c, row in enumerate(random.classes):
         of_class = [each for each in said if each[0] == c]
         assert row.n == len(of_class) and row.zero_shot == np.mean([z == c for _, z, _, _ in of_class])
@@ -246,10 +245,10 @@ def test_counts_equal_those_of_a_loop(random):
         assert row.confused_with == tuple(("abcdefg"[k], wrong.count(k)) for k in ranked[:3])
 
 
-def test_the_kinds_part_the_pictures(random):
+def test_the_kinds_part_the_images(random):
     kinds = ("both right", "only zero-shot", "only probe", "both wrong")
-    assert sorted(sum((random.pictures(kind) for kind in kinds), ())) == list(range(400))
-    right = len(random.pictures("both right")) + len(random.pictures("only zero-shot"))
+    assert sorted(sum((random.images(kind) for kind in kinds), ())) == list(range(400))
+    right = len(random.images("both right")) + len(random.images("only zero-shot"))
     assert right == round(400 * random.evaluation.top1)
 
 
@@ -328,7 +327,7 @@ def test_other_names_for_one_class(backend):
     told = []
     rows = backend.try_names("Red", ["green blue", "crimson red"], progress=lambda *said: told.append(said))
     for row in rows:
-        whole = backend.evaluate(classnames=[row.name, *NAMES[1:]], baseline=Wording(NAMES, ("a photo of a {}",)))
+        whole = backend.evaluate(classnames=[row.name, *NAMES[1:]], baseline=PromptSet(NAMES, ("a photo of a {}",)))
         assert (row.accuracy, row.top1, row.difference) == (whole.per_class[0], whole.top1, whole.difference)
     assert [(row.name, row.accuracy, row.top1) for row in rows] == [("green blue", 0.0, 0.8), ("crimson red", 1.0, 1.0)]
     assert told[-1] == ("names", 2, 2)
@@ -369,7 +368,7 @@ def test_long_work_stops_between_turns_and_keeps_what_is_done(backend, toy_encod
     assert told == [("prompts", 128, 372), ("prompts", 256, 372), ("prompts", 372, 372)]
 
 
-def test_the_encoding_of_pictures_can_be_stopped_and_asked_again(backend):
+def test_the_encoding_of_images_can_be_stopped_and_asked_again(backend):
     def stop(what, done, total):
         assert what == "test features"
         raise Cancelled("stopped")
@@ -379,11 +378,11 @@ def test_the_encoding_of_pictures_can_be_stopped_and_asked_again(backend):
     assert backend.evaluate().top1 == 1.0
 
 
-def test_pictures_are_encoded_a_few_at_a_time_and_all_come_in_order(toy_encoder, toy_images, monkeypatch):
+def test_images_are_encoded_a_few_at_a_time_and_all_come_in_order(toy_encoder, toy_images, monkeypatch):
     monkeypatch.setattr(type(toy_images), "sizes", {"train": 50, "test": 150})
     encode, sizes = toy_encoder.encode_pixels, []
     toy_encoder.encode_pixels = lambda batch: sizes.append(len(batch)) or encode(batch)
-    backend = Backend(toy_encoder, image_sets={"toys": toy_images}, head_folders=[], feature_folders=[])
+    backend = Backend(toy_encoder, datasets={"toys": toy_images}, head_folders=[], feature_folders=[])
     told = []
     assert backend.evaluate(progress=lambda *said: told.append(said)).top1 == 1.0
     assert max(sizes) <= 32 and sum(sizes) == 150
@@ -392,9 +391,9 @@ def test_pictures_are_encoded_a_few_at_a_time_and_all_come_in_order(toy_encoder,
 
 def test_a_wording_is_asked_once(backend, toy_encoder):
     first = backend.examine(templates=["a {}"])
-    backend.examine(templates=["{}"], baseline=Wording(NAMES, ("a {}",)))
+    backend.examine(templates=["{}"], baseline=PromptSet(NAMES, ("a {}",)))
     assert backend.examine(templates=["a {}"]).answers is first.answers
-    assert (len(toy_encoder.encoded_prompts), toy_encoder.encoded_pictures) == (10, 20)
+    assert (len(toy_encoder.encoded_prompts), toy_encoder.encoded_images) == (10, 20)
 
 
 def test_visitors_that_come_together_wait_for_one_and_may_give_up(backend, toy_encoder, monkeypatch):
@@ -422,12 +421,12 @@ def test_visitors_that_come_together_wait_for_one_and_may_give_up(backend, toy_e
     go.set()
     first.join(30)
     second.join(30)
-    assert got == [1.0, 1.0] and toy_encoder.encoded_pictures == 20
+    assert got == [1.0, 1.0] and toy_encoder.encoded_images == 20
 
 
-def test_pictures_that_are_nowhere_are_said_with_the_next_step(toy_encoder, tmp_path):
-    absent = Backend(toy_encoder, image_sets={"cifar100": Cifar100(tmp_path)}, head_folders=[], feature_folders=[])
-    with pytest.raises(ImageSetError, match="CIFAR-100 is not on disk. Fetch it with `python -m clip_demo download"):
+def test_images_that_are_nowhere_are_said_with_the_next_step(toy_encoder, tmp_path):
+    absent = Backend(toy_encoder, datasets={"cifar100": Cifar100(tmp_path)}, head_folders=[], feature_folders=[])
+    with pytest.raises(DatasetError, match="CIFAR-100 is not on disk. Fetch it with `python -m clip_demo download"):
         absent.examine()
 
 
@@ -435,7 +434,7 @@ def test_pictures_that_are_nowhere_are_said_with_the_next_step(toy_encoder, tmp_
 
 
 def test_tables_say_what_is_shown(with_head):
-    got = with_head.examine(classnames=SWAPPED, templates=["a {}", '{}, "so"'], baseline=Wording(NAMES, ("{}",)))
+    got = with_head.examine(classnames=SWAPPED, templates=["a {}", '{}, "so"'], baseline=PromptSet(NAMES, ("{}",)))
     (row,) = json.loads(exports.to_json(exports.summary(got)))
     assert (row["templates"], row["top1"], row["difference_lost"]) == ('a {}\n{}, "so"', 0.6, 8)
     read = list(csv.DictReader(io.StringIO(exports.to_csv(exports.summary(got)))))
@@ -447,7 +446,7 @@ def test_tables_say_what_is_shown(with_head):
     assert {"true": "green", "predicted": "red", "n": 4} in cells and sum(each["n"] for each in cells) == 20
     bins = json.loads(exports.to_json(exports.calibration(got.calibration())))
     assert len(bins) == 30 and {each["predictor"] for each in bins} == {"zero-shot", "probe"}
-    shown = json.loads(exports.to_json(exports.pictures(got, got.pictures("only zero-shot")[:1])))
+    shown = json.loads(exports.to_json(exports.images(got, got.images("only zero-shot")[:1])))
     assert shown == [{"index": 4, "truth": "white", "zero_shot": "white", "probe": "yellow"}]
 
 

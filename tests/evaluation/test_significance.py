@@ -30,7 +30,7 @@ def test_the_p_value_at_the_edges(gained, lost, expected):
 
 
 def likelihood_ratio(gained, lost, n, delta):
-    """Minus twice the log likelihood of the best share of lost pictures, were the true difference `delta`."""
+    """Minus twice the log likelihood of the best share of lost images, were the true difference `delta`."""
 
     def cost(share):
         parts = [(gained, share + delta), (lost, share), (n - gained - lost, 1 - 2 * share - delta)]
@@ -88,7 +88,7 @@ def test_it_covers_the_truth_about_as_often_as_it_says(up, down):
     assert 0.93 < covered < 0.98
 
 
-def test_pictures_are_paired():
+def test_images_are_paired():
     new, old = np.array([1, 1, 0, 1, 0], dtype=bool), np.array([1, 0, 1, 0, 0], dtype=bool)
     low, high = score_interval(2, 1, 5)
     assert paired_difference(new, old) == Difference(0.2, low, high, 1.0, 2, 1)

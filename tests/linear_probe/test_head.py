@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from clip_demo.artifacts import file_name
 from clip_demo.errors import HeadError, OptionError
 from clip_demo.linear_probe.head import HeadStore, fit_head, load_head, save_head
-from clip_demo.artifacts import file_name
 
 NAMES = ("ant", "bee", "cat", "dog")
 
@@ -23,7 +23,7 @@ def data():
 
 
 def fit(data, **options):
-    options = {"classnames": NAMES, "model": "toy/1", "model_sha256": "ab" * 32, "image_set": "toys"} | options
+    options = {"classnames": NAMES, "model": "toy/1", "model_sha256": "ab" * 32, "dataset": "toys"} | options
     return fit_head(*data, **options)
 
 
@@ -47,7 +47,7 @@ def test_probabilities_sum_to_one_and_do_not_overflow(data):
 
 def test_provenance_says_where_it_comes_from(data):
     made = fit(data, C=0.5).provenance
-    assert (made.model, made.model_sha256, made.image_set) == ("toy/1", "ab" * 32, "toys")
+    assert (made.model, made.model_sha256, made.dataset) == ("toy/1", "ab" * 32, "toys")
     assert (made.n_train, made.n_test, made.C, made.max_iter, made.random_state) == (300, 100, 0.5, 1000, 0)
     assert 1 <= made.n_iter <= 1000 and made.normalized is False
     assert {"scikit-learn", "numpy", "torch"} <= set(made.versions)
@@ -78,7 +78,7 @@ def test_a_head_is_found_by_checksum_and_never_for_another_model(data, tmp_path)
     assert HeadStore([tmp_path]).get("ab" * 32, "cifar100") is None
 
 
-def test_a_renamed_head_is_not_taken_for_another_image_set(data, tmp_path):
+def test_a_renamed_head_is_not_taken_for_another_dataset(data, tmp_path):
     save_head(fit(data), tmp_path).rename(tmp_path / "toy-cifar100.npz")
     assert HeadStore([tmp_path]).get("ab" * 32, "cifar100") is None
 

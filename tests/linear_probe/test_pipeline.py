@@ -1,4 +1,4 @@
-"""From pictures to a head: order, shards, curve, sweep and the job, against references and interruptions."""
+"""From images to a head: order, shards, curve, sweep and the job, against references and interruptions."""
 
 import json
 import os
@@ -15,20 +15,18 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from clip_demo.backend import Backend
-from clip_demo.errors import HeadError, OptionError
 from clip_demo.datasets.shapes100 import Shapes100
-from clip_demo.models.openai_clip import import_clip
-from clip_demo.models.load import load_model
-from clip_demo.paths import BUILT_IN_CHECKPOINT
-from clip_demo.linear_probe.head import load_head, save_head
-from clip_demo.linear_probe.few_shot_curve import CurveStore
-from clip_demo.linear_probe.fit import ProbeBuilder
-from clip_demo.features.shards import Shards
-from clip_demo.features.extract import straight
-from clip_demo.linear_probe.few_shot_curve import crossing, save_curve
+from clip_demo.errors import HeadError, OptionError
 from clip_demo.features.balanced_order import balanced_order
+from clip_demo.features.extract import encode_directly
+from clip_demo.features.shards import Shards
 from clip_demo.linear_probe.c_sweep import peak
-from clip_demo.linear_probe.few_shot_curve import CurvePoint, curve_to_csv
+from clip_demo.linear_probe.few_shot_curve import CurvePoint, CurveStore, crossing, curve_to_csv, save_curve
+from clip_demo.linear_probe.fit import ProbeFitter
+from clip_demo.linear_probe.head import load_head, save_head
+from clip_demo.models.load import load_model
+from clip_demo.models.openai_clip import import_clip
+from clip_demo.paths import BUILT_IN_CHECKPOINT
 
 
 def wait_for(what, seconds=30):
@@ -41,7 +39,7 @@ def wait_for(what, seconds=30):
 # --- order -----------------------------------------------------------------------------------------------------------
 
 
-def test_every_run_of_100_pictures_has_one_of_each_class():
+def test_every_run_of_100_images_has_one_of_each_class():
     labels = Shapes100().labels("train")
     order = balanced_order(labels)
     assert sorted(order) == list(range(50_000))
@@ -60,20 +58,20 @@ FIRST_OF_SEED_0 = [25, 1, 47, 18, 4, 35, 31, 27, 43, 39]
 # --- shards ----------------------------------------------------------------------------------------------------------
 
 
-def shards(encoder, images, folder, encode=None, rows=20):
-    return Shards(folder, encoder, images, "train", encode or straight(encoder), rows)
+def shards(encoder, dataset, folder, encode=None, rows=20):
+    return Shards(folder, encoder, dataset, "train", encode or encode_directly(encoder), rows)
 
 
 def test_features_lie_at_their_index_and_are_encoded_once(toy_encoder, toy_images, tmp_path):
     made = shards(toy_encoder, toy_images, tmp_path)
     made.up_to(30)
-    assert (made.done, toy_encoder.encoded_pictures) == (40, 40)
+    assert (made.done, toy_encoder.encoded_images) == (40, 40)
     made.up_to(50)
     expected = 2 * toy_images.pixels(range(50), "train").mean(axis=(1, 2)) / 255
     np.testing.assert_allclose(made.features, expected, atol=1e-6)
     again = shards(toy_encoder, toy_images, tmp_path)
     again.up_to(50)
-    assert toy_encoder.encoded_pictures == 50
+    assert toy_encoder.encoded_images == 50
     np.testing.assert_array_equal(again.features, made.features)
 
 
@@ -92,9 +90,9 @@ def test_a_damaged_or_foreign_shard_is_made_again(toy_encoder, toy_images, tmp_p
             arrays = dict(stored)
         changed = {"foreign": {"model_sha256": np.array("ab" * 32)}, "order": {"indices": arrays["indices"][::-1]}}
         np.savez(path, **(arrays | changed[harm]))
-    before = toy_encoder.encoded_pictures
+    before = toy_encoder.encoded_images
     shards(toy_encoder, toy_images, tmp_path).up_to(50)
-    assert toy_encoder.encoded_pictures - before == 20
+    assert toy_encoder.encoded_images - before == 20
 
 
 def test_two_at_once_share_the_work_and_get_the_same(toy_encoder, toy_images, tmp_path):
@@ -104,7 +102,7 @@ def test_two_at_once_share_the_work_and_get_the_same(toy_encoder, toy_images, tm
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert toy_encoder.encoded_pictures == 50
+    assert toy_encoder.encoded_images == 50
     np.testing.assert_array_equal(both[0].features, both[1].features)
 
 
@@ -112,9 +110,9 @@ KILLED = """
 import sys
 from clip_demo.images import Shapes100
 from clip_demo.model import load_model
-from clip_demo.probe_builder import Shards, straight
+from clip_demo.probe_builder import Shards, encode_directly
 encoder = load_model("tiny", device="cpu")
-shards = Shards(sys.argv[1], encoder, Shapes100(), "train", straight(encoder), 32)
+shards = Shards(sys.argv[1], encoder, Shapes100(), "train", encode_directly(encoder), 32)
 shards.up_to(128, lambda done: print(done, flush=True))
 """
 
@@ -157,18 +155,18 @@ def test_it_is_the_articles_script(name, request, tmp_path):
     import torch
     from torch.utils.data import DataLoader, Dataset
 
-    images = Shapes100() if name == "shapes100" else request.getfixturevalue("cifar100")
-    subset = type("Subset", (type(images),), {"sizes": {"train": 500, "test": 300}})
-    few = subset() if name == "shapes100" else subset(images.root)
-    all_labels = {split: images.labels(split) for split in few.sizes}
+    dataset = Shapes100() if name == "shapes100" else request.getfixturevalue("cifar100")
+    subset = type("Subset", (type(dataset),), {"sizes": {"train": 500, "test": 300}})
+    few = subset() if name == "shapes100" else subset(dataset.root)
+    all_labels = {split: dataset.labels(split) for split in few.sizes}
     few.labels = lambda split="test": all_labels[split][: few.sizes[split]]
 
-    # The article's script, written out, on a folder of pictures that torch reads.
+    # The article's script, written out, on a folder of images that torch reads.
     clip = import_clip()
     model = clip.model.build_model(torch.load(BUILT_IN_CHECKPOINT, weights_only=True)).float().eval()
     preprocess = clip.clip._transform(model.visual.input_resolution)
 
-    class Pictures(Dataset):
+    class Images(Dataset):
         def __init__(self, split):
             self.split = split
 
@@ -176,30 +174,30 @@ def test_it_is_the_articles_script(name, request, tmp_path):
             return few.sizes[self.split]
 
         def __getitem__(self, index):
-            return preprocess(images.picture(index, self.split)), images.label(index, self.split)
+            return preprocess(dataset.image(index, self.split)), dataset.label(index, self.split)
 
     def get_features(dataset):
         all_features, all_labels = [], []
         with torch.no_grad():
-            for pictures, labels in DataLoader(dataset, batch_size=100):
-                all_features.append(model.encode_image(pictures))
+            for images, labels in DataLoader(dataset, batch_size=100):
+                all_features.append(model.encode_image(images))
                 all_labels.append(labels)
         return torch.cat(all_features).cpu().numpy(), torch.cat(all_labels).cpu().numpy()
 
-    train_features, train_labels = get_features(Pictures("train"))
-    test_features, test_labels = get_features(Pictures("test"))
+    train_features, train_labels = get_features(Images("train"))
+    test_features, test_labels = get_features(Images("test"))
     classifier = LogisticRegression(random_state=0, C=0.316, max_iter=1000, verbose=0)
     classifier.fit(train_features, train_labels)
     accuracy = np.mean((test_labels == classifier.predict(test_features)).astype(float)) * 100.0
 
-    builder = ProbeBuilder(load_model("tiny", device="cpu"), few, tmp_path)
+    builder = ProbeFitter(load_model("tiny", device="cpu"), few, tmp_path)
     builder.encode()
-    # Batches of another size are summed in another order, so the bound is on the features as the length of a row is 1.
+    # MicroBatcher of another size are summed in another order, so the bound is on the features as the length of a row is 1.
     for ours, theirs in ((builder.train.features, train_features), (builder.test.features, test_features)):
         length = np.linalg.norm(theirs, axis=1, keepdims=True)
         np.testing.assert_allclose(ours / length, theirs / length, rtol=0, atol=1e-5)
     own = builder.fit().provenance.test_accuracy
-    # The last digits of the features decide where the solver stops: a picture on the border may fall to either side.
+    # The last digits of the features decide where the solver stops: an image on the border may fall to either side.
     assert abs(100 * own - accuracy) <= 100 / few.sizes["test"] + 1e-9
     # On the very same features the number is the very same.
     builder.train.features, builder.test.features = train_features, test_features
@@ -227,8 +225,8 @@ def test_the_crossing_is_read_off_a_logarithmic_axis(means, zero_shot, expected)
     assert crossing(points(*means), zero_shot) == (expected if expected is None else pytest.approx(expected))
 
 
-def test_draws_share_no_picture_and_come_when_their_pictures_are_there(tmp_path):
-    builder = ProbeBuilder(load_model("tiny", device="cpu"), Shapes100(), tmp_path)
+def test_draws_share_no_image_and_come_when_their_images_are_there(tmp_path):
+    builder = ProbeFitter(load_model("tiny", device="cpu"), Shapes100(), tmp_path)
     draws = builder.draws
     assert [draw.stop for draw in draws] == sorted(draw.stop for draw in draws)
     counts = {each: sum(draw.per_class == each for draw in draws) for each in (1, 64, 128, 256, 500)}
@@ -248,7 +246,7 @@ def curved(toy_backend, tmp_path):
 def test_the_curve_ends_in_the_head_and_holds_the_zero_shot_accuracy(curved):
     backend, head = curved
     curve = backend.curve()
-    # Ten pictures of each of five classes: three draws of 1 and 2, two of 4, one of 8, and all.
+    # Ten images of each of five classes: three draws of 1 and 2, two of 4, one of 8, and all.
     assert [(each.per_class, each.n_train, len(each.draws)) for each in curve.points] == [
         (1, 5, 3), (2, 10, 3), (4, 20, 2), (8, 40, 1), (10, 50, 1),
     ]  # fmt: skip
@@ -269,8 +267,8 @@ def test_a_curve_that_was_cut_off_goes_on(curved, tmp_path, monkeypatch):
     whole, fits = backend.curve(), []
     part = replace(whole, points=whole.points[:1], complete=False)
     backend._curves.put(part, tmp_path / "curves")
-    fit = ProbeBuilder.fit
-    monkeypatch.setattr(ProbeBuilder, "fit", lambda self, *args: fits.append(args) or fit(self, *args))
+    fit = ProbeFitter.fit
+    monkeypatch.setattr(ProbeFitter, "fit", lambda self, *args: fits.append(args) or fit(self, *args))
     backend.fit_probe(folder=tmp_path / "heads", curve_folder=tmp_path / "curves")
     assert len(fits) == 7 and backend.curve().points == whole.points
 
@@ -286,7 +284,7 @@ def test_the_table_has_every_draw(curved):
     rows = [line.split(",") for line in curve_to_csv(curved[0].curve()).splitlines()]
     assert rows[0] == [
         "model",
-        "image_set",
+        "dataset",
         "method",
         "per_class",
         "n_train",
@@ -310,7 +308,7 @@ def test_the_binary_search_finds_the_peak(best):
     assert tried[:7] == [0, 16, 32, 48, 64, 80, 96] and len(tried) == len(set(tried)) <= 15
 
 
-def test_a_swept_head_says_so_and_knows_all_pictures(toy_backend, tmp_path):
+def test_a_swept_head_says_so_and_knows_all_images(toy_backend, tmp_path):
     _, head = toy_backend.fit_probe(folder=tmp_path, swept=True, normalized=True)
     made = head.provenance
     assert (made.n_train, made.note, made.normalized) == (50, "C swept on 10 held-out training images", True)
@@ -334,7 +332,7 @@ def test_options_that_contradict_each_other_are_refused(toy_backend, tmp_path, o
 
 
 class ManyToys:
-    """Makes the toy image set large enough for an early head: 30 of each class."""
+    """Makes the toy dataset large enough for an early head: 30 of each class."""
 
     sizes = {"train": 150, "test": 20}
 
@@ -345,10 +343,10 @@ def backend(toy_encoder, toy_images, tmp_path):
     return make(toy_encoder, toy_images, tmp_path)
 
 
-def make(encoder, images, folder):
+def make(encoder, dataset, folder):
     return Backend(
         encoder,
-        image_sets={"toys": images},
+        datasets={"toys": dataset},
         head_folders=[folder / "assets", folder / "heads"],
         feature_folders=[folder / "features"],
         curve_folders=[folder / "curves"],
@@ -383,7 +381,7 @@ def test_a_stopped_job_goes_on_where_it_was(toy_encoder, toy_images, tmp_path, b
     encode = toy_encoder.encode_pixels
 
     def slow(batch):
-        if toy_encoder.encoded_pictures >= 150:  # all of the training pictures
+        if toy_encoder.encoded_images >= 150:  # all of the training images
             reached.set()
             gate.wait(10)
         return encode(batch)
@@ -397,11 +395,11 @@ def test_a_stopped_job_goes_on_where_it_was(toy_encoder, toy_images, tmp_path, b
     assert backend.build_status().state == "stopped"
     toy_encoder.encode_pixels = encode
     again = make(toy_encoder, toy_images, tmp_path)
-    before = toy_encoder.encoded_pictures
+    before = toy_encoder.encoded_images
     again.build()
     wait_for(lambda: finished(again))
     assert again.build_status().state == "done"
-    assert toy_encoder.encoded_pictures - before <= 20  # the training pictures are one shard, and on disk
+    assert toy_encoder.encoded_images - before <= 20  # the training images are one shard, and on disk
 
 
 def test_only_one_job_runs(toy_images, tmp_path):
@@ -412,7 +410,7 @@ def test_only_one_job_runs(toy_images, tmp_path):
         raise HeadError("model: gone.")
 
     other = type("Other", (type(toy_images),), {"name": "others", "title": "Others-5"})()
-    backend = Backend(load, model="slow", image_sets={"toys": toy_images, "others": other}, head_folders=[tmp_path])
+    backend = Backend(load, model="slow", datasets={"toys": toy_images, "others": other}, head_folders=[tmp_path])
     backend.build("toys")
     backend.build("toys")
     assert backend.build_status("toys").state == "waiting" and backend.build_status("others") is None
@@ -442,10 +440,10 @@ def test_a_full_head_is_not_made_again(toy_encoder, toy_images, tmp_path, backen
     backend.build()
     wait_for(lambda: finished(backend))
     again = make(toy_encoder, toy_images, tmp_path)
-    before = toy_encoder.encoded_pictures
+    before = toy_encoder.encoded_images
     again.build(if_missing=True)
     wait_for(lambda: finished(again))
-    assert again.build_status().state == "done" and toy_encoder.encoded_pictures == before
+    assert again.build_status().state == "done" and toy_encoder.encoded_images == before
 
 
 def test_a_visitor_comes_before_the_jobs_next_batch(toy_encoder, toy_images, tmp_path):
@@ -454,7 +452,7 @@ def test_a_visitor_comes_before_the_jobs_next_batch(toy_encoder, toy_images, tmp
     gate, busy = threading.Event(), threading.Event()
 
     def watched(batch):
-        seen.append(bool(np.isclose(batch[0], 0.2, atol=0.01).all()))  # grey: no picture of the set is
+        seen.append(bool(np.isclose(batch[0], 0.2, atol=0.01).all()))  # grey: no image of the set is
         if len(seen) == 3:
             busy.set()
             gate.wait(30)
@@ -464,8 +462,8 @@ def test_a_visitor_comes_before_the_jobs_next_batch(toy_encoder, toy_images, tmp
     backend = make(toy_encoder, toy_images, tmp_path)
     backend.build()
     assert busy.wait(30)
-    of_picture = backend._shelf.get().features.of_picture
-    visitor = threading.Thread(target=of_picture, args=("grey", lambda: Image.new("RGB", (8, 8), (51, 51, 51))))
+    image_features = backend._shelf.get().features.image_features
+    visitor = threading.Thread(target=image_features, args=("grey", lambda: Image.new("RGB", (8, 8), (51, 51, 51))))
     visitor.start()
     wait_for(lambda: backend._shelf._turns._waiting)
     gate.set()

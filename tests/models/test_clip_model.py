@@ -11,11 +11,10 @@ from PIL import Image
 from clip_demo.benchmark.random_checkpoints import SMALL_RESNET, SMALL_VIT, random_clip, write_archive
 from clip_demo.errors import ModelError, OptionError, PromptTooLongError
 from clip_demo.models import clip_model
-from clip_demo.models.forward import encode_text
-from clip_demo.models.openai_clip import import_clip
-from clip_demo.models.load import load_model
-from clip_demo.models.forward import _beginnings, encode_image
 from clip_demo.models.catalog import BUILT_IN, available_models
+from clip_demo.models.forward import _beginnings, encode_image, encode_text
+from clip_demo.models.load import load_model
+from clip_demo.models.openai_clip import import_clip
 
 clip = import_clip()
 
@@ -29,7 +28,7 @@ def files(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     rng = np.random.default_rng(0)
     return [Image.fromarray(rng.integers(0, 255, (h, w, 3), dtype=np.uint8)) for h, w in [(32, 32), (50, 40), (20, 60)]]
 
@@ -37,13 +36,13 @@ def pictures():
 PROMPTS = ["a photo of a cat", "x", "a", " ".join(["word"] * 75), "a <|endoftext|> in the middle"]
 
 
-def test_an_archive_gives_what_clip_load_gives(files, pictures):
+def test_an_archive_gives_what_clip_load_gives(files, images):
     ours = load_model(str(files["archive"]), device="cpu")
     theirs, preprocess = clip.load(str(files["archive"]), device="cpu")
     with torch.no_grad():
-        images = theirs.encode_image(torch.stack([preprocess(each) for each in pictures])).numpy()
+        dataset = theirs.encode_image(torch.stack([preprocess(each) for each in images])).numpy()
         texts = theirs.encode_text(clip.tokenize(PROMPTS)).numpy()
-    np.testing.assert_allclose(ours.encode_images(pictures), images, atol=1e-5)
+    np.testing.assert_allclose(ours.encode_images(images), dataset, atol=1e-5)
     np.testing.assert_allclose(ours.encode_texts(PROMPTS), texts, atol=1e-5)
     assert ours.logit_scale == pytest.approx(100, rel=1e-3)
 
@@ -53,15 +52,15 @@ def test_the_encoder_gets_just_the_pixels_of_openai_clips_preprocessing(files, m
     monkeypatch.setattr(clip_model, "encode_image", lambda _, pixels: pixels.flatten(1))
     rng = np.random.default_rng(0)
     sizes = [(32, 32), (50, 40), (20, 60), (300, 200)]
-    pictures = [Image.fromarray(rng.integers(0, 255, (h, w, 3), dtype=np.uint8)) for h, w in sizes]
+    images = [Image.fromarray(rng.integers(0, 255, (h, w, 3), dtype=np.uint8)) for h, w in sizes]
     transform = clip.clip._transform(ours.model.visual.input_resolution)
-    theirs = torch.stack([transform(each) for each in pictures]).flatten(1)
-    assert np.array_equal(ours.encode_images(pictures), theirs)
+    theirs = torch.stack([transform(each) for each in images]).flatten(1)
+    assert np.array_equal(ours.encode_images(images), theirs)
 
 
-def test_a_state_dict_gives_the_same_model_as_an_archive(files, pictures):
+def test_a_state_dict_gives_the_same_model_as_an_archive(files, images):
     one, other = (load_model(str(files[kind]), device="cpu") for kind in ("archive", "state dict"))
-    np.testing.assert_allclose(one.encode_images(pictures), other.encode_images(pictures), atol=1e-5)
+    np.testing.assert_allclose(one.encode_images(images), other.encode_images(images), atol=1e-5)
     assert one.sha256 != other.sha256 and len(one.sha256) == 64
 
 
@@ -114,11 +113,11 @@ def test_half_precision_gives_what_openai_clip_gives_in_it(sizes):
         np.testing.assert_allclose(ours.float(), theirs.float(), atol=2e-2)
 
 
-def test_a_batch_equals_one_by_one(files, pictures):
+def test_a_batch_equals_one_by_one(files, images):
     ours = load_model(str(files["state dict"]), device="cpu")
-    single = np.concatenate([ours.encode_images([each]) for each in pictures])
-    np.testing.assert_allclose(ours.encode_images(pictures), single, atol=1e-5)
-    many = pictures * 60  # more than a batch
+    single = np.concatenate([ours.encode_images([each]) for each in images])
+    np.testing.assert_allclose(ours.encode_images(images), single, atol=1e-5)
+    many = images * 60  # more than a batch
     np.testing.assert_allclose(ours.encode_images(many)[-3:], single, atol=1e-5)
     prompts = [f"number {i}" for i in range(300)]
     np.testing.assert_allclose(ours.encode_texts(prompts)[299], ours.encode_texts(prompts[299:])[0], atol=1e-5)
@@ -184,13 +183,13 @@ def test_a_device_that_is_not_there_is_said(device):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_a_gpu_computes_in_half_precision_as_openai_clip_does(files, pictures):
+def test_a_gpu_computes_in_half_precision_as_openai_clip_does(files, images):
     ours = load_model(str(files["archive"]), device="cuda")
     theirs, preprocess = clip.load(str(files["archive"]), device="cuda")
     with torch.no_grad():
-        images = theirs.encode_image(torch.stack([preprocess(each) for each in pictures]).cuda()).float().cpu().numpy()
+        dataset = theirs.encode_image(torch.stack([preprocess(each) for each in images]).cuda()).float().cpu().numpy()
     assert ours.model.dtype == theirs.dtype == torch.float16
-    np.testing.assert_allclose(ours.encode_images(pictures), images, atol=1e-2)
+    np.testing.assert_allclose(ours.encode_images(images), dataset, atol=1e-2)
 
 
 def test_the_built_in_model_is_known_first():

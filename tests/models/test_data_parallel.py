@@ -1,4 +1,4 @@
-"""Pictures divided among the cores; run in processes of their own, because torch's number of threads is a process's."""
+"""Images divided among the cores; run in processes of their own, because torch's number of threads is a process's."""
 
 import subprocess
 import sys

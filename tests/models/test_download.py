@@ -16,12 +16,12 @@ import torch
 
 from clip_demo.benchmark.random_checkpoints import SMALL_RESNET, SMALL_VIT, VIT_B_32, random_clip, write_archive
 from clip_demo.errors import ModelError
-from clip_demo.models.download import fetch_weights
-from clip_demo.models.openai_clip import import_clip
-from clip_demo.models.load import load_model
 from clip_demo.models import download as weights_file
 from clip_demo.models.architecture import build_clip, sizes_of
 from clip_demo.models.catalog import available_models
+from clip_demo.models.download import fetch_weights
+from clip_demo.models.load import load_model
+from clip_demo.models.openai_clip import import_clip
 from clip_demo.paths import converted_path, weights_on_disk, weights_path, weights_root
 
 clip = import_clip()
@@ -254,14 +254,14 @@ def test_from_nothing_to_a_model_and_every_later_start_from_the_copy(archive, tm
         second = load_model("ViT-B/32", device="cpu", weights_root=tmp_path)
         assert len(server.requests) == 1
         theirs, preprocess = clip.load(str(archive), device="cpu")
-        picture = torch.rand(2, 3, *[theirs.visual.input_resolution] * 2)
+        image = torch.rand(2, 3, *[theirs.visual.input_resolution] * 2)
         with torch.no_grad():
-            images, texts = (
-                theirs.encode_image(picture),
+            dataset, texts = (
+                theirs.encode_image(image),
                 theirs.encode_text(clip.tokenize(["a cat", "a photo of a dog"])),
             )
             for ours in (first, second):
-                torch.testing.assert_close(ours.model.encode_image(picture), images, atol=1e-5, rtol=0)
+                torch.testing.assert_close(ours.model.encode_image(image), dataset, atol=1e-5, rtol=0)
                 np.testing.assert_allclose(ours.encode_texts(["a cat", "a photo of a dog"]), texts, atol=1e-5)
                 # build_clip makes the mask itself, so openai-clip's own function has to work too.
                 torch.testing.assert_close(

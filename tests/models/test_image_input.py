@@ -1,4 +1,4 @@
-"""Pictures that users bring: what works, and what is said where it cannot."""
+"""Images that users bring: what works, and what is said where it cannot."""
 
 import io
 
@@ -6,121 +6,119 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clip_demo.errors import PictureError
-from clip_demo.models.image_input import read_picture
+from clip_demo.errors import ImageError
+from clip_demo.models.image_input import read_image
 
 
-def encoded(picture, kind="PNG", **options):
+def encoded(image, kind="PNG", **options):
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def colours(picture):
-    return [tuple(map(int, colour)) for colour in np.asarray(picture).reshape(-1, 3)]
+def colours(image):
+    return [tuple(map(int, colour)) for colour in np.asarray(image).reshape(-1, 3)]
 
 
 def test_a_path_bytes_and_an_image_are_the_same(tmp_path):
-    picture = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
-    picture.save(tmp_path / "a.png")
-    for source in (picture, encoded(picture), tmp_path / "a.png", str(tmp_path / "a.png")):
-        assert read_picture(source).mode == "RGB"
-        np.testing.assert_array_equal(np.asarray(read_picture(source)), np.asarray(picture))
+    image = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
+    image.save(tmp_path / "a.png")
+    for source in (image, encoded(image), tmp_path / "a.png", str(tmp_path / "a.png")):
+        assert read_image(source).mode == "RGB"
+        np.testing.assert_array_equal(np.asarray(read_image(source)), np.asarray(image))
 
 
 def test_transparency_is_laid_on_white():
     clear = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
     clear.putpixel((0, 0), (255, 0, 0, 255))
-    assert colours(read_picture(encoded(clear))) == [(255, 0, 0), (255, 255, 255)]
-    assert colours(read_picture(encoded(Image.new("LA", (1, 1), (0, 128))))) == [(127, 127, 127)]
+    assert colours(read_image(encoded(clear))) == [(255, 0, 0), (255, 255, 255)]
+    assert colours(read_image(encoded(Image.new("LA", (1, 1), (0, 128))))) == [(127, 127, 127)]
 
 
 def test_a_palette_keeps_its_colours_and_its_transparency():
-    picture = Image.new("P", (2, 1))
-    picture.putpalette([255, 0, 0, 0, 0, 255])
-    picture.putpixel((1, 0), 1)
-    assert colours(read_picture(encoded(picture))) == [(255, 0, 0), (0, 0, 255)]
-    assert colours(read_picture(encoded(picture, transparency=1))) == [(255, 0, 0), (255, 255, 255)]
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.putpixel((1, 0), 1)
+    assert colours(read_image(encoded(image))) == [(255, 0, 0), (0, 0, 255)]
+    assert colours(read_image(encoded(image, transparency=1))) == [(255, 0, 0), (255, 255, 255)]
 
 
 def test_sixteen_bits_are_scaled_and_not_clipped():
     values = np.array([[0, 257 * 100, 65535]], dtype=np.uint16)
-    assert colours(read_picture(encoded(Image.fromarray(values)))) == [(v, v, v) for v in (0, 100, 255)]
+    assert colours(read_image(encoded(Image.fromarray(values)))) == [(v, v, v) for v in (0, 100, 255)]
 
 
 def test_cmyk_becomes_rgb():
-    picture = read_picture(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", quality=100))
-    red, green, blue = picture.getpixel((4, 4))
-    assert picture.mode == "RGB" and red > 240 and green < 15 and blue < 15
+    image = read_image(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", quality=100))
+    red, green, blue = image.getpixel((4, 4))
+    assert image.mode == "RGB" and red > 240 and green < 15 and blue < 15
 
 
 def test_an_exif_rotation_is_applied():
-    picture = Image.new("RGB", (20, 10), "blue")
+    image = Image.new("RGB", (20, 10), "blue")
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees
-    assert read_picture(encoded(picture, "JPEG", exif=exif)).size == (10, 20)
+    assert read_image(encoded(image, "JPEG", exif=exif)).size == (10, 20)
 
 
 def test_of_an_animation_the_first_frame_is_taken():
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert read_picture(data).getpixel((0, 0)) == (255, 0, 0)
+    assert read_image(data).getpixel((0, 0)) == (255, 0, 0)
 
 
 def test_one_bit_and_grey_work():
-    assert read_picture(encoded(Image.new("1", (1, 1), 1))).getpixel((0, 0)) == (255, 255, 255)
-    assert read_picture(encoded(Image.new("L", (1, 1), 7))).getpixel((0, 0)) == (7, 7, 7)
+    assert read_image(encoded(Image.new("1", (1, 1), 1))).getpixel((0, 0)) == (255, 255, 255)
+    assert read_image(encoded(Image.new("L", (1, 1), 7))).getpixel((0, 0)) == (7, 7, 7)
 
 
-def test_what_is_no_picture_is_said(tmp_path):
-    (tmp_path / "notes.png").write_text("not a picture")
-    with pytest.raises(
-        PictureError, match=r"image: 'notes.png' is not a picture that can be read; use one of JPEG, PNG"
-    ):
-        read_picture(tmp_path / "notes.png")
+def test_what_is_no_image_is_said(tmp_path):
+    (tmp_path / "notes.png").write_text("not an image")
+    with pytest.raises(ImageError, match=r"image: 'notes.png' is not an image that can be read; use one of JPEG, PNG"):
+        read_image(tmp_path / "notes.png")
 
 
 def test_a_file_that_is_cut_short_is_said():
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
-    with pytest.raises(PictureError, match=r"image: the picture cannot be read \(.*\); save it again as PNG or JPEG"):
-        read_picture(encoded(noise)[:3000])
+    with pytest.raises(ImageError, match=r"image: the image cannot be read \(.*\); save it again as PNG or JPEG"):
+        read_image(encoded(noise)[:3000])
 
 
 def test_a_file_that_is_not_there_is_said():
-    with pytest.raises(PictureError, match="image: 'nowhere.png' does not exist"):
-        read_picture("nowhere.png")
+    with pytest.raises(ImageError, match="image: 'nowhere.png' does not exist"):
+        read_image("nowhere.png")
 
 
 def test_a_folder_is_said(tmp_path):
-    with pytest.raises(PictureError, match="cannot be read"):
-        read_picture(tmp_path)
+    with pytest.raises(ImageError, match="cannot be read"):
+        read_image(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_a_picture_too_large_is_refused_before_it_is_decoded():
+def test_a_image_too_large_is_refused_before_it_is_decoded():
     # 10,000 × 10,000 white pixels are a file of 12 kB: what is checked is the size in the header.
     data = encoded(Image.new("1", (10_000, 10_000)))
     assert len(data) < 50_000
-    with pytest.raises(PictureError, match="has 10000×10000 pixels; at most 50 million are allowed"):
-        read_picture(data)
+    with pytest.raises(ImageError, match="has 10000×10000 pixels; at most 50 million are allowed"):
+        read_image(data)
 
 
 def test_a_strip_is_refused():
-    with pytest.raises(PictureError, match="has 1000×2 pixels; one side may be at most 100 times the other"):
-        read_picture(encoded(Image.new("RGB", (1000, 2))))
+    with pytest.raises(ImageError, match="has 1000×2 pixels; one side may be at most 100 times the other"):
+        read_image(encoded(Image.new("RGB", (1000, 2))))
 
 
 @pytest.mark.parametrize("source", [None, 7, np.zeros((2, 2, 3), np.uint8)])
 def test_another_type_is_said(source):
-    with pytest.raises(PictureError, match="came; give a path, the bytes of a file, or a PIL image"):
-        read_picture(source)
+    with pytest.raises(ImageError, match="came; give a path, the bytes of a file, or a PIL image"):
+        read_image(source)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_damaged_exif_does_not_hide_a_whole_picture(kind):
-    assert read_picture(encoded(Image.new("RGB", (8, 8), "red"), kind, exif=b"II*\0\x08\0")).size == (8, 8)
+def test_damaged_exif_does_not_hide_a_whole_image(kind):
+    assert read_image(encoded(Image.new("RGB", (8, 8), "red"), kind, exif=b"II*\0\x08\0")).size == (8, 8)
 
 
 def test_a_decompression_bomb_is_refused():
-    with pytest.raises(PictureError, match="has more than 50 million pixels"):
-        read_picture(encoded(Image.new("1", (20_000, 20_000))))
+    with pytest.raises(ImageError, match="has more than 50 million pixels"):
+        read_image(encoded(Image.new("1", (20_000, 20_000))))

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from clip_demo.serving.encoder_queue import JOB, VISITOR, Turns
+from clip_demo.serving.encoder_queue import JOB, VISITOR, EncoderQueue
 
 
 class Gate:
@@ -32,7 +32,7 @@ class Gate:
 
 
 def test_visitors_come_before_jobs_and_each_in_order():
-    turns, done = Turns(), []
+    turns, done = EncoderQueue(), []
     gate = Gate(turns)
     for name, rank in (("job 1", JOB), ("visitor 1", VISITOR), ("job 2", JOB), ("visitor 2", VISITOR)):
         gate.queue(lambda name=name: done.append(name), rank)
@@ -41,13 +41,13 @@ def test_visitors_come_before_jobs_and_each_in_order():
 
 
 def test_all_work_runs_in_one_thread_and_its_result_comes_back():
-    turns = Turns()
+    turns = EncoderQueue()
     names = {turns.run(lambda: threading.current_thread().name) for _ in range(20)}
     assert len(names) == 1 and names != {threading.current_thread().name}
 
 
 def test_an_error_reaches_who_asked_and_nobody_else():
-    turns = Turns()
+    turns = EncoderQueue()
     with pytest.raises(ZeroDivisionError):
         turns.run(lambda: 1 / 0)
     assert turns.run(lambda: 5) == 5

@@ -1,4 +1,4 @@
-"""Prompts and pictures: remembered, forgotten, encoded together, each answered with its own."""
+"""Prompts and images: remembered, forgotten, encoded together, each answered with its own."""
 
 import threading
 import time
@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 from test_turns import Gate
 
-from clip_demo.serving.batching import Batches
 from clip_demo.errors import PromptTooLongError
+from clip_demo.serving.batching import MicroBatcher
+from clip_demo.serving.encoder_queue import EncoderQueue
 from clip_demo.serving.feature_cache import PROMPTS, Features
-from clip_demo.serving.encoder_queue import Turns
 
 
 @pytest.fixture
@@ -41,30 +41,30 @@ def ask_together(turns, *questions):
     return answers
 
 
-def picture(colour):
+def image(colour):
     return lambda: Image.new("RGB", (8, 8), colour)
 
 
 def test_requests_that_arrive_together_are_one_batch_and_each_gets_its_own(toy_encoder):
-    turns, batches = Turns(), []
+    turns, batches = EncoderQueue(), []
     encode = toy_encoder.encode_pixels
     toy_encoder.encode_pixels = lambda batch: batches.append(len(batch)) or encode(batch)
     features = Features(toy_encoder, turns)
     colours = ["red", "blue", "yellow", "white", "red"]
-    got = ask_together(turns, *[lambda c=colour: features.of_picture(c, picture(c)) for colour in colours])
+    got = ask_together(turns, *[lambda c=colour: features.image_features(c, image(c)) for colour in colours])
     assert batches == [4]  # the two reds are one
     for row, colour in zip(got, colours, strict=True):
-        np.testing.assert_array_equal(row, toy_encoder.encode_images([picture(colour)()])[0])
+        np.testing.assert_array_equal(row, toy_encoder.encode_images([image(colour)()])[0])
 
 
 def test_a_batch_is_bounded_and_nobody_is_left():
-    turns, sizes = Turns(), []
+    turns, sizes = EncoderQueue(), []
 
     def double(items):
         sizes.append(len(items))
         return np.array(items)[:, None] * 2.0
 
-    batches = Batches(double, turns, memory=100, batch=4)
+    batches = MicroBatcher(double, turns, memory=100, batch=4)
     got = ask_together(turns, *[lambda n=n: batches.rows({n: n, n + 100: n + 100}) for n in range(7)])
     assert sizes == [4, 4, 4, 2]
     assert [{key: row[0] for key, row in rows.items()} for rows in got] == [
@@ -73,7 +73,7 @@ def test_a_batch_is_bounded_and_nobody_is_left():
 
 
 def test_one_visitors_mistake_is_not_anothers(toy_encoder):
-    turns = Turns()
+    turns = EncoderQueue()
     features = Features(toy_encoder, turns)
     good, bad, also = ask_together(
         turns,
@@ -86,11 +86,11 @@ def test_one_visitors_mistake_is_not_anothers(toy_encoder):
 
 
 def test_what_is_remembered_does_not_wait_for_the_encoder(toy_encoder):
-    turns = Turns()
+    turns = EncoderQueue()
     features = Features(toy_encoder, turns)
-    before = features.of_prompts(["a red"]), features.of_picture("red", picture("red"))
+    before = features.of_prompts(["a red"]), features.image_features("red", image("red"))
     gate = Gate(turns)  # the encoder is busy from here on
-    after = features.of_prompts(["a red"]), features.of_picture("red", lambda: pytest.fail("it was read again"))
+    after = features.of_prompts(["a red"]), features.image_features("red", lambda: pytest.fail("it was read again"))
     gate.open()
     np.testing.assert_array_equal(before[0], after[0])
     np.testing.assert_array_equal(before[1], after[1])
@@ -103,7 +103,7 @@ def test_the_least_recently_used_is_forgotten():
         computed.extend(items)
         return np.array(items, dtype=float)[:, None]
 
-    batches = Batches(compute, Turns(), memory=3, batch=8)
+    batches = MicroBatcher(compute, EncoderQueue(), memory=3, batch=8)
     for item in (1, 2, 3):
         batches.rows({item: item})
     assert set(batches.remembered([1, 9])) == {1}  # asked for again: now 2 is the oldest
@@ -113,14 +113,14 @@ def test_the_least_recently_used_is_forgotten():
 
 
 def test_a_large_ensemble_lets_others_through(toy_encoder):
-    turns, seen = Turns(), []
+    turns, seen = EncoderQueue(), []
     encode = toy_encoder.encode_texts
     toy_encoder.encode_texts = lambda prompts: seen.append(len(prompts)) or encode(prompts)
-    toy_encoder.encode_pixels = lambda batch: seen.append("picture") or np.ones((len(batch), 3), np.float32)
+    toy_encoder.encode_pixels = lambda batch: seen.append("image") or np.ones((len(batch), 3), np.float32)
     features = Features(toy_encoder, turns)
     many = [f"a red {n}" for n in range(2 * PROMPTS + 1)]
-    ask_together(turns, lambda: features.of_prompts(many), lambda: features.of_picture("red", picture("red")))
-    assert seen == [PROMPTS, "picture", PROMPTS, 1]
+    ask_together(turns, lambda: features.of_prompts(many), lambda: features.image_features("red", image("red")))
+    assert seen == [PROMPTS, "image", PROMPTS, 1]
 
 
 def test_a_turn_holds_many_short_prompts_or_few_long_ones(toy_encoder):
@@ -133,20 +133,20 @@ def test_a_turn_holds_many_short_prompts_or_few_long_ones(toy_encoder):
 
 
 def test_a_job_comes_after_visitors_and_leaves_no_trace(toy_encoder):
-    turns, seen = Turns(), []
+    turns, seen = EncoderQueue(), []
     encode = toy_encoder.encode_pixels
     toy_encoder.encode_pixels = lambda batch: seen.append(len(batch)) or encode(batch)
     features = Features(toy_encoder, turns)
-    pictures = [picture(colour)() for colour in ("red", "blue", "red")]
+    images = [image(colour)() for colour in ("red", "blue", "red")]
     rows, _ = ask_together(
-        turns, lambda: features.of_job(pictures), lambda: features.of_picture("white", picture("white"))
+        turns, lambda: features.of_job(images), lambda: features.image_features("white", image("white"))
     )
     assert seen == [1, 1, 2]  # the visitor's, then the job's: one at first, more when one is known to be quick
-    np.testing.assert_array_equal(rows, encode([toy_encoder.preprocess(each) for each in pictures]))
+    np.testing.assert_array_equal(rows, encode([toy_encoder.preprocess(each) for each in images]))
 
 
 def test_a_jobs_turn_stays_short(toy_encoder, monkeypatch):
-    seconds, now, sizes = [0.01], [0.0], []  # a picture, and the clock
+    seconds, now, sizes = [0.01], [0.0], []  # an image, and the clock
     monkeypatch.setattr("clip_demo.features.time.perf_counter", lambda: now[0])
     encode = toy_encoder.encode_pixels
 
@@ -157,16 +157,16 @@ def test_a_jobs_turn_stays_short(toy_encoder, monkeypatch):
 
     toy_encoder.encode_pixels = slow
     features = Features(toy_encoder)
-    features.of_job([picture("red")() for _ in range(70)])
+    features.of_job([image("red")() for _ in range(70)])
     assert sizes[:5] == [1, 2, 4, 8, 16] and set(sizes[5:]) <= {19, 20}  # a fifth of a second
     seconds[0], sizes[:] = 1.0, []
-    features.of_job([picture("red")() for _ in range(25)])
+    features.of_job([image("red")() for _ in range(25)])
     assert sizes[1:] == [1] * (25 - sizes[0])
 
 
 def test_who_was_answered_in_anothers_turn_does_not_wait_for_its_own():
-    turns, release = Turns(), threading.Event()
-    batches = Batches(lambda items: np.array(items)[:, None], turns, memory=10, batch=4)
+    turns, release = EncoderQueue(), threading.Event()
+    batches = MicroBatcher(lambda items: np.array(items)[:, None], turns, memory=10, batch=4)
     answered = threading.Event()
     gate = Gate(turns)
     first = threading.Thread(target=batches.rows, args=({1: 1},))
@@ -185,8 +185,8 @@ def test_who_was_answered_in_anothers_turn_does_not_wait_for_its_own():
 
 
 def test_turns_do_not_pile_up():
-    turns = Turns()
-    batches = Batches(lambda items: np.array(items)[:, None], turns, memory=1, batch=4)
+    turns = EncoderQueue()
+    batches = MicroBatcher(lambda items: np.array(items)[:, None], turns, memory=1, batch=4)
     for round in range(5):
         ask_together(turns, *[lambda n=n: batches.rows({n: n}) for n in range(10 * round, 10 * round + 6)])
         assert turns._waiting == []

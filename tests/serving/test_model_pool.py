@@ -7,7 +7,7 @@ import pytest
 from clip_demo.backend import Backend
 from clip_demo.errors import ModelError
 from clip_demo.models.catalog import AUTO, BUILT_IN, PREFERRED, available_models
-from clip_demo.serving.model_pool import Shelf
+from clip_demo.serving.model_pool import ModelPool
 
 
 def wait_until(condition):
@@ -45,7 +45,7 @@ def toy(toy_encoder):
 def test_the_preferred_model_takes_over_when_it_is_there(toy, toy_images):
     gates = {"big": threading.Event()}
     load = make_loader(toy, gates)
-    shelf = Shelf(load, ["small", "big"], "big")
+    shelf = ModelPool(load, ["small", "big"], "big")
     assert shelf.default == "small" and shelf.get().encoder.name == "small"
     wait_until(lambda: shelf.status("big").state == "fetching")
     assert shelf.status("big").progress == 0.25 and "25%" in shelf.status("big").message
@@ -55,7 +55,7 @@ def test_the_preferred_model_takes_over_when_it_is_there(toy, toy_images):
 
 
 def test_a_preferred_model_that_does_not_come_leaves_the_other(toy):
-    shelf = Shelf(make_loader(toy, failing=["big"]), ["small", "big"], "big")
+    shelf = ModelPool(make_loader(toy, failing=["big"]), ["small", "big"], "big")
     wait_until(lambda: shelf.status("big").state == "failed")
     assert shelf.default == "small" and shelf.get().encoder.name == "small"
     assert shelf.status("big").message == "model: no big."
@@ -64,7 +64,7 @@ def test_a_preferred_model_that_does_not_come_leaves_the_other(toy):
 def test_a_failure_is_remembered_until_somebody_asks_again(toy):
     failing = ["big"]
     load = make_loader(toy, failing=failing)
-    shelf = Shelf(load, ["small", "big"])
+    shelf = ModelPool(load, ["small", "big"])
     for _ in range(3):
         with pytest.raises(ModelError, match="no big"):
             _ = shelf.get("big").encoder
@@ -75,7 +75,7 @@ def test_a_failure_is_remembered_until_somebody_asks_again(toy):
 
 def test_the_least_recently_used_goes(toy):
     load = make_loader(toy)
-    shelf = Shelf(load, ["first", "best", "a", "b", "c"], "best", limit=2)
+    shelf = ModelPool(load, ["first", "best", "a", "b", "c"], "best", limit=2)
     for name in ("best", "a", "b", "a", "c"):
         _ = shelf.get(name).encoder
     # The first and the preferred one stay, whatever visitors choose.
@@ -88,7 +88,7 @@ def test_the_least_recently_used_goes(toy):
 def test_models_are_loaded_one_after_another_and_memory_is_bounded(toy):
     gates = {name: threading.Event() for name in "abcd"}
     load = make_loader(toy, gates)
-    shelf = Shelf(load, ["first", *"abcd"])
+    shelf = ModelPool(load, ["first", *"abcd"])
     for name in "abcd":
         shelf.get(name)
     assert shelf.get("first").encoder.name == "first"  # not behind the others
@@ -102,11 +102,11 @@ def test_models_are_loaded_one_after_another_and_memory_is_bounded(toy):
 
 def test_an_unknown_name_is_said(toy):
     with pytest.raises(ModelError, match="'/etc/passwd' is not offered here; use one of 'a'"):
-        Shelf(make_loader(toy), ["a"]).get("/etc/passwd")
+        ModelPool(make_loader(toy), ["a"]).get("/etc/passwd")
 
 
 def test_a_call_names_its_model(toy, toy_images):
-    backend = Backend(make_loader(toy), model="tiny", image_sets={"toys": toy_images}, head_folders=[])
+    backend = Backend(make_loader(toy), model="tiny", datasets={"toys": toy_images}, head_folders=[])
     assert backend.models == available_models()
     assert backend.predict(index=0).model == "tiny"
     assert backend.status("RN50").state == "absent"
@@ -122,7 +122,7 @@ def test_a_call_names_its_model(toy, toy_images):
 
 def test_loading_one_model_does_not_stop_the_others(toy, toy_images):
     gates = {"RN50": threading.Event()}
-    backend = Backend(make_loader(toy, gates), model="tiny", image_sets={"toys": toy_images}, head_folders=[])
+    backend = Backend(make_loader(toy, gates), model="tiny", datasets={"toys": toy_images}, head_folders=[])
     backend.use("RN50")
     assert backend.predict(index=0).model == "tiny"
     wait_until(lambda: backend.status("RN50").state == "fetching")
@@ -142,6 +142,6 @@ def test_auto_is_the_built_in_model_and_then_vit_b_32(toy, toy_images, monkeypat
         return make_loader(toy)(name, progress)
 
     monkeypatch.setattr("clip_demo.model.load_model", load_model)
-    backend = Backend.open(AUTO, images="shapes100")
+    backend = Backend.open(AUTO, dataset="shapes100")
     wait_until(lambda: backend.default_model == PREFERRED)
     assert sorted(seen) == sorted([BUILT_IN, PREFERRED])

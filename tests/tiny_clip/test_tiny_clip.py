@@ -6,14 +6,14 @@ import re
 import numpy as np
 import pytest
 import torch
+from clip_demo.datasets.cifar100_classes import CIFAR100_CLASSNAMES
+from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 from PIL import Image
 
 from clip_demo.datasets.shapes100 import COLOURS, SHAPES, UNSEEN_CLASSNAMES, Shapes100
-from clip_demo.datasets.cifar100_classes import CIFAR100_CLASSNAMES
-from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 from clip_demo.models.forward import encode_text
-from clip_demo.models.openai_clip import import_clip
 from clip_demo.models.load import load_model
+from clip_demo.models.openai_clip import import_clip
 from clip_demo.paths import BUILT_IN_CHECKPOINT
 from clip_demo.tiny_clip import data, train
 from clip_demo.tiny_clip.captions import SEEN_LABELS, all_captions, caption_groups, hidden_names, write_captions
@@ -50,7 +50,7 @@ def test_checkpoint_is_a_plain_clip_state_dict():
     assert (model.context_length, model.vocab_size, model.visual.input_resolution) == (77, 49408, 64)
 
 
-# What it knows; the accuracies that assets/README.md states are those of all pictures
+# What it knows; the accuracies that assets/README.md states are those of all images
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +85,8 @@ def test_templates_change_little(tiny, sample):
 
 
 def test_batch_preprocessing_is_openai_clips_own(tiny, sample):
-    pictures = [Shapes100().picture(index) for index in range(8)]
-    one = tiny.encode_images(pictures)
+    images = [Shapes100().image(index) for index in range(8)]
+    one = tiny.encode_images(images)
     cosines = (one * sample[0][:8]).sum(axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(sample[0][:8], axis=1)
     assert cosines.min() > 0.999
 
@@ -126,7 +126,7 @@ def test_write_captions_writes_only_what_all_captions_lists():
     assert captions == write_captions(names * 5, np.random.default_rng(1))
 
 
-def test_pictures_of_unseen_classes_are_kept_out(monkeypatch, tmp_path):
+def test_images_of_unseen_classes_are_kept_out(monkeypatch, tmp_path):
     monkeypatch.setattr(data, "drawn", lambda *_: np.arange(50_000))
     chosen = data.shapes100_set(tmp_path, offset=100)
     labels = Shapes100().labels("train")[chosen.pixels]
@@ -140,7 +140,7 @@ def test_pictures_of_unseen_classes_are_kept_out(monkeypatch, tmp_path):
         assert names["shape"].names[chosen.targets["shape"][row]] == name.split()[1]
 
 
-def test_no_picture_is_told_from_an_unseen_pair():
+def test_no_image_is_told_from_an_unseen_pair():
     groups = caption_groups(BOTH)
     hidden = hidden_names(groups)
     row = groups["fine"].names.index("red circle")
@@ -221,7 +221,7 @@ def test_training_is_repeatable_and_learns():
     assert one.progress == 1 and np.mean(losses[-2:]) < losses[0]
 
 
-def test_small_pictures_come_first_and_cost_less():
+def test_small_images_come_first_and_cost_less():
     trainer = _trainer()
     trainer = Trainer(dataclasses.replace(trainer.settings, small=0.1, epochs=1), trainer.sets, ARCH_64)
     trainer.train_step()
@@ -262,8 +262,8 @@ def test_learning_rate_follows_the_clock_when_hours_are_given():
 
 def test_command_line_writes_a_checkpoint(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "load_sets", lambda *_: _trainer().sets)
-    monkeypatch.setattr("clip_demo.tiny.evaluate.report", lambda path, root: print("report of", path.name))
-    arguments = ["--output", str(tmp_path / "out.pt"), "--images", "shapes100", "--epochs", "5", "--workers", "1"]
+    monkeypatch.setattr("clip_demo.tiny_clip.evaluate.report", lambda path, root: print("report of", path.name))
+    arguments = ["--output", str(tmp_path / "out.pt"), "--dataset", "shapes100", "--epochs", "5", "--workers", "1"]
     assert train.main([*arguments, "--cache", str(tmp_path / "cache")]) == 0
     state = torch.load(tmp_path / "out.pt", weights_only=True)
     assert state["token_embedding.weight"].shape == (49408, Architecture().text_width)
@@ -271,8 +271,8 @@ def test_command_line_writes_a_checkpoint(tmp_path, monkeypatch, capsys):
     assert train.main([*arguments, "--cache", str(tmp_path / "cache"), "--resume"]) == 0
 
 
-def test_command_line_refuses_an_unknown_image_set(capsys):
+def test_command_line_refuses_an_unknown_dataset(capsys):
     with pytest.raises(SystemExit) as end:
-        train.main(["--output", "x.pt", "--images", "imagenet"])
+        train.main(["--output", "x.pt", "--dataset", "imagenet"])
     assert end.value.code == 2
-    assert "--images: 'imagenet'; allowed are 'cifar100', 'shapes100' or both." in capsys.readouterr().err
+    assert "--dataset: 'imagenet'; allowed are 'cifar100', 'shapes100' or both." in capsys.readouterr().err

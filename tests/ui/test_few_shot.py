@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from clip_demo.serving.probe_job import BuildStatus
+from clip_demo.backend import Prediction, Status
 from clip_demo.linear_probe.few_shot_curve import CurvePoint, FewShotCurve, curve_to_csv
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
-from clip_demo.backend import Prediction, Status
-from clip_demo.zero_shot.classifier import ZeroShotScore
+from clip_demo.serving.probe_job import ProbeJobStatus
 from clip_demo.ui import probe_job_panel as probe_job
-from clip_demo.ui.few_shot import text as probe_words
 from clip_demo.ui.explore.prediction_cards import probe_card
+from clip_demo.ui.few_shot import text as probe_words
 from clip_demo.ui.few_shot.figure import curve_figure
 from clip_demo.ui.status_line import banner
+from clip_demo.zero_shot.classifier import ZeroShotScore
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -30,7 +30,7 @@ def curve(*points, crossing=None, complete=True, **more):
     made = dict(
         model="toy",
         model_sha256="70" * 32,
-        image_set="toys",
+        dataset="toys",
         zero_shot=0.5,
         zero_shot_templates=("a {}",),
         points=points,
@@ -84,7 +84,7 @@ def test_the_paper_is_named_and_the_stand_in_is_not_taken_for_clip():
 
 def test_the_link_saves_the_numbers():
     page = probe_words.downloads(replace(CROSSING, model="ViT-B/32"), curve_to_csv(CROSSING))
-    assert 'download="ViT-B-32-toys-few-shot.csv"' in page and 'data-picture="ViT-B-32-toys-few-shot.png"' in page
+    assert 'download="ViT-B-32-toys-few-shot.csv"' in page and 'data-image="ViT-B-32-toys-few-shot.png"' in page
     saved = re.search(r'href="data:text/csv;base64,(.*?)"', page).group(1)
     assert base64.b64decode(saved).decode() == curve_to_csv(CROSSING)
 
@@ -93,7 +93,7 @@ def test_no_name_becomes_markup():
     bad = "<img src=x>\"'"
     shown = replace(CROSSING, model=bad, zero_shot_templates=(bad,), versions={bad: bad})
     page = probe_words.verdict(shown, bad) + probe_words.downloads(shown, bad) + probe_words.made(shown)
-    page += probe_job.panel(BuildStatus("failed", bad, 0, 0, None, None))
+    page += probe_job.panel(ProbeJobStatus("failed", bad, 0, 0, None, None))
     assert "<img" not in page and "&lt;img" in page
 
 
@@ -128,30 +128,30 @@ def test_the_time_left_is_said_roughly(seconds, said):
 
 
 def test_the_panel_says_how_far_the_job_is_and_can_be_stopped():
-    page = probe_job.panel(BuildStatus("encoding", "Encoding Toys-5", 1500, 6000, 41.26, 700.0))
+    page = probe_job.panel(ProbeJobStatus("encoding", "Encoding Toys-5", 1500, 6000, 41.26, 700.0))
     assert f"1,500 of 6,000 images (25{SPACE}%) · 41 images/s · about 12 min of encoding left" in page
     assert 'value="0.2500"' in page and 'data-job="stop"' in page and 'data-job="start"' not in page
-    page = probe_job.panel(BuildStatus("waiting", "Waiting for toy", 0, 0, None, None))
+    page = probe_job.panel(ProbeJobStatus("waiting", "Waiting for toy", 0, 0, None, None))
     assert "<progress" in page and "value=" not in page
 
 
 @pytest.mark.parametrize("state, button", [("failed", "Try again"), ("stopped", "Go on")])
 def test_a_job_that_ended_early_can_be_taken_up_again(state, button):
-    page = probe_job.panel(BuildStatus(state, "Something happened.", 5, 10, None, None))
+    page = probe_job.panel(ProbeJobStatus(state, "Something happened.", 5, 10, None, None))
     assert "Something happened." in page and 'data-job="start"' in page and f">{button}</button>" in page
 
 
 def test_there_is_no_panel_where_there_is_nothing_to_say():
-    assert probe_job.panel(None) == probe_job.panel(BuildStatus("done", "Done.", 10, 10, None, None)) == ""
+    assert probe_job.panel(None) == probe_job.panel(ProbeJobStatus("done", "Done.", 10, 10, None, None)) == ""
 
 
-# --- heads: none, an early one, one that knows all pictures ----------------------------------------------------------
+# --- heads: none, an early one, one that knows all images ----------------------------------------------------------
 
 
 def head(n_train):
     recipe = {"C": 0.316, "max_iter": 1000, "n_iter": 9, "random_state": 0, "normalized": False}
     more = {"n_test": 20, "test_accuracy": 0.4, "versions": {}, "date": "2026-01-31"}
-    return Provenance(model="toy", model_sha256="70" * 32, image_set="toys", n_train=n_train, **recipe, **more)
+    return Provenance(model="toy", model_sha256="70" * 32, dataset="toys", n_train=n_train, **recipe, **more)
 
 
 def card(toy_images, provenance):
@@ -162,12 +162,12 @@ def card(toy_images, provenance):
 def test_where_there_is_no_head_a_button_fits_one(toy_images, monkeypatch):
     page = card(toy_images, None)
     assert 'data-job="start">Fit a head here</button>' in page and "python -m clip_demo fit-probe --model toy" in page
-    monkeypatch.setattr(toy_images, "on_disk", lambda: False)
+    monkeypatch.setattr(toy_images, "available", lambda: False)
     page = card(toy_images, None)
     assert "data-job" not in page and "get the images of <b>Toys-5</b> first" in page
 
 
-def test_an_early_head_is_called_one_until_all_pictures_are_known(toy_images):
+def test_an_early_head_is_called_one_until_all_images_are_known(toy_images):
     early = card(toy_images, head(20))
     assert "This is an early head, from the first 4 images of each class." in early and 'data-job="start"' in early
     whole = card(toy_images, head(50))

@@ -10,23 +10,22 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from clip_demo.zero_shot.templates import README_TEMPLATE
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from clip_demo.backend import Backend
+from clip_demo.backend import Backend, Prediction, Status
 from clip_demo.datasets.shapes100 import UNSEEN_CLASSNAMES
-from clip_demo.zero_shot.prompt_set import Wording
-from clip_demo.zero_shot.templates import ARTICLE_TEMPLATE
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
-from clip_demo.backend import Prediction, Status
-from clip_demo.zero_shot.classifier import ZeroShotScore
+from clip_demo.ui.explore.hints_tmp import hint
+from clip_demo.ui.explore.prediction_cards import results
+from clip_demo.ui.explore.view import answer
 from clip_demo.ui.page import build_ui, launch_options
 from clip_demo.ui.permalink import View, from_query, start, to_query
-from clip_demo.ui.explore.view import answer
-from clip_demo.ui.explore.prediction_cards import results
-from clip_demo.ui.explore.hints_tmp import hint
 from clip_demo.ui.status_line import banner
+from clip_demo.zero_shot.classifier import ZeroShotScore
+from clip_demo.zero_shot.prompt_set import PromptSet
 
 PROVENANCE = Provenance(
     "toy", "70" * 32, "toys", 50_000, 10_000, 0.316, 1000, 42, 0, False, 0.4012, {"numpy": "2"}, "2026-01-31"
@@ -68,12 +67,12 @@ def test_there_are_two_endpoints_and_their_parameters_are_documented(served):
     endpoints = served.client.view_api(return_format="dict")["named_endpoints"]
     assert list(endpoints) == ["/predict", "/evaluate"]
     names = [each["parameter_name"] for each in endpoints["/predict"]["parameters"]]
-    assert names == ["image", "index", "images", "classnames", "templates", "spaces", "top_k", "model"]
+    assert names == ["image", "index", "dataset", "classnames", "templates", "replace_underscores", "top_k", "model"]
     assert all(each["parameter_has_default"] for each in endpoints["/predict"]["parameters"])
     names = [each["parameter_name"] for each in endpoints["/evaluate"]["parameters"]]
     assert names == [
-        *("images", "classnames", "templates", "spaces", "model"),
-        *("baseline_classnames", "baseline_templates", "baseline_spaces"),
+        *("dataset", "classnames", "templates", "replace_underscores", "model"),
+        *("baseline_classnames", "baseline_templates", "baseline_replace_underscores"),
     ]
     assert all(each["parameter_has_default"] for each in endpoints["/evaluate"]["parameters"])
 
@@ -84,14 +83,18 @@ def test_predict_answers_what_the_backend_answers(served, toy_backend, tmp_path)
 
     assert predict(index=3) == toy_backend.predict(index=3).to_dict()
     names, templates = ["red_a", "green", "blue"], ["a {}", "the red {}"]
-    expected = toy_backend.predict(index=3, classnames=names, templates=templates, spaces=True, top_k=2).to_dict()
-    assert predict(index=3, classnames=names, templates=templates, spaces=True, top_k=2) == expected
-    typed = predict(index=3, classnames="red_a, green\nblue", templates="a {}\nthe red {}", spaces=True, top_k=2)
+    expected = toy_backend.predict(
+        index=3, classnames=names, templates=templates, replace_underscores=True, top_k=2
+    ).to_dict()
+    assert predict(index=3, classnames=names, templates=templates, replace_underscores=True, top_k=2) == expected
+    typed = predict(
+        index=3, classnames="red_a, green\nblue", templates="a {}\nthe red {}", replace_underscores=True, top_k=2
+    )
     assert typed == expected
     path = tmp_path / "transparent.png"
     Image.new("RGBA", (40, 30), (255, 0, 0, 128)).save(path)
-    answered = predict(image=handle_file(path), images="toys")
-    assert answered == toy_backend.predict(image=path, images="toys").to_dict()
+    answered = predict(image=handle_file(path), dataset="toys")
+    assert answered == toy_backend.predict(image=path, dataset="toys").to_dict()
     assert (answered["index"], answered["truth"]) == (None, None)
 
 
@@ -107,7 +110,7 @@ def test_predict_by_plain_http(served, toy_backend):
     [
         ({}, "image, index: neither came"),
         ({"index": 20}, "index: 20 is not in the test split of Toys-5; use a whole number from 0 to 19."),
-        ({"index": 1, "images": "nowhere"}, "images: 'nowhere' is unknown"),
+        ({"index": 1, "dataset": "nowhere"}, "images: 'nowhere' is unknown"),
         ({"index": 1, "classnames": ["red"]}, "classnames: only 1 came"),
         ({"index": 1, "classnames": "red, Red"}, "make the same prompt"),
         ({"index": 1, "templates": "a {"}, "has no {}"),
@@ -127,9 +130,9 @@ def test_evaluate_answers_what_the_backend_answers(served, toy_backend):
 
     assert evaluate() == toy_backend.evaluate().to_dict()
     assert set(evaluate()) == {"top1", "top5", "per_class", "n", "difference", "probe_top1"}
-    names, own = ["green", "red", "blue", "yellow", "white"], list(toy_backend.image_sets["toys"].classnames)
+    names, own = ["green", "red", "blue", "yellow", "white"], list(toy_backend.datasets["toys"].classnames)
     expected = toy_backend.evaluate(
-        classnames=names, templates=["a {}", "the {}"], baseline=Wording(tuple(own), ("a {}", "the {}"))
+        classnames=names, templates=["a {}", "the {}"], baseline=PromptSet(tuple(own), ("a {}", "the {}"))
     ).to_dict()
     assert evaluate(classnames=names, templates=["a {}", "the {}"], baseline_classnames=own) == expected
     assert expected["difference"]["lost"] == 8 and expected["per_class"] == [0, 0, 1, 1, 1]
@@ -145,7 +148,7 @@ def test_evaluate_answers_what_the_backend_answers(served, toy_backend):
         ({"templates": ["a {"]}, "has no {}"),
         ({"baseline_templates": "a photo"}, "baseline, templates: 'a photo' has no {}"),
         ({"baseline_classnames": "red, blue"}, "baseline, classnames: 2 came"),
-        ({"images": "nowhere"}, "images: 'nowhere' is unknown"),
+        ({"dataset": "nowhere"}, "images: 'nowhere' is unknown"),
         ({"model": "/etc/passwd"}, "model: '/etc/passwd' is not offered here"),
     ],
 )
@@ -159,16 +162,16 @@ def test_predict_opens_nothing_but_uploads(served, tmp_path):
     secret = tmp_path / "secret.png"
     Image.new("RGB", (8, 8), "red").save(secret)
     event, data = call(served.url, {"image": {"path": str(secret)}})
-    assert event == "error" and "that is no uploaded picture" in data["error"]
+    assert event == "error" and "that is no uploaded image" in data["error"]
     event, data = call(served.url, {"image": {"path": str(secret), "meta": {"_type": "gradio.FileData"}}})
     assert event == "error"
     assert "zero_shot" not in str(data)
 
 
-def test_predict_says_that_a_file_is_no_picture(served, tmp_path):
+def test_predict_says_that_a_file_is_no_image(served, tmp_path):
     path = tmp_path / "text.png"
-    path.write_text("no picture")
-    with pytest.raises(AppError, match="'text.png' is not a picture that can be read"):
+    path.write_text("no image")
+    with pytest.raises(AppError, match="'text.png' is not an image that can be read"):
         served.client.predict(image=handle_file(path), api_name="/predict")
 
 
@@ -179,7 +182,7 @@ def test_the_page_answers_while_the_model_is_loading(toy_encoder, toy_images):
         assert go.wait(60)
         return toy_encoder
 
-    page = launch(Backend(load, image_sets={"toys": toy_images}))
+    page = launch(Backend(load, datasets={"toys": toy_images}))
     try:
         assert b"CLIP Explorer" in urllib.request.urlopen(page.url).read()
         job = page.client.submit(index=2, api_name="/predict")
@@ -204,7 +207,7 @@ def toy_prediction(zero_shot, probe=None, truth=None):
 
 def drawn(prediction):
     toys = SimpleNamespace(
-        name="toys", title="Toys-5", classnames=tuple("abcde"), sizes={"train": 50_000}, on_disk=lambda: True
+        name="toys", title="Toys-5", classnames=tuple("abcde"), sizes={"train": 50_000}, available=lambda: True
     )
     return results(prediction, toys, n_classes=7, n_templates=2)
 
@@ -254,7 +257,7 @@ def test_nothing_typed_becomes_markup():
 
 
 def test_the_status_line_says_model_image_set_and_head(toy_backend):
-    status = Status("toy", "a toy", "ready", "", toy_backend.status().image_sets, "toys")
+    status = Status("toy", "a toy", "ready", "", toy_backend.status().datasets, "toys")
     line = banner(status, "toys", PROVENANCE)
     for part in (
         "<strong>toy</strong> — a toy",
@@ -263,7 +266,7 @@ def test_the_status_line_says_model_image_set_and_head(toy_backend):
     ):
         assert part in line
     assert "none for toy on Toys-5: not fitted yet" in banner(status, "toys", None)
-    loading = Status("toy", "", "loading", "toy is loading …", status.image_sets, "toys")
+    loading = Status("toy", "", "loading", "toy is loading …", status.datasets, "toys")
     assert "toy is loading …" in banner(loading, "toys", None)
 
 
@@ -274,20 +277,20 @@ def test_an_error_keeps_the_last_results_and_says_why(toy_backend):
     view = View("toys", 3, "a {", "red\ngreen", False, "toy")
     made = answer(toy_backend, view, own=False, photo=None)
     assert made.results is None and "has no {}" in made.alert and 'role="alert"' in made.alert
-    assert "True label: <strong>yellow</strong>" in made.picture  # the picture itself is no part of the error
+    assert "True label: <strong>yellow</strong>" in made.image  # the image itself is no part of the error
     made = answer(toy_backend, View("toys", None, "a {}", "red\ngreen", False, "toy"), own=False, photo=None)
     assert "index: none came" in made.alert
 
 
-def test_stored_features_stand_in_for_pictures_that_are_not_on_disk(toy_backend, toy_images, monkeypatch):
-    monkeypatch.setattr(toy_images, "on_disk", lambda: False)
+def test_stored_features_stand_in_for_images_that_are_not_on_disk(toy_backend, toy_images, monkeypatch):
+    monkeypatch.setattr(toy_images, "available", lambda: False)
     monkeypatch.setattr(toy_backend, "predict", lambda **_: toy_prediction(["red", "green"], truth="green"))
     made = answer(toy_backend, start(toy_backend), own=False, photo=None)
-    assert "The picture itself is not on disk" in made.picture and "<strong>green</strong>" in made.picture
+    assert "The image itself is not on disk" in made.image and "<strong>green</strong>" in made.image
     assert "60.00" in made.results and made.alert == ""
 
 
-def test_an_own_picture_is_asked_for_before_it_is_there(toy_backend):
+def test_an_own_image_is_asked_for_before_it_is_there(toy_backend):
     made = answer(toy_backend, start(toy_backend), own=True, photo=None)
     assert "click an example" in made.results and made.alert == ""
 
@@ -324,7 +327,7 @@ def test_an_index_that_does_not_exist_is_left_to_the_page_to_complain_about(toy_
 
 
 def test_templates_of_the_article_are_what_a_first_visit_shows(toy_backend):
-    assert start(toy_backend).templates == ARTICLE_TEMPLATE
+    assert start(toy_backend).templates == README_TEMPLATE
 
 
 # --- starting ----------------------------------------------------------------------------------------------------
@@ -340,7 +343,7 @@ def test_the_front_end_brings_no_torch():
     "arguments, said",
     [
         (["--model", "ViT-B/33"], "model: 'ViT-B/33' is neither a known model nor a file"),
-        (["--images", "imagenet"], "images: 'imagenet' is unknown; use one of 'cifar100', 'shapes100'."),
+        (["--dataset", "imagenet"], "images: 'imagenet' is unknown; use one of 'cifar100', 'shapes100'."),
         (["--data-root", "/nowhere/at/all"], "'/nowhere/at/all' is not a folder"),
     ],
 )
@@ -361,19 +364,19 @@ def test_no_font_and_no_statistics_are_fetched():
 
 
 @pytest.mark.parametrize(
-    ("model", "image_set", "truth", "said"),
+    ("model", "dataset", "truth", "said"),
     [
         ("tiny", "cifar100", "snake", "not how CLIP generalises"),
         ("tiny", "cifar100", None, "not how CLIP generalises"),
-        ("tiny", "shapes100", UNSEEN_CLASSNAMES[0], f"“<b>{UNSEEN_CLASSNAMES[0]}</b>”, and no picture showed one"),
+        ("tiny", "shapes100", UNSEEN_CLASSNAMES[0], f"“<b>{UNSEEN_CLASSNAMES[0]}</b>”, and no image showed one"),
         ("tiny", "shapes100", "red circle", "20 other pairs of colour and shape were kept from it"),
         ("tiny", "shapes100", None, None),
         ("ViT-B/32", "cifar100", "snake", None),
     ],
 )
-def test_the_page_says_what_the_built_in_model_was_told(model, image_set, truth, said):
+def test_the_page_says_what_the_built_in_model_was_told(model, dataset, truth, said):
     scores = (ZeroShotScore("a", 1.0, 0.3),)
-    got = hint(Prediction(model, image_set, None if truth is None else 0, truth, scores, None))
+    got = hint(Prediction(model, dataset, None if truth is None else 0, truth, scores, None))
     assert said in got if said else got == ""
 
 

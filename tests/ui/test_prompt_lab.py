@@ -5,25 +5,32 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 
 from clip_demo.errors import Cancelled, ModelError
 from clip_demo.evaluation.accuracy import Evaluation
 from clip_demo.evaluation.calibration import Bin, Reliability
 from clip_demo.evaluation.report import Verdict
-from clip_demo.zero_shot.prompt_set import Wording
-from clip_demo.zero_shot.templates import ARTICLE_TEMPLATE, CIFAR100_TEMPLATES
 from clip_demo.evaluation.significance import Difference
 from clip_demo.ui.prompt_lab import plots
-from clip_demo.ui.prompt_lab.request import arguments, described
-from clip_demo.ui.prompt_lab.calibration import calibration_text
-from clip_demo.ui.prompt_lab.confusions import COARSE, confusion_table, pictures_behind, shown_choices
-from clip_demo.ui.prompt_lab.gallery import PAGE, gallery
-from clip_demo.ui.prompt_lab.heatmap import heatmap
-from clip_demo.ui.prompt_lab.headline import big_numbers, points, verdict
-from clip_demo.ui.prompt_lab.downloads import CHOICES, file_of
-from clip_demo.ui.prompt_lab.tables import class_table, names_table, template_table
-from clip_demo.ui.prompt_lab.template_switches import NO_ARTICLE, article_of, ends_with_period, toggle, with_article, with_period
 from clip_demo.ui.prompt_lab.background import Work, progress_bar
+from clip_demo.ui.prompt_lab.calibration import calibration_text
+from clip_demo.ui.prompt_lab.confusions import COARSE, confusion_table, images_behind, shown_choices
+from clip_demo.ui.prompt_lab.downloads import CHOICES, file_of
+from clip_demo.ui.prompt_lab.gallery import PAGE, gallery
+from clip_demo.ui.prompt_lab.headline import big_numbers, points, verdict
+from clip_demo.ui.prompt_lab.heatmap import heatmap
+from clip_demo.ui.prompt_lab.request import arguments, described
+from clip_demo.ui.prompt_lab.tables import class_table, names_table, template_table
+from clip_demo.ui.prompt_lab.template_switches import (
+    NO_ARTICLE,
+    article_of,
+    ends_with_period,
+    toggle,
+    with_article,
+    with_period,
+)
+from clip_demo.zero_shot.prompt_set import PromptSet
 
 NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 EVIL = "<img src=x onerror=alert(1)>\"'"
@@ -31,7 +38,7 @@ EVIL = "<img src=x onerror=alert(1)>\"'"
 
 @pytest.fixture
 def asked(toy_backend, tmp_path):
-    """What the fields ask for on the toys, whose pictures are all told apart; blue and white have changed names."""
+    """What the fields ask for on the toys, whose images are all told apart; blue and white have changed names."""
     toy_backend.fit_probe(folder=tmp_path / "heads")
     classes = "red\ngreen\nwhite\nyellow\nblue"
     return toy_backend, arguments(toy_backend, "toys", "toy", "a {}", classes, False, {})
@@ -92,8 +99,8 @@ def evaluation(difference=None, probe=0.7):
     [
         (0.012, 0.008, 0.017, "better", "Better: <b>+1.20 points</b>"),
         (-0.012, -0.017, -0.008, "worse", f"Worse: <b>{MINUS}1.20 points</b>"),
-        (0.0001, -0.001, 0.0012, "equal", "No difference that 10,000 pictures can show: <b>+0.01 points</b>"),
-        (0.0, 0.0, 0.0, "equal", "No difference that 10,000 pictures can show: <b>0.00 points</b>"),
+        (0.0001, -0.001, 0.0012, "equal", "No difference that 10,000 images can show: <b>+0.01 points</b>"),
+        (0.0, 0.0, 0.0, "equal", "No difference that 10,000 images can show: <b>0.00 points</b>"),
     ],
 )  # fmt: skip
 def test_noise_is_not_sold_as_progress(top1, low, high, kind, said):
@@ -101,7 +108,7 @@ def test_noise_is_not_sold_as_progress(top1, low, high, kind, said):
     assert verdict(given, same=False)[0] == kind
     words = verdict(given, same=False)[1]
     assert words.startswith(said) and f"({points(low)} to {points(high)})" in words
-    assert "1,200 pictures became right, 40 became wrong" in words and "&lt; 0.001" in words
+    assert "1,200 images became right, 40 became wrong" in words and "&lt; 0.001" in words
     assert verdict(given, same=True) == ("equal", "This is the baseline. Change a word and see.")
 
 
@@ -112,24 +119,24 @@ def test_the_probe_stands_beside_and_a_missing_one_is_said():
 
 
 def test_a_baseline_is_said_in_a_few_words(toy_backend):
-    own = tuple(toy_backend.image_sets["toys"].classnames)
-    assert described(toy_backend, "toys", Wording(own, ("a {}",), False)) == "“a {}”, the set’s own names"
-    many = Wording(("b", *own[1:]), ("a {}", "{}"), True)
+    own = tuple(toy_backend.datasets["toys"].classnames)
+    assert described(toy_backend, "toys", PromptSet(own, ("a {}",), False)) == "“a {}”, the dataset’s own names"
+    many = PromptSet(("b", *own[1:]), ("a {}", "{}"), True)
     said = "2 templates, the first “a {}”, names that were typed, underscores as spaces"
     assert described(toy_backend, "toys", many) == said
     assert EVIL not in big_numbers(
-        evaluation(), "t", described(toy_backend, "toys", Wording(own, (EVIL,), False)), True
+        evaluation(), "t", described(toy_backend, "toys", PromptSet(own, (EVIL,), False)), True
     )
 
 
 def test_the_first_baseline_is_the_articles_template_until_one_is_pinned(toy_backend):
-    own = tuple(toy_backend.image_sets["toys"].classnames)
+    own = tuple(toy_backend.datasets["toys"].classnames)
     asked = ("toys", "toy", "a {}", "red, green", True)
-    assert arguments(toy_backend, *asked, {})["baseline"] == Wording(own, (ARTICLE_TEMPLATE,), False)
-    pinned = Wording(own, ("the {}",), True)
+    assert arguments(toy_backend, *asked, {})["baseline"] == PromptSet(own, (README_TEMPLATE,), False)
+    pinned = PromptSet(own, ("the {}",), True)
     given = arguments(toy_backend, *asked, {"toys": pinned})
     assert given == {
-        "images": "toys", "model": "toy", "classnames": ("red", "green"), "templates": ("a {}",), "spaces": True,
+        "dataset": "toys", "model": "toy", "classnames": ("red", "green"), "templates": ("a {}",), "replace_underscores": True,
         "baseline": pinned,
     }  # fmt: skip
 
@@ -144,15 +151,15 @@ def test_the_class_table_is_sorted_and_says_what_changed(asked):
     names = re.findall(r'data-pick="\d">(?:.*?)|aria-pressed="(?:true|false)">(.*?)</button>', table)
     assert [name for name in names if name] == ["white", "blue", "red", "green", "yellow"]
     assert table.count(f"{MINUS}100.0") == 2 and table.count('aria-pressed="true"') == 1
-    assert f"blue{NBSP}4" in table  # all four white pictures are called blue
+    assert f"blue{NBSP}4" in table  # all four white images are called blue
     assert '<th scope="col" aria-sort="ascending"><button type="button" data-sort="zero_shot">' in table
     backwards = class_table(classes, "zero_shot", True, picked=None)
     assert backwards.index(">red<") < backwards.index(">blue<") and 'aria-sort="descending"' in backwards
 
 
-def test_a_cell_of_the_matrix_leads_to_its_pictures(asked):
+def test_a_cell_of_the_matrix_leads_to_its_images(asked):
     backend, given = asked
-    found, toys = backend.examine(**given), backend.image_sets["toys"]
+    found, toys = backend.examine(**given), backend.datasets["toys"]
     assert shown_choices(found) == [COARSE, "plain", "mixed", "All classes"]
     table = confusion_table(found, "zero-shot", COARSE, None)
     cells = re.findall(r'data-cell="(\d,\d)".*?aria-label="(.*?)"', table)
@@ -162,11 +169,11 @@ def test_a_cell_of_the_matrix_leads_to_its_pictures(asked):
         ("1,0", "true mixed, said plain: 4"),
         ("1,1", "true mixed, said mixed: 4"),
     ]
-    page = pictures_behind(found, toys, "zero-shot", COARSE, {"cell": (0, 1), "pages": 1})
-    assert "True plain, zero-shot said mixed: 4 pictures" in page
+    page = images_behind(found, toys, "zero-shot", COARSE, {"cell": (0, 1), "pages": 1})
+    assert "True plain, zero-shot said mixed: 4 images" in page
     assert re.findall(r'data-open="(\d+)"', page) == ["2", "7", "12", "17"]
-    page = pictures_behind(found, toys, "probe", COARSE, {"cell": (0, 1), "pages": 1})
-    assert "0 pictures" in page and "data-open" not in page
+    page = images_behind(found, toys, "probe", COARSE, {"cell": (0, 1), "pages": 1})
+    assert "0 images" in page and "data-open" not in page
 
 
 def test_within_one_group_the_others_are_one_column(asked):
@@ -186,7 +193,7 @@ def test_the_whole_matrix_draws_a_line_between_groups():
 
 
 def test_a_matrix_of_a_missing_probe_is_said(toy_backend):
-    found = toy_backend.examine(images="toys")
+    found = toy_backend.examine(dataset="toys")
     assert "No linear probe was fitted" in confusion_table(found, "probe", COARSE, None)
 
 
@@ -197,15 +204,15 @@ def said(index):
 def test_the_gallery_shows_24_at_a_time_and_who_was_right():
     page = gallery("Both", range(60), 1, said, lambda index: f"data:{index}")
     assert page.count("<img") == PAGE == 24 and 'data-more="2">Show 24 more of 36<' in page
-    assert page.count("✓ cat") == 24 and page.count("✗ dog") == 24 and "Both: 60 pictures" in page
+    assert page.count("✓ cat") == 24 and page.count("✗ dog") == 24 and "Both: 60 images" in page
     page = gallery("Both", range(60), 3, said, lambda index: f"data:{index}")
     assert page.count("<img") == 60 and "data-more" not in page
 
 
-def test_without_the_pictures_everything_but_the_thumbnails_is_there():
+def test_without_the_images_everything_but_the_thumbnails_is_there():
     page = gallery("Both", [7], 1, said, None)
-    assert "The pictures themselves are not on disk" in page and "<img" not in page
-    assert 'data-open="7"' in page and "✗ dog" in page and "Both: 1 picture<" in page
+    assert "The images themselves are not on disk" in page and "<img" not in page
+    assert 'data-open="7"' in page and "✗ dog" in page and "Both: 1 image<" in page
 
 
 def test_templates_show_what_is_on_and_what_was_measured():
@@ -244,7 +251,7 @@ def test_the_words_on_calibration_follow_the_scale():
 def test_figures_hold_plain_lists_and_leave_noise_out():
     figure = plots.reliability({"zero-shot": curve(0.25), "probe": None}).to_plotly_json()
     assert [trace["name"] for trace in figure["data"]] == ["as right as sure", "Zero-shot"]
-    assert list(figure["data"][1]["x"]) == [40.0]  # a bin of 9 pictures is not drawn
+    assert list(figure["data"][1]["x"]) == [40.0]  # a bin of 9 images is not drawn
     rows = [
         SimpleNamespace(name="cat", zero_shot=0.5, probe=0.75),
         SimpleNamespace(name="dog", zero_shot=0.5, probe=0.5),

@@ -1,11 +1,20 @@
 """What a user types into the template and the class list."""
 
 import pytest
+from clip_demo.datasets.cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
+from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 
 from clip_demo.errors import ClassnamesError, ClipDemoError, TemplateError
-from clip_demo.zero_shot.templates import ARTICLE_TEMPLATE, CIFAR100_TEMPLATES
-from clip_demo.datasets.cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
-from clip_demo.zero_shot.prompts import check_classnames, check_number_of_prompts, check_templates, parse_classnames, parse_templates, prompts_for, read_classnames, same_class
+from clip_demo.zero_shot.prompts import (
+    check_classnames,
+    check_number_of_prompts,
+    check_templates,
+    parse_classnames,
+    parse_templates,
+    prompts_for,
+    read_classnames,
+    same_class,
+)
 
 
 def test_prompts_are_a_row_a_class():
@@ -16,7 +25,7 @@ def test_prompts_are_a_row_a_class():
 
 
 def test_underscores_become_spaces_in_prompts_only_when_asked():
-    assert prompts_for(["sweet_pepper"], ["a {}"], spaces=True) == [["a sweet pepper"]]
+    assert prompts_for(["sweet_pepper"], ["a {}"], replace_underscores=True) == [["a sweet pepper"]]
 
 
 def test_a_class_name_may_hold_braces():
@@ -43,7 +52,7 @@ def test_templates_are_lines_and_keep_their_commas():
 @pytest.mark.parametrize(
     ("classnames", "message"),
     [
-        ("cat", "classnames: a bare string came ('cat'), which would be read letter by letter; give a list such as "
+        ("cat", "classnames: a bare string came ('cat'), which would be read character by character; give a list such as "
          "['cat', 'dog']."),
         ([], "classnames: only 0 came; a prediction chooses among 2 to 1000 classes, one a line or with commas."),
         (["cat"], "classnames: only 1 came ('cat'); a prediction chooses among 2 to 1000 classes, one a line or with "
@@ -98,9 +107,11 @@ def test_another_type_is_named(value):
 
 
 def test_texts_and_their_number_are_bounded():
-    with pytest.raises(ClassnamesError, match=r"number 2 \('xxx.*\.\.\.'\) has 501 letters; at most 500 are allowed"):
+    with pytest.raises(
+        ClassnamesError, match=r"number 2 \('xxx.*\.\.\.'\) has 501 characters; at most 500 are allowed"
+    ):
         check_classnames(["cat", "x" * 501])
-    with pytest.raises(TemplateError, match="has 502 letters; at most 500 are allowed"):
+    with pytest.raises(TemplateError, match="has 502 characters; at most 500 are allowed"):
         check_templates(["x" * 500 + "{}"])
     check_number_of_prompts(range(1000), CIFAR100_TEMPLATES)
     with pytest.raises(TemplateError, match="21 for 1000 classes make 21,000 prompts; at most 20,000 are allowed"):
@@ -137,11 +148,11 @@ def test_spelling_does_not_part_a_class_from_itself():
 
 
 def test_the_article_and_the_paper_are_quoted_right():
-    assert ARTICLE_TEMPLATE == "a photo of a {}"
+    assert README_TEMPLATE == "a photo of a {}"
     assert len(set(CIFAR100_TEMPLATES)) == 18 and all(t.endswith(".") for t in CIFAR100_TEMPLATES)
     assert len(CIFAR100_CLASSNAMES) == len(CIFAR100_COARSE_OF) == 100
     assert sum("_" in name for name in CIFAR100_CLASSNAMES) == 9
     assert [CIFAR100_COARSE_OF.count(i) for i in range(20)] == [5] * 20
     assert CIFAR100_COARSE_NAMES[CIFAR100_COARSE_OF[CIFAR100_CLASSNAMES.index("snake")]] == "reptiles"
-    for template in (ARTICLE_TEMPLATE, *CIFAR100_TEMPLATES):
+    for template in (README_TEMPLATE, *CIFAR100_TEMPLATES):
         assert check_templates([template]) == (template,)

@@ -14,15 +14,16 @@ import gradio as gr
 
 from ...backend import Backend
 from ...models.catalog import BUILT_IN
-from ...zero_shot.prompts import parse_classnames
-from ...serving.downloads import ImageSetStatus
+from ...serving.downloads import DatasetStatus
 from ...serving.model_pool import ModelStatus
-from . import view as answers
-from .. import probe_job_panel as probe_job, status_line as status
-from ..permalink import View, from_query, own_classes
-from .layout import OWN, PRESETS, Fields, Places, example_pictures
-from ..few_shot.events import press
+from ...zero_shot.prompts import parse_classnames
+from .. import probe_job_panel as probe_job
+from .. import status_line as status
 from ..event_options import INSTANT, QUIET, now
+from ..few_shot.events import press
+from ..permalink import View, from_query, own_classes
+from . import view as answers
+from .layout import OWN, PRESETS, Fields, Places, example_images
 
 __all__ = ["MODEL_QUEUE", "connect", "model_choices"]
 
@@ -58,16 +59,23 @@ def connect(demo: gr.Blocks, backend: Backend, fields: Fields, places: Places) -
 
     def restore(search: str) -> list:
         view, problems = from_query(backend, search or "")
-        seen = _signature(backend, view.images, view.model)
-        values = [view.images, view.index, view.index, view.templates, view.classes, view.spaces]
+        seen = _signature(backend, view.dataset, view.model)
+        values = [view.dataset, view.index, view.index, view.templates, view.classes, view.replace_underscores]
         model = gr.Dropdown(model_choices(backend), value=view.model)
-        return [*values, model, problems, *_watch(backend, view.images, view.model, seen), now()]
+        return [*values, model, problems, *_watch(backend, view.dataset, view.model, seen), now()]
 
     demo.load(
         restore,
         inputs=query,
         outputs=[
-            *[fields.images, fields.index, places.slider, fields.templates, fields.classes, fields.spaces],
+            *[
+                fields.dataset,
+                fields.index,
+                places.slider,
+                fields.templates,
+                fields.classes,
+                fields.replace_underscores,
+            ],
             *[fields.model, notice, *_watched(places, hidden), request],
         ],
         js="() => window.location.search",
@@ -84,17 +92,17 @@ def model_choices(backend: Backend) -> list[tuple[str, str]]:
 def _whereabouts(model: ModelStatus) -> str:
     if model.name == BUILT_IN:
         return "built in"
-    return "on disk" if model.on_disk else f"{model.megabytes} MB to download"
+    return "on disk" if model.available else f"{model.megabytes} MB to download"
 
 
 def _connect_show(backend: Backend, fields: Fields, places: Places, hidden: _Hidden) -> None:
-    def show(source, images, index, photo, templates, classes, spaces, model, said):
-        seen = _signature(backend, images, model)
-        view = View(images, index, templates or "", classes or "", bool(spaces), model)
+    def show(source, dataset, index, photo, templates, classes, replace_underscores, model, said):
+        seen = _signature(backend, dataset, model)
+        view = View(dataset, index, templates or "", classes or "", bool(replace_underscores), model)
         made = answers.answer(backend, view, own=source == OWN, photo=photo, notice=said or "")
-        drawn = [made.picture, made.alert, made.results, made.count, made.query]
+        drawn = [made.image, made.alert, made.results, made.count, made.query]
         drawn = [gr.skip() if each is answers.KEEP else each for each in drawn]
-        return [*drawn, "", *_watch(backend, images, model, seen)]
+        return [*drawn, "", *_watch(backend, dataset, model, seen)]
 
     shown = gr.on(
         [
@@ -105,15 +113,15 @@ def _connect_show(backend: Backend, fields: Fields, places: Places, hidden: _Hid
             # Not `input`: Gradio 6 sends that for key presses only, and misses Backspace, paste and phone keyboards.
             fields.templates.change,
             fields.classes.change,
-            fields.spaces.input,
+            fields.replace_underscores.input,
         ],
         show,
         inputs=[*fields.all(), hidden.notice],
         outputs=[
-            *[places.picture, places.alert, places.results, places.count, hidden.query, hidden.notice],
+            *[places.image, places.alert, places.results, places.count, hidden.query, hidden.notice],
             *_watched(places, hidden),
         ],
-        # The backend reads pictures itself and says itself what is wrong with a value.
+        # The backend reads images itself and says itself what is wrong with a value.
         preprocess=False,
         trigger_mode="always_last",
         js="(...values) => { clipExplorer.sent(); return values; }",
@@ -149,7 +157,7 @@ def _connect_index(fields: Fields, places: Places, request) -> None:
         **QUIET,
     )
     if places.examples is not None:
-        paths = {path.name: str(path) for path in example_pictures()}
+        paths = {path.name: str(path) for path in example_images()}
 
         # A name and never a path comes from the browser, so only these files can be asked for.
         def pick(event: gr.EventData) -> Any:
@@ -162,17 +170,17 @@ def _connect_prompts(backend: Backend, fields: Fields, places: Places, request) 
     for name, button in places.presets.items():
         button.click(lambda text=PRESETS[name]: text, outputs=fields.templates, **INSTANT)
     places.reset.click(
-        lambda images: own_classes(backend, images), inputs=fields.images, outputs=fields.classes, **INSTANT
+        lambda dataset: own_classes(backend, dataset), inputs=fields.dataset, outputs=fields.classes, **INSTANT
     )
 
-    def follow(images: str, classes: str) -> list:
-        own = own_classes(backend, images)
+    def follow(dataset: str, classes: str) -> list:
+        own = own_classes(backend, dataset)
         # A class list that changes asks for a redraw itself.
         return [own, gr.skip()] if _untouched(backend, classes) and classes != own else [gr.skip(), now()]
 
-    fields.images.input(
+    fields.dataset.input(
         follow,
-        inputs=[fields.images, fields.classes],
+        inputs=[fields.dataset, fields.classes],
         outputs=[fields.classes, request],
         trigger_mode="always_last",
         **INSTANT,
@@ -180,39 +188,39 @@ def _connect_prompts(backend: Backend, fields: Fields, places: Places, request) 
 
 
 def _untouched(backend: Backend, classes: str) -> bool:
-    """Whether a class list is some image set's own: then it follows to another set, an edited one stays."""
+    """Whether a class list is some dataset's own: then it follows to another set, an edited one stays."""
     names = parse_classnames(classes or "")
-    return not names or any(names == tuple(each.classnames) for each in backend.image_sets.values())
+    return not names or any(names == tuple(each.classnames) for each in backend.datasets.values())
 
 
 def _connect_status(backend: Backend, fields: Fields, places: Places, hidden: _Hidden) -> None:
     watched = _watched(places, hidden)
-    chosen = [fields.images, fields.model]
+    chosen = [fields.dataset, fields.model]
 
-    def tick(images: str, model: str, before: str) -> list[Any]:
-        seen = _signature(backend, images, model)
-        # A model or an image set that has come (or failed) changes what the fields lead to.
-        return [*_watch(backend, images, model, seen), gr.skip() if seen == before else now()]
+    def tick(dataset: str, model: str, before: str) -> list[Any]:
+        seen = _signature(backend, dataset, model)
+        # A model or an dataset that has come (or failed) changes what the fields lead to.
+        return [*_watch(backend, dataset, model, seen), gr.skip() if seen == before else now()]
 
     hidden.timer.tick(tick, inputs=[*chosen, hidden.seen], outputs=[*watched, hidden.request], **INSTANT)
 
-    def get(images: str, model: str) -> list[Any]:
-        seen, missing = _signature(backend, images, model), answers.missing_set(backend)
+    def get(dataset: str, model: str) -> list[Any]:
+        seen, missing = _signature(backend, dataset, model), answers.missing_set(backend)
         if missing is not None:
             backend.fetch(missing.name)
-        return _watch(backend, images, model, seen)
+        return _watch(backend, dataset, model, seen)
 
     places.get.click(get, inputs=chosen, outputs=watched, **INSTANT)
 
-    def use(images: str, model: str) -> list[Any]:
-        seen = _signature(backend, images, model)
+    def use(dataset: str, model: str) -> list[Any]:
+        seen = _signature(backend, dataset, model)
         backend.use(model)
-        return [*_watch(backend, images, model, seen), now()]
+        return [*_watch(backend, dataset, model, seen), now()]
 
-    def pressed(event: gr.EventData, images: str, model: str) -> list[Any]:
-        seen = _signature(backend, images, model)
-        press(backend, event, images, model)
-        return _watch(backend, images, model, seen)
+    def pressed(event: gr.EventData, dataset: str, model: str) -> list[Any]:
+        seen = _signature(backend, dataset, model)
+        press(backend, event, dataset, model)
+        return _watch(backend, dataset, model, seen)
 
     for place in (places.results, places.job):
         place.click(pressed, inputs=chosen, outputs=watched, **INSTANT)
@@ -225,20 +233,20 @@ def _watched(places: Places, hidden: _Hidden) -> list:
     return [places.banner, places.offer, places.get, places.download, places.job, hidden.seen, hidden.timer]
 
 
-def _watch(backend: Backend, images: str, model: str, seen: str) -> list[Any]:
+def _watch(backend: Backend, dataset: str, model: str, seen: str) -> list[Any]:
     """Return what is on and what is on its way; the timer runs only while something is.
 
     `seen` is the signature from before the handler's own work: where that is over already, one more tick finds it.
     """
     missing = answers.missing_set(backend)
     return [
-        answers.status_line(backend, images, model),
+        answers.status_line(backend, dataset, model),
         _offer(backend, model),
         _get(backend, missing),
         status.download_panel(missing),
-        probe_job.panel(backend.build_status(images, model)),
+        probe_job.panel(backend.build_status(dataset, model)),
         seen,
-        gr.Timer(active=_busy(backend, images, model) or _signature(backend, images, model) != seen),
+        gr.Timer(active=_busy(backend, dataset, model) or _signature(backend, dataset, model) != seen),
     ]
 
 
@@ -249,23 +257,23 @@ def _offer(backend: Backend, model: str) -> gr.Button:
     return gr.Button(f"{better} is ready: use it", visible=True) if offered else gr.Button(visible=False)
 
 
-def _get(backend: Backend, missing: ImageSetStatus | None) -> gr.Button:
+def _get(backend: Backend, missing: DatasetStatus | None) -> gr.Button:
     if missing is None or missing.state not in ("absent", "failed"):
         return gr.Button(visible=False)
-    size = getattr(backend.image_sets[missing.name], "archive_bytes", None)
+    size = getattr(backend.datasets[missing.name], "archive_bytes", None)
     again = "Try again: get" if missing.state == "failed" else "Get"
     return gr.Button(f"{again} {missing.title}" + (f" ({size / 1e6:.0f} MB)" if size else ""), visible=True)
 
 
-def _signature(backend: Backend, images: str, model: str) -> str:
-    """Return the states of the model, its head and the image sets, without how far they are."""
+def _signature(backend: Backend, dataset: str, model: str) -> str:
+    """Return the states of the model, its head and the datasets, without how far they are."""
     state = backend.status(model)
-    head, _ = answers.head_of(backend, images, model)
+    head, _ = answers.head_of(backend, dataset, model)
     fitted = f"head:{head.n_train}" if head else ""
-    return " ".join([model, state.state, fitted, *(f"{each.name}:{each.state}" for each in state.image_sets)])
+    return " ".join([model, state.state, fitted, *(f"{each.name}:{each.state}" for each in state.datasets)])
 
 
-def _busy(backend: Backend, images: str, model: str) -> bool:
+def _busy(backend: Backend, dataset: str, model: str) -> bool:
     state = backend.status()
-    coming = any(each.state in ("fetching", "loading") for each in (*state.models, *state.image_sets))
-    return coming or probe_job.running(backend.build_status(images, model))
+    coming = any(each.state in ("fetching", "loading") for each in (*state.models, *state.datasets))
+    return coming or probe_job.running(backend.build_status(dataset, model))

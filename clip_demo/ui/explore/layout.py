@@ -1,4 +1,4 @@
-"""The main tab: a picture on the left; both predictions and the prompts behind them on the right."""
+"""The main tab: an image on the left; both predictions and the prompts behind them on the right."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 import gradio as gr
 
 from ...backend import Backend
-from ...zero_shot.templates import ARTICLE_TEMPLATE, CIFAR100_TEMPLATES
 from ...paths import EXAMPLES
-from ..permalink import View, start
+from ...zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 from ..html import escape, listening, thumbnail
+from ..permalink import View, start
 
-__all__ = ["PRESETS", "Fields", "Places", "example_pictures", "lay_out"]
+__all__ = ["PRESETS", "Fields", "Places", "example_images", "lay_out"]
 
 # What a click writes into the template field.
 PRESETS = {
-    ARTICLE_TEMPLATE: ARTICLE_TEMPLATE,
+    README_TEMPLATE: README_TEMPLATE,
     f"{len(CIFAR100_TEMPLATES)} CIFAR-100 templates": "\n".join(CIFAR100_TEMPLATES),
     "{}": "{}",
 }
 OWN = "own"
-_SOURCES = [("From an image set", "set"), ("Your own picture", OWN)]
+_SOURCES = [("From an dataset", "set"), ("Your own image", OWN)]
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class Fields:
     """What a visitor fills in."""
 
     source: gr.Radio
-    images: gr.Radio
+    dataset: gr.Radio
     index: gr.Number
     photo: gr.Image
     templates: gr.Textbox
     classes: gr.Textbox
-    spaces: gr.Checkbox
+    replace_underscores: gr.Checkbox
     model: gr.Dropdown
 
     def all(self) -> list[gr.components.Component]:
         """Return them in the order that `clip_demo.ui.events` hands on."""
-        typed = [self.templates, self.classes, self.spaces]
-        return [self.source, self.images, self.index, self.photo, *typed, self.model]
+        typed = [self.templates, self.classes, self.replace_underscores]
+        return [self.source, self.dataset, self.index, self.photo, *typed, self.model]
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,15 @@ class Places:
     offer: gr.Button
     get: gr.Button
     download: gr.HTML
-    picture: gr.HTML
+    image: gr.HTML
     alert: gr.HTML
     results: gr.HTML
     job: gr.HTML
     count: gr.HTML
 
 
-def example_pictures(folder: Path = EXAMPLES) -> list[Path]:
-    """Return the pictures that one can click."""
+def example_images(folder: Path = EXAMPLES) -> list[Path]:
+    """Return the images that one can click."""
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp"})
 
 
@@ -77,35 +77,35 @@ def lay_out(backend: Backend, top: dict) -> tuple[Fields, Places]:
     Parameters
     ----------
     backend : Backend
-        For the names of the image sets and what a first visit shows.
+        For the names of the datasets and what a first visit shows.
     top : dict
         What stands above all tabs: `model`, `banner` and `offer`.
     """
     first = start(backend)
     with gr.Row(elem_id="explore", equal_height=False):
-        with gr.Column(scale=4, min_width=320, elem_id="picture-side"):
-            left = _picture_side(backend, first)
+        with gr.Column(scale=4, min_width=320, elem_id="image-side"):
+            left = _image_side(backend, first)
         with gr.Column(scale=8, min_width=320, elem_id="answer-side"):
             right = _answer_side(first)
     made = {**top, **left, **right}
     return tuple(kind(**{name: made[name] for name in kind.__dataclass_fields__}) for kind in (Fields, Places))
 
 
-def _picture_side(backend: Backend, first: View) -> dict:
-    source = gr.Radio(_SOURCES, value="set", label="Which picture", show_label=False, container=False, elem_id="source")
-    images = gr.Radio(
-        [(each.title, each.name) for each in backend.image_sets.values()],
-        value=first.images,
-        label="Image set",
+def _image_side(backend: Backend, first: View) -> dict:
+    source = gr.Radio(_SOURCES, value="set", label="Which image", show_label=False, container=False, elem_id="source")
+    dataset = gr.Radio(
+        [(each.title, each.name) for each in backend.datasets.values()],
+        value=first.dataset,
+        label="Dataset",
         show_label=False,
         container=False,
-        elem_id="images",
+        elem_id="dataset",
     )
     get = gr.Button(visible=False, size="md", elem_id="get")
     download = gr.HTML(apply_default_css=False, elem_id="download")
     with gr.Column(elem_id="set-side"):
         index_row = _index_row(backend, first)
-        picture = gr.HTML(apply_default_css=False, elem_id="picture")
+        image = gr.HTML(apply_default_css=False, elem_id="image")
     with gr.Column(elem_id="own-side"):
         photo = gr.Image(
             type="filepath",
@@ -113,18 +113,18 @@ def _picture_side(backend: Backend, first: View) -> dict:
             sources=["upload", "clipboard", "webcam"],
             label="Upload, paste or webcam",
             buttons=["fullscreen"],
-            alt_text="Your own picture",
+            alt_text="Your own image",
             height=320,
             elem_id="photo",
         )
-        gr.HTML('<p class="truth">Your own picture has <strong>no true label</strong>.</p>', apply_default_css=False)
+        gr.HTML('<p class="truth">Your own image has <strong>no true label</strong>.</p>', apply_default_css=False)
         examples = _examples()
     return {
         "source": source,
-        "images": images,
+        "dataset": dataset,
         "get": get,
         "download": download,
-        "picture": picture,
+        "image": image,
         **index_row,
         "photo": photo,
         "examples": examples,
@@ -132,13 +132,13 @@ def _picture_side(backend: Backend, first: View) -> dict:
 
 
 def _index_row(backend: Backend, first: View) -> dict:
-    last = max(each.sizes["test"] for each in backend.image_sets.values()) - 1
+    last = max(each.sizes["test"] for each in backend.datasets.values()) - 1
     with gr.Row(elem_id="index-row"):
         previous = gr.Button("Previous", size="md", min_width=60)
         # No minimum and maximum here: Gradio would answer with a toast, the backend answers with a message.
         index = gr.Number(
             first.index,
-            label=f"Test picture, 0 to {last}",
+            label=f"Test image, 0 to {last}",
             show_label=False,
             container=False,
             min_width=80,
@@ -149,7 +149,7 @@ def _index_row(backend: Backend, first: View) -> dict:
     slider = gr.Slider(
         *(0, last, first.index),
         step=1,
-        label=f"Test picture, 0 to {last}",
+        label=f"Test image, 0 to {last}",
         show_label=False,
         container=False,
         buttons=[],
@@ -159,8 +159,8 @@ def _index_row(backend: Backend, first: View) -> dict:
 
 
 def _examples() -> gr.HTML | None:
-    # Not gr.Dataset: its buttons have no names, so that a screen reader could not tell one picture from another.
-    paths = example_pictures()
+    # Not gr.Dataset: its buttons have no names, so that a screen reader could not tell one image from another.
+    paths = example_images()
     if not paths:
         return None
     buttons = "".join(
@@ -197,7 +197,9 @@ def _answer_side(first: View) -> dict:
             )
             with gr.Row(elem_classes="small-buttons"):
                 presets = {name: gr.Button(name, size="sm", min_width=60) for name in PRESETS}
-            spaces = gr.Checkbox(first.spaces, label="Underscores become spaces in prompts", elem_id="spaces")
+            replace_underscores = gr.Checkbox(
+                first.replace_underscores, label="Underscores become spaces in prompts", elem_id="replace_underscores"
+            )
         with gr.Column(min_width=300):
             classes = gr.Textbox(
                 first.classes,
@@ -207,7 +209,7 @@ def _answer_side(first: View) -> dict:
                 elem_id="classes",
             )
             with gr.Row(elem_classes="small-buttons"):
-                reset = gr.Button("Reset to the image set’s own classes", size="sm", elem_id="reset")
+                reset = gr.Button("Reset to the dataset’s own classes", size="sm", elem_id="reset")
             count = gr.HTML(apply_default_css=False, elem_id="count")
     return {
         "alert": alert,
@@ -215,7 +217,7 @@ def _answer_side(first: View) -> dict:
         "job": job,
         "templates": templates,
         "presets": presets,
-        "spaces": spaces,
+        "replace_underscores": replace_underscores,
         "classes": classes,
         "reset": reset,
         "count": count,

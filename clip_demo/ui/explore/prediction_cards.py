@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...datasets.base import ImageSet
-from ...zero_shot.prompts import same_class
 from ...backend import Prediction
+from ...datasets.base import Dataset
 from ...linear_probe.head import ProbeScore
 from ...zero_shot.classifier import ZeroShotScore
-from .hints_tmp import hint
+from ...zero_shot.prompts import same_class
 from ..html import escape, percent
 from ..probe_job_panel import early_head, offer
+from .hints_tmp import hint
 
 __all__ = ["SHOWN", "agreement", "probe_card", "results", "zero_shot_card"]
 
 SHOWN = 5  # bars a card
 
 
-def results(prediction: Prediction, image_set: ImageSet, *, n_classes: int, n_templates: int) -> str:
+def results(prediction: Prediction, dataset: Dataset, *, n_classes: int, n_templates: int) -> str:
     """Return both cards with what they agree on above.
 
     Parameters
     ----------
     prediction : Prediction
         With all classes, so that the place of the true label is known even where it is no bar.
-    image_set : ImageSet
+    dataset : Dataset
         The one that is on.
     n_classes, n_templates : int
         Lengths of the class list and of the ensemble.
     """
-    cards = zero_shot_card(prediction, n_classes, n_templates) + probe_card(prediction, image_set)
+    cards = zero_shot_card(prediction, n_classes, n_templates) + probe_card(prediction, dataset)
     return f'<div class="results">{agreement(prediction)}<div class="cards">{cards}</div>{hint(prediction)}</div>'
 
 
@@ -68,26 +68,26 @@ def zero_shot_card(prediction: Prediction, n_classes: int, n_templates: int) -> 
     return _card("zero-shot", "Zero-shot CLIP", among, prediction.zero_shot, prediction.truth, "class list")
 
 
-def probe_card(prediction: Prediction, image_set: ImageSet) -> str:
+def probe_card(prediction: Prediction, dataset: Dataset) -> str:
     """Return the linear probe's bars, or the word that there is no head and how to make one."""
     within = (
-        f"always answers within its own <b>{len(image_set.classnames)} classes</b> of <b>{escape(image_set.title)}</b>"
+        f"always answers within its own <b>{len(dataset.classnames)} classes</b> of <b>{escape(dataset.title)}</b>"
         ", whatever the class list says"
     )
     probe = prediction.linear_probe
     if probe is None:
-        return _frame("probe", "Linear probe", within, _no_head(prediction, image_set))
-    early = early_head(probe.head, image_set)
-    more = f'<p class="early">This is {early}.</p>{offer(image_set, "Fit it on all images")}' if early else ""
+        return _frame("probe", "Linear probe", within, _no_head(prediction, dataset))
+    early = early_head(probe.head, dataset)
+    more = f'<p class="early">This is {early}.</p>{offer(dataset, "Fit it on all images")}' if early else ""
     return _card("probe", "Linear probe", within, probe.top, prediction.truth, "head’s classes", more)
 
 
-def _no_head(prediction: Prediction, image_set: ImageSet) -> str:
+def _no_head(prediction: Prediction, dataset: Dataset) -> str:
     return (
         f'<p class="nothing">No head was fitted on the features of <b>{escape(prediction.model)}</b> for '
-        f"<b>{escape(image_set.title)}</b> yet, so there is no prediction to show.</p>"
-        f'{offer(image_set)}<p class="advice">Whoever runs this page can also make one by <code>python -m clip_demo '
-        f"fit-probe --model {escape(prediction.model)} --images {escape(image_set.name)}</code></p>"
+        f"<b>{escape(dataset.title)}</b> yet, so there is no prediction to show.</p>"
+        f'{offer(dataset)}<p class="advice">Whoever runs this page can also make one by <code>python -m clip_demo '
+        f"fit-probe --model {escape(prediction.model)} --dataset {escape(dataset.name)}</code></p>"
     )
 
 

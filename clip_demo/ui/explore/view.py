@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...backend import Backend
-from ...errors import ClipDemoError, IndexRangeError, PictureError
-from ...datasets.base import ImageSet
-from ...zero_shot.prompts import parse_classnames, parse_templates
-from ...serving.downloads import ImageSetStatus
-from ...backend import Prediction, Status
+from ...backend import Backend, Prediction, Status
+from ...datasets.base import Dataset
+from ...errors import ClipDemoError, ImageError, IndexRangeError
 from ...linear_probe.head import Provenance
-from . import prediction_cards as bars
-from .. import probe_job_panel as probe_job, status_line as status
-from ..permalink import View, to_query
+from ...serving.downloads import DatasetStatus
+from ...zero_shot.prompts import parse_classnames, parse_templates
+from .. import probe_job_panel as probe_job
+from .. import status_line as status
 from ..html import data_url, escape
+from ..permalink import View, to_query
+from . import prediction_cards as bars
 
 __all__ = [
     "KEEP",
@@ -26,7 +26,7 @@ __all__ = [
     "answer",
     "head_of",
     "missing_set",
-    "picture_path",
+    "uploaded_path",
     "status_line",
     "waiting",
 ]
@@ -42,8 +42,8 @@ class Answer:
 
     Attributes
     ----------
-    picture : str or None
-        The picture of the image set with its true label.
+    image : str or None
+        The image of the dataset with its true label.
     alert : str
         What is wrong with a field, empty where nothing is.
     results : str or None
@@ -54,7 +54,7 @@ class Answer:
         The address's query string.
     """
 
-    picture: str | None
+    image: str | None
     alert: str
     results: str | None
     count: str
@@ -70,29 +70,29 @@ def answer(backend: Backend, view: View, *, own: bool, photo: Mapping[str, Any] 
     view : View
         The fields.
     own : bool
-        Whether the visitor's own picture is asked about, and not the image set's.
+        Whether the visitor's own image is asked about, and not the dataset's.
     photo : mapping or None
-        The visitor's own picture as Gradio sends it.
+        The visitor's own image as Gradio sends it.
     notice : str
         Something to be said once, such as what was wrong in the address.
     """
-    picture, results, problem = KEEP, KEEP, ""
+    image, results, problem = KEEP, KEEP, ""
     try:
         state = backend.status(view.model)
         if state.state in WAITING:
             results = waiting(backend, state)
-            picture = KEEP if own else _figure(backend.image_sets[view.images], view.index)
+            image = KEEP if own else _figure(backend.datasets[view.dataset], view.index)
         elif own and photo is None:
-            results = '<p class="waiting">Upload, paste or photograph a picture, or click an example.</p>'
+            results = '<p class="waiting">Upload, paste or photograph an image, or click an example.</p>'
         else:
             prediction = _predict(backend, view, own, photo)
-            picture = KEEP if own else _figure(backend.image_sets[view.images], view.index, prediction.truth)
+            image = KEEP if own else _figure(backend.datasets[view.dataset], view.index, prediction.truth)
             results = _results(backend, view, prediction)
     except ClipDemoError as error:
         problem = str(error)
-        picture = KEEP if own else _figure_if_any(backend.image_sets[view.images], view.index)
+        image = KEEP if own else _figure_if_any(backend.datasets[view.dataset], view.index)
     return Answer(
-        picture=picture,
+        image=image,
         alert=alert(problem, stale=True) + alert(notice, stale=False),
         results=results,
         count=_count(view),
@@ -114,15 +114,15 @@ def waiting(backend: Backend, state: Status, what: str = "The bars") -> str:
 
 def _predict(backend: Backend, view: View, own: bool, photo: Mapping[str, Any] | None) -> Prediction:
     if not own and view.index is None:
-        last = backend.image_sets[view.images].sizes["test"] - 1
+        last = backend.datasets[view.dataset].sizes["test"] - 1
         raise IndexRangeError(f"index: none came; type a whole number from 0 to {last}.")
     return backend.predict(
-        image=picture_path(photo) if own and photo else None,
+        image=uploaded_path(photo) if own and photo else None,
         index=None if own else view.index,
-        images=view.images,
+        dataset=view.dataset,
         classnames=parse_classnames(view.classes),
         templates=parse_templates(view.templates),
-        spaces=view.spaces,
+        replace_underscores=view.replace_underscores,
         top_k=_ALL,
         model=view.model,
     )
@@ -131,48 +131,48 @@ def _predict(backend: Backend, view: View, own: bool, photo: Mapping[str, Any] |
 def _results(backend: Backend, view: View, prediction: Prediction) -> str:
     return bars.results(
         prediction,
-        backend.image_sets[view.images],
+        backend.datasets[view.dataset],
         n_classes=len(prediction.zero_shot),
         n_templates=len(parse_templates(view.templates)),
     )
 
 
-def picture_path(photo: Mapping[str, Any]) -> str:
-    """Return the path of an uploaded picture as Gradio hands it over without preprocessing.
+def uploaded_path(photo: Mapping[str, Any]) -> str:
+    """Return the path of an uploaded image as Gradio hands it over without preprocessing.
 
-    Gradio's own preprocessing is passed by, so that every kind of picture and every complaint about one is
-    `clip_demo.images.read_picture`'s. Gradio has checked by then that the path is one of its uploads, but only
+    Gradio's own preprocessing is passed by, so that every kind of image and every complaint about one is
+    `clip_demo.images.read_image`'s. Gradio has checked by then that the path is one of its uploads, but only
     where the `meta` mark says that it is a file.
     """
     if (photo.get("meta") or {}).get("_type") != "gradio.FileData" or not photo.get("path"):
-        raise PictureError("image: that is no uploaded picture; upload a file, or name one with handle_file(PATH).")
+        raise ImageError("image: that is no uploaded image; upload a file, or name one with handle_file(PATH).")
     return photo["path"]
 
 
-def _figure(image_set: ImageSet, index: float, truth: str | None = None) -> str:
-    """Return a test picture with its true label; without pictures on disk, what stored features know of it."""
-    what = f"Test picture {int(index)} of {escape(image_set.title)}"
-    if truth is not None and not image_set.on_disk():
+def _figure(dataset: Dataset, index: float, truth: str | None = None) -> str:
+    """Return a test image with its true label; without images on disk, what stored features know of it."""
+    what = f"Test image {int(index)} of {escape(dataset.title)}"
+    if truth is not None and not dataset.available():
         return (
-            f'<figure class="shot"><p class="gone">The picture itself is not on disk; these predictions come from '
+            f'<figure class="shot"><p class="gone">The image itself is not on disk; these predictions come from '
             f"stored features. To see it, press the button above, or run <code>python -m clip_demo download "
-            f'{escape(image_set.name)}</code></p><figcaption>{_truth(truth)}<span class="source">{what}</span>'
+            f'{escape(dataset.name)}</code></p><figcaption>{_truth(truth)}<span class="source">{what}</span>'
             "</figcaption></figure>"
         )
-    picture = image_set.picture(index)
-    truth = image_set.classnames[image_set.label(index)]
-    width, height = picture.size
+    image = dataset.image(index)
+    truth = dataset.classnames[dataset.label(index)]
+    width, height = image.size
     return (
-        f'<figure class="shot"><img src="{data_url(picture)}" alt="{what}, enlarged: {escape(truth)}" '
+        f'<figure class="shot"><img src="{data_url(image)}" alt="{what}, enlarged: {escape(truth)}" '
         f'width="{width}" height="{height}"><figcaption>{_truth(truth)}<span class="source">{what}, '
         f"{width}×{height} pixels</span></figcaption></figure>"
     )
 
 
-def _figure_if_any(image_set: ImageSet, index: float | None) -> str | None:
-    """Return the picture where the error lies elsewhere, such as in a template."""
+def _figure_if_any(dataset: Dataset, index: float | None) -> str | None:
+    """Return the image where the error lies elsewhere, such as in a template."""
     try:
-        return KEEP if index is None else _figure(image_set, index)
+        return KEEP if index is None else _figure(dataset, index)
     except ClipDemoError:
         return KEEP
 
@@ -199,30 +199,30 @@ def _count(view: View) -> str:
     )
 
 
-def status_line(backend: Backend, images: str, model: str) -> str:
-    """Return the banner for an image set and a model."""
-    head, problem = head_of(backend, images, model)
-    early = probe_job.early_head(head, backend.image_sets[images]) if head else ""
-    return status.banner(backend.status(model), images, head, problem, early=early, job=_job(backend))
+def status_line(backend: Backend, dataset: str, model: str) -> str:
+    """Return the banner for an dataset and a model."""
+    head, problem = head_of(backend, dataset, model)
+    early = probe_job.early_head(head, backend.datasets[dataset]) if head else ""
+    return status.banner(backend.status(model), dataset, head, problem, early=early, job=_job(backend))
 
 
 def _job(backend: Backend) -> str:
     """Return what the job is doing, whatever it is for; empty where none runs."""
-    jobs = (backend.build_status(images, model) for images in backend.image_sets for model in backend.models)
+    jobs = (backend.build_status(dataset, model) for dataset in backend.datasets for model in backend.models)
     return next((job.message for job in jobs if probe_job.running(job)), "")
 
 
-def head_of(backend: Backend, images: str, model: str) -> tuple[Provenance | None, str]:
+def head_of(backend: Backend, dataset: str, model: str) -> tuple[Provenance | None, str]:
     """Return where the head of a model that is there comes from, and why it cannot be used where that is so."""
     if backend.status(model).state == "ready":
         try:
-            found = backend.head(images, model)
+            found = backend.head(dataset, model)
             return found and found.provenance, ""
         except ClipDemoError as error:
             return None, str(error)
     return None, ""
 
 
-def missing_set(backend: Backend) -> ImageSetStatus | None:
-    """Return the image set that is not on disk, if there is one."""
-    return next((each for each in backend.status().image_sets if each.state != "ready"), None)
+def missing_set(backend: Backend) -> DatasetStatus | None:
+    """Return the dataset that is not on disk, if there is one."""
+    return next((each for each in backend.status().datasets if each.state != "ready"), None)

@@ -7,37 +7,36 @@ from typing import Any
 
 import gradio as gr
 
-from ...backend import Backend
+from ...backend import Backend, Status
+from ...datasets.base import Dataset
 from ...errors import ClipDemoError
-from ...datasets.base import ImageSet
-from ...serving.probe_job import BuildStatus
 from ...linear_probe.few_shot_curve import FewShotCurve, curve_to_csv
-from ...backend import Status
+from ...serving.probe_job import ProbeJobStatus
 from .. import probe_job_panel as probe_job
-from . import text as probe_words
-from ..explore.view import WAITING
-from ..explore.layout import Fields
-from .figure import curve_figure
-from .layout import ProbePlaces
 from ..event_options import INSTANT, now
+from ..explore.layout import Fields
+from ..explore.view import WAITING
+from . import text as probe_words
+from .figure import curve_figure
+from .layout import FewShotOutputs
 
 __all__ = ["connect_probe", "press"]
 
 
-def press(backend: Backend, event: gr.EventData, images: str, model: str) -> None:
+def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> None:
     """Do what the button says that was clicked, in a probe's card or in a job's panel."""
     # Anybody may send anything here: only these two words mean something.
     asked = getattr(event, "job", "")
     try:
         if asked == "start":
-            backend.build(images, model)
+            backend.build(dataset, model)
         elif asked == "stop":
             backend.cancel_build()
     except ClipDemoError as error:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def connect_probe(tab: gr.Tab, backend: Backend, fields: Fields, places: ProbePlaces, request: gr.Textbox) -> None:
+def connect_probe(tab: gr.Tab, backend: Backend, fields: Fields, places: FewShotOutputs, request: gr.Textbox) -> None:
     """Connect the tab with the backend.
 
     Parameters
@@ -47,26 +46,26 @@ def connect_probe(tab: gr.Tab, backend: Backend, fields: Fields, places: ProbePl
     backend : Backend
     fields : Fields
         Those of the Explore tab: they say what is on.
-    places : ProbePlaces
+    places : FewShotOutputs
     request : gr.Textbox
         Changing it makes the Explore tab look again: a job that is started here is watched there too.
     """
-    chosen, seen = [fields.images, fields.model], gr.State("")
+    chosen, seen = [fields.dataset, fields.model], gr.State("")
     timer = gr.Timer(1.0, active=False)
     filled = [places.words, places.plot, places.numbers, places.job, seen, timer]
 
-    def draw(images: str, model: str, before: str) -> list[Any]:
-        on = _look(backend, images, model)
+    def draw(dataset: str, model: str, before: str) -> list[Any]:
+        on = _look(backend, dataset, model)
         made = [gr.skip()] * 3 if on.signature == before else _made(on)
         return [*made, _panel(on), on.signature, gr.Timer(active=on.moving)]
 
-    def follow(images: str, model: str, before: str) -> list[Any]:
+    def follow(dataset: str, model: str, before: str) -> list[Any]:
         # Nobody has opened the tab yet: then there is nothing to do, and the page's first display is not slowed.
-        return draw(images, model, before) if before else [gr.skip()] * 6
+        return draw(dataset, model, before) if before else [gr.skip()] * 6
 
-    def pressed(event: gr.EventData, images: str, model: str, before: str) -> list[Any]:
-        press(backend, event, images, model)
-        return [*draw(images, model, before), now()]
+    def pressed(event: gr.EventData, dataset: str, model: str, before: str) -> list[Any]:
+        press(backend, event, dataset, model)
+        return [*draw(dataset, model, before), now()]
 
     inputs = [*chosen, seen]
     for happens, handler in ((tab.select, draw), (fields.model.change, follow), (timer.tick, draw)):
@@ -79,8 +78,8 @@ class _On:
     """What is on, looked at once."""
 
     status: Status
-    image_set: ImageSet
-    job: BuildStatus | None
+    dataset: Dataset
+    job: ProbeJobStatus | None
     curve: FewShotCurve | None
 
     @property
@@ -97,20 +96,20 @@ class _On:
         """What tells this from what was drawn before."""
         points = [(each.per_class, len(each.draws)) for each in self.curve.points] if self.curve else None
         complete = self.curve is not None and self.curve.complete
-        return f"{self.status.model} {self.status.state} {self.image_set.name} {self.running} {points} {complete}"
+        return f"{self.status.model} {self.status.state} {self.dataset.name} {self.running} {points} {complete}"
 
 
-def _look(backend: Backend, images: str, model: str) -> _On:
+def _look(backend: Backend, dataset: str, model: str) -> _On:
     state = backend.status(model)
     # The job first: what it adds after this look is found by one more tick.
-    job = backend.build_status(images, model)
-    curve = backend.curve(images, model) if state.state == "ready" else None
-    return _On(state, backend.image_sets[images], job, curve)
+    job = backend.build_status(dataset, model)
+    curve = backend.curve(dataset, model) if state.state == "ready" else None
+    return _On(state, backend.datasets[dataset], job, curve)
 
 
 def _made(on: _On) -> list[Any]:
     """Return the words, the plot and the numbers."""
-    curve, title = on.curve, on.image_set.title
+    curve, title = on.curve, on.dataset.title
     if curve is None:
         return [probe_words.nothing(on.status, title, on.running), gr.Plot(visible=False), ""]
     words = probe_words.verdict(curve, title) + probe_words.legend(curve)
@@ -124,4 +123,4 @@ def _panel(on: _On) -> str:
     finished = on.curve is not None and on.curve.complete
     if on.job is not None or on.status.state != "ready" or finished:
         return probe_job.panel(on.job)
-    return probe_job.offer(on.image_set)
+    return probe_job.offer(on.dataset)

@@ -23,7 +23,7 @@ def curve_figure(curve: FewShotCurve, title: str) -> go.Figure:
     ----------
     curve : FewShotCurve
     title : str
-        The image set's title.
+        The dataset's title.
     """
     # Imported late: nothing of it is needed before somebody looks at the tab.
     import plotly.graph_objects as go
@@ -83,7 +83,7 @@ def _layout(curve: FewShotCurve, title: str) -> dict[str, Any]:
         "template": "none",
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        # The legend stands above as text, where it wraps on a phone; the saved picture has one of its own.
+        # The legend stands above as text, where it wraps on a phone; the saved image has one of its own.
         "showlegend": False,
         "meta": f"{curve.model} on {title}",
         "dragmode": False,

@@ -8,7 +8,7 @@ import gradio as gr
 
 from ..html import listening
 
-__all__ = ["ProbePlaces", "lay_out"]
+__all__ = ["FewShotOutputs", "lay_out"]
 
 _QUESTION = (
     "<h2>How many labelled images is a prompt worth?</h2>"
@@ -18,7 +18,7 @@ _QUESTION = (
 
 
 @dataclass(frozen=True)
-class ProbePlaces:
+class FewShotOutputs:
     """What the tab's answers are written to."""
 
     words: gr.HTML
@@ -27,7 +27,7 @@ class ProbePlaces:
     numbers: gr.HTML
 
 
-def lay_out() -> ProbePlaces:
+def lay_out() -> FewShotOutputs:
     """Make the tab's components inside the current gradio context; they are filled when somebody opens the tab."""
     with gr.Column(elem_id="few-shot"):
         gr.HTML(_QUESTION, apply_default_css=False, elem_id="few-shot-question")
@@ -35,4 +35,4 @@ def lay_out() -> ProbePlaces:
         job = gr.HTML(apply_default_css=False, js_on_load=listening("button[data-job]"), elem_id="few-shot-job")
         plot = gr.Plot(show_label=False, container=False, visible=False, elem_id="few-shot-plot")
         numbers = gr.HTML(apply_default_css=False, elem_id="few-shot-numbers")
-    return ProbePlaces(words, job, plot, numbers)
+    return FewShotOutputs(words, job, plot, numbers)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 
-from ...models.catalog import BUILT_IN
-from ...linear_probe.few_shot_curve import CurvePoint, FewShotCurve
 from ...backend import Status
+from ...linear_probe.few_shot_curve import CurvePoint, FewShotCurve
+from ...models.catalog import BUILT_IN
 from ..html import escape, percent
 
 __all__ = ["crosses", "downloads", "legend", "made", "meaning", "nothing", "table", "verdict"]
@@ -20,7 +20,7 @@ _WHY = (
     "Where the lines cross, both know equally much."
 )
 _STAND_IN = (
-    "<b>tiny</b> is a small stand-in, trained on captions of pictures like these: its curve shows how the comparison "
+    "<b>tiny</b> is a small stand-in, trained on captions of images like these: its curve shows how the comparison "
     "works, not how CLIP fares."
 )
 
@@ -33,7 +33,7 @@ def nothing(status: Status, title: str, running: bool) -> str:
     status : Status
         Of the model that is on.
     title : str
-        The image set's title.
+        The dataset's title.
     running : bool
         Whether a job is making it.
     """
@@ -61,11 +61,11 @@ def verdict(curve: FewShotCurve, title: str) -> str:
     ----------
     curve : FewShotCurve
     title : str
-        The image set's title.
+        The dataset's title.
     """
-    model, images = f"<b>{escape(curve.model)}</b>", f"<b>{escape(title)}</b>"
+    model, dataset = f"<b>{escape(curve.model)}</b>", f"<b>{escape(title)}</b>"
     accuracy = _coloured("zero-shot", percent(curve.zero_shot))
-    return f'<p class="verdict">Zero-shot, {model} gets {accuracy} on {images}. {_crossing(curve)}</p>'
+    return f'<p class="verdict">Zero-shot, {model} gets {accuracy} on {dataset}. {_crossing(curve)}</p>'
 
 
 def _coloured(kind: str, text: str) -> str:
@@ -83,8 +83,8 @@ def _crossing(curve: FewShotCurve) -> str:
             f"zero-shot equals a <b>{shots}-shot</b> probe here."
         )
     if first.mean >= curve.zero_shot:
-        images = _coloured("probe", f"{_images(first.per_class)} of each class")
-        return f"A linear probe is at least as good with {images} already."
+        dataset = _coloured("probe", f"{_images(first.per_class)} of each class")
+        return f"A linear probe is at least as good with {dataset} already."
     if curve.complete:
         return f"With all {last.per_class} images of each class the probe is <b>still below</b> it."
     return f"Up to {_images(last.per_class)} of each class, the points so far, the probe is below it."
@@ -150,7 +150,7 @@ def made(curve: FewShotCurve) -> str:
 
 
 def downloads(curve: FewShotCurve, csv: str) -> str:
-    """Return the links that save the numbers and the picture; both are made in the browser.
+    """Return the links that save the numbers and the image; both are made in the browser.
 
     Parameters
     ----------
@@ -158,9 +158,9 @@ def downloads(curve: FewShotCurve, csv: str) -> str:
     csv : str
         The numbers as `curve_to_csv` writes them.
     """
-    name = escape(f"{curve.model.replace('/', '-')}-{curve.image_set}-few-shot")
+    name = escape(f"{curve.model.replace('/', '-')}-{curve.dataset}-few-shot")
     address = "data:text/csv;base64," + base64.b64encode(csv.encode()).decode("ascii")
     return (
         f'<p class="save"><a class="save" download="{name}.csv" href="{address}">Save the numbers (CSV)</a>'
-        f'<button class="save" type="button" data-picture="{name}.png">Save the picture (PNG)</button></p>'
+        f'<button class="save" type="button" data-image="{name}.png">Save the image (PNG)</button></p>'
     )

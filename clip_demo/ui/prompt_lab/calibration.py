@@ -31,7 +31,7 @@ def calibration_text(curves: dict[str, Any], scale: float, own: float) -> str:
         f"that at {scale:.4g} a lead of 0.03 makes a share {_factor(0.03 * scale)} times as large. The scale decides "
         "how sure an answer looks, but never which one is first.</p>"
         '<p class="caption">Below the dashed line, answers look surer than they are. ECE, the expected calibration '
-        "error, is the mean distance from that line, over 15 bins of equal width, each counted by its pictures; "
+        "error, is the mean distance from that line, over 15 bins of equal width, each counted by its images; "
         f"bins of fewer than {FEWEST} are not drawn. The slider moves zero-shot alone.</p></div>"
     )
 

@@ -1,16 +1,16 @@
-"""The confusion matrix that is looked at, and the pictures behind one of its cells."""
+"""The confusion matrix that is looked at, and the images behind one of its cells."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ...datasets.base import ImageSet
+from ...datasets.base import Dataset
 from ..html import escape
 from .gallery import gallery_of
 from .heatmap import heatmap
 
-__all__ = ["ALL", "COARSE", "confusion_table", "pictures_behind", "shown_choices"]
+__all__ = ["ALL", "COARSE", "confusion_table", "images_behind", "shown_choices"]
 
 # Two of the choices; the others are the names of the coarse classes.
 COARSE, ALL = "Groups of classes", "All classes"
@@ -29,9 +29,9 @@ def _matrix(found: Any, by: str, shown: str) -> Any:
 def confusion_table(found: Any, by: str, shown: str, picked: tuple[int, int] | None) -> str:
     """Return the matrix of the groups, of one group's classes, or of all classes."""
     if by == "probe" and found.classes[0].probe is None:
-        return '<p class="caption">No linear probe was fitted for this model and image set yet.</p>'
+        return '<p class="caption">No linear probe was fitted for this model and dataset yet.</p>'
     matrix = _matrix(found, by, shown)
-    hint = "Rows: the true class; columns: what was said. Click a number for its pictures"
+    hint = "Rows: the true class; columns: what was said. Click a number for its images"
     hint += ", a group for its classes." if shown == COARSE else "; arrow keys go from cell to cell."
     table = heatmap(
         matrix.names,
@@ -44,14 +44,14 @@ def confusion_table(found: Any, by: str, shown: str, picked: tuple[int, int] | N
     return f'<p class="caption">{escape(hint)}</p>{table}'
 
 
-def pictures_behind(found: Any, images: ImageSet, by: str, shown: str, chosen: Mapping[str, Any]) -> str:
-    """Return the pictures of the cell that was clicked."""
+def images_behind(found: Any, dataset: Dataset, by: str, shown: str, chosen: Mapping[str, Any]) -> str:
+    """Return the images of the cell that was clicked."""
     matrix, cell = _matrix(found, by, shown), chosen["cell"]
     if cell is None or max(cell) >= len(matrix.names):
         return ""
     true, said = cell
-    indices = found.pictures(
+    indices = found.images(
         "all", true=matrix.classes[true], predicted=matrix.classes[said], by=by, coarse=shown == COARSE
     )
     title = f"True {matrix.names[true]}, {_NAMES[by]} said {matrix.names[said]}"
-    return gallery_of(found, images, title, indices, chosen["pages"])
+    return gallery_of(found, dataset, title, indices, chosen["pages"])

@@ -1,4 +1,4 @@
-"""How every part of the lab is drawn, remembers what was clicked, and opens a picture in the main tab."""
+"""How every part of the lab is drawn, remembers what was clicked, and opens an image in the main tab."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import gradio as gr
 
 from ...backend import Backend
+from ...datasets.base import Dataset
 from ...errors import ClipDemoError
-from ...datasets.base import ImageSet
-from ..explore.layout import Fields, Places
 from ..event_options import INSTANT, QUIET, now
+from ..explore.layout import Fields, Places
 from .request import arguments
 
 __all__ = ["Explore", "INSTANT", "QUEUED", "QUIET", "Wiring", "now"]
@@ -70,9 +70,9 @@ class Wiring:
 
         gr.on(triggers, handler, inputs=[*self.asked, *inputs], outputs=outputs, trigger_mode="always_last", **QUEUED)
 
-    def images(self, given: dict[str, Any]) -> ImageSet:
-        """Return the image set that is asked about."""
-        return self.backend.image_sets[given["images"]]
+    def dataset(self, given: dict[str, Any]) -> Dataset:
+        """Return the dataset that is asked about."""
+        return self.backend.datasets[given["dataset"]]
 
     def remember(self, trigger: Callable, change: Callable[[Any, str], Any], state: gr.State, ask: gr.Textbox) -> None:
         """Change what a part remembers by the value of a click, and draw it."""
@@ -82,17 +82,17 @@ class Wiring:
 
         trigger(handler, inputs=state, outputs=[state, ask], **INSTANT)
 
-    def pictures(self, place: gr.HTML, state: gr.State, ask: gr.Textbox) -> None:
-        """Let a gallery show more, and open a picture in the main tab."""
+    def images(self, place: gr.HTML, state: gr.State, ask: gr.Textbox) -> None:
+        """Let a gallery show more, and open an image in the main tab."""
         self.remember(place.more, lambda before, value: {**before, "pages": int(value)}, state, ask)
         explore = self.explore
 
-        def open_picture(event: gr.EventData) -> list[Any]:
+        def open_image(event: gr.EventData) -> list[Any]:
             index = int(event.value)
             return [index, index, "set", gr.Tabs(selected="explore"), now()]
 
         place.open(
-            open_picture,
+            open_image,
             outputs=[explore.fields.index, explore.places.slider, explore.fields.source, explore.tabs, explore.request],
             **INSTANT,
         )

@@ -10,9 +10,9 @@ import gradio as gr
 
 from ...errors import ClipDemoError
 from ...evaluation import tables as exports
-from .request import arguments, without_baseline
-from .context import QUEUED, Wiring
 from ..event_options import QUIET
+from .context import QUEUED, Wiring
+from .request import arguments, without_baseline
 
 __all__ = ["CHOICES", "connect_saving", "file_of"]
 
@@ -22,7 +22,7 @@ _TABLES: dict[str, Callable[[Any], Any]] = {
     "Classes": lambda found: exports.per_class(found),
     "Confusions, zero-shot": lambda found: exports.confusion(found.confusion("zero-shot")),
     "Confusions, probe": lambda found: exports.confusion(found.confusion("probe")),
-    "Every picture": lambda found: exports.pictures(found, found.pictures("all")),
+    "Every image": lambda found: exports.images(found, found.images("all")),
     "Calibration": lambda found: exports.calibration(found.calibration()),
 }
 _TEMPLATES = "Templates that are on"

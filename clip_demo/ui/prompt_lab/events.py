@@ -13,20 +13,20 @@ import gradio as gr
 
 from ...backend import Backend
 from ...errors import ClipDemoError
-from ...evaluation.report import Examination
+from ...evaluation.report import EvaluationReport
+from ..event_options import INSTANT, QUIET, now
 from ..explore import view as answers
-from ..permalink import own_classes
 from ..explore.layout import PRESETS, Fields
+from ..permalink import own_classes
 from . import template_switches as wording
-from .request import arguments, described, first_baseline, wording_of
-from .layout import SECTIONS, Lab
-from .headline import big_numbers
-from .sections import connect_parts
+from .background import Work, progress_bar
+from .context import QUEUED, Explore, Wiring
 from .downloads import connect_saving
 from .experiments import connect_names, connect_templates
-from ..event_options import INSTANT, QUIET, now
-from .context import QUEUED, Explore, Wiring
-from .background import Work, progress_bar
+from .headline import big_numbers
+from .layout import SECTIONS, Lab
+from .request import arguments, described, first_baseline, wording_of
+from .sections import connect_parts
 
 __all__ = ["connect"]
 
@@ -37,7 +37,14 @@ def connect(backend: Backend, lab: Lab, explore: Explore) -> None:
     asks = [gr.Textbox(visible="hidden", elem_id=f"lab-ask-{name.lower()}") for name in SECTIONS]
     pinned = gr.State({})
     fields = explore.fields
-    asked = [fields.images, fields.model, lab.wording.templates, lab.wording.classes, lab.wording.spaces, pinned]
+    asked = [
+        fields.dataset,
+        fields.model,
+        lab.wording.templates,
+        lab.wording.classes,
+        lab.wording.replace_underscores,
+        pinned,
+    ]
     _connect_tabs(lab, explore, request)
     _connect_measure(backend, lab, asked, request, asks)
     _connect_switches(backend, lab, fields)
@@ -52,8 +59,8 @@ def connect(backend: Backend, lab: Lab, explore: Explore) -> None:
 
 
 def _connect_tabs(lab: Lab, explore: Explore, request: gr.Textbox) -> None:
-    theirs = [explore.fields.templates, explore.fields.classes, explore.fields.spaces]
-    mine = [lab.wording.templates, lab.wording.classes, lab.wording.spaces]
+    theirs = [explore.fields.templates, explore.fields.classes, explore.fields.replace_underscores]
+    mine = [lab.wording.templates, lab.wording.classes, lab.wording.replace_underscores]
     lab.tab.select(None, inputs=theirs, outputs=[*mine, request], js="(...values) => clipLab.enter(...values)", **QUIET)
     explore.tab.select(
         None,
@@ -76,7 +83,7 @@ def _connect_measure(backend: Backend, lab: Lab, asked: list, request: gr.Textbo
     # Looks again while the model is on its way.
     timer = gr.Timer(1.0, active=False)
 
-    def measure(images, model, templates, classes, spaces, pinned) -> Iterator[list[Any]]:
+    def measure(dataset, model, templates, classes, replace_underscores, pinned) -> Iterator[list[Any]]:
         switches = [gr.skip(), gr.skip()]
         if templates:
             switches = [wording.article_of(templates), wording.ends_with_period(templates)]
@@ -84,7 +91,7 @@ def _connect_measure(backend: Backend, lab: Lab, asked: list, request: gr.Textbo
         if state.state in answers.WAITING:
             yield ["", answers.waiting(backend, state, "The numbers"), *switches, gr.Timer(active=True)]
             return
-        given = arguments(backend, images, model, templates, classes, spaces, pinned)
+        given = arguments(backend, dataset, model, templates, classes, replace_underscores, pinned)
         work = Work(lambda progress: backend.examine(**given, progress=progress))
         for note in work.notes():
             yield [progress_bar(*note), gr.skip(), *switches, gr.Timer(active=False)]
@@ -96,7 +103,7 @@ def _connect_measure(backend: Backend, lab: Lab, asked: list, request: gr.Textbo
 
     fields, numbers = lab.wording, lab.numbers
     measured = gr.on(
-        [request.change, fields.templates.change, fields.classes.change, fields.spaces.input],
+        [request.change, fields.templates.change, fields.classes.change, fields.replace_underscores.input],
         measure,
         inputs=asked,
         outputs=[numbers.alert, numbers.big, fields.article, fields.period, timer],
@@ -113,11 +120,11 @@ def _connect_measure(backend: Backend, lab: Lab, asked: list, request: gr.Textbo
     timer.tick(lambda: now(), outputs=request, **INSTANT)
 
 
-def _drawn(backend: Backend, given: dict[str, Any], found: Examination) -> str:
+def _drawn(backend: Backend, given: dict[str, Any], found: EvaluationReport) -> str:
     baseline = given["baseline"]
     same = found.wording == baseline
-    images = backend.image_sets[given["images"]]
-    return big_numbers(found.evaluation, images.title, described(backend, images.name, baseline), same)
+    dataset = backend.datasets[given["dataset"]]
+    return big_numbers(found.evaluation, dataset.title, described(backend, dataset.name, baseline), same)
 
 
 def _connect_switches(backend: Backend, lab: Lab, explore: Fields) -> None:
@@ -125,23 +132,23 @@ def _connect_switches(backend: Backend, lab: Lab, explore: Fields) -> None:
     for name, button in fields.presets.items():
         button.click(lambda text=PRESETS[name]: text, outputs=fields.templates, **INSTANT)
     fields.reset.click(
-        lambda images: own_classes(backend, images), inputs=explore.images, outputs=fields.classes, **INSTANT
+        lambda dataset: own_classes(backend, dataset), inputs=explore.dataset, outputs=fields.classes, **INSTANT
     )
     for switch, change in ((fields.article, wording.with_article), (fields.period, wording.with_period)):
         switch.input(change, inputs=[fields.templates, switch], outputs=fields.templates, **INSTANT)
 
 
 def _connect_baseline(backend: Backend, lab: Lab, asked: list, pinned: gr.State, request: gr.Textbox) -> None:
-    def pin(images, model, templates, classes, spaces, before) -> list[Any]:
-        given = arguments(backend, images, model, templates, classes, spaces, before)
+    def pin(dataset, model, templates, classes, replace_underscores, before) -> list[Any]:
+        given = arguments(backend, dataset, model, templates, classes, replace_underscores, before)
         try:
             backend.examine(**given)
         except ClipDemoError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return [{**before, images: wording_of(templates, classes, spaces)}, now()]
+        return [{**before, dataset: wording_of(templates, classes, replace_underscores)}, now()]
 
-    def unpin(images, before) -> list[Any]:
-        return [{**before, images: first_baseline(backend, images)}, now()]
+    def unpin(dataset, before) -> list[Any]:
+        return [{**before, dataset: first_baseline(backend, dataset)}, now()]
 
     lab.numbers.pin.click(pin, inputs=asked, outputs=[pinned, request], **QUEUED)
     lab.numbers.unpin.click(unpin, inputs=[asked[0], pinned], outputs=[pinned, request], **INSTANT)

@@ -8,17 +8,17 @@ from typing import Any
 import gradio as gr
 
 from ...errors import ClipDemoError
-from ...evaluation.report import Examination
-from ...zero_shot.templates import CIFAR100_TEMPLATES
+from ...evaluation.report import EvaluationReport
 from ...zero_shot.prompts import parse_classnames
+from ...zero_shot.templates import CIFAR100_TEMPLATES
+from ..event_options import INSTANT, now
 from ..explore.view import alert
 from . import template_switches as wording
-from .request import arguments, without_baseline
-from .layout import Lab
-from .tables import names_table, template_table
-from ..event_options import INSTANT, now
-from .context import QUEUED, Wiring
 from .background import Work, progress_bar
+from .context import QUEUED, Wiring
+from .layout import Lab
+from .request import arguments, without_baseline
+from .tables import names_table, template_table
 
 __all__ = ["connect_names", "connect_templates"]
 
@@ -67,7 +67,7 @@ def _offered(given: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _of(given: dict[str, Any]) -> tuple:
-    return tuple(given[key] for key in ("images", "model", "classnames", "spaces", "templates"))
+    return tuple(given[key] for key in ("dataset", "model", "classnames", "replace_underscores", "templates"))
 
 
 def _table(given: dict[str, Any], report: dict[str, Any]) -> str:
@@ -102,11 +102,11 @@ def connect_names(wiring: Wiring, lab: Lab, ask: gr.Textbox) -> None:
     part.table.use(use, inputs=[field, part.name], outputs=field, **INSTANT)
 
 
-def _tried(wiring: Wiring, given: dict[str, Any], found: Examination, number: int, others: str | None) -> str:
+def _tried(wiring: Wiring, given: dict[str, Any], found: EvaluationReport, number: int, others: str | None) -> str:
     asked = without_baseline(given)
     names = list(dict.fromkeys(parse_classnames(others or "")))
     if not names:
-        return '<p class="caption">Type other names for this class: each is measured on all test pictures.</p>'
+        return '<p class="caption">Type other names for this class: each is measured on all test images.</p>'
     try:
         present = found.classes[number]
         return names_table(present, found.evaluation.top1, wiring.backend.try_names(present.name, names, **asked))

@@ -18,7 +18,7 @@ def big_numbers(evaluation: Evaluation, title: str, baseline: str, same: bool) -
     evaluation : Evaluation
         With its difference to the baseline.
     title : str
-        The image set's title.
+        The dataset's title.
     baseline : str
         The baseline's wording in a few words.
     same : bool
@@ -35,7 +35,7 @@ def big_numbers(evaluation: Evaluation, title: str, baseline: str, same: bool) -
         f'<div class="lab-big" role="status"><div class="tiles">{"".join(tiles)}</div>'
         f"{_scale(evaluation)}"
         f'<p class="verdict {kind}">{words}</p>'
-        f'<p class="caption">Share of the {evaluation.n:,} test pictures of {escape(title)} whose true class is first, '
+        f'<p class="caption">Share of the {evaluation.n:,} test images of {escape(title)} whose true class is first, '
         f"or among the first five. Baseline: {escape(baseline)}.</p></div>"
     )
 
@@ -64,7 +64,7 @@ def verdict(evaluation: Evaluation, same: bool) -> tuple[str, str]:
         return "equal", "This is the baseline. Change a word and see."
     interval = f"{points(difference.low)} to {points(difference.high)}"
     flips = (
-        f'<span class="flips">{difference.gained:,} pictures became right, {difference.lost:,} became wrong '
+        f'<span class="flips">{difference.gained:,} images became right, {difference.lost:,} became wrong '
         f"(95 % interval, paired; McNemar’s exact p {_p(difference.p_value)})</span>"
     )
     change = f'<b>{points(difference.top1)} points</b> <span class="interval">({interval})</span>'
@@ -72,7 +72,7 @@ def verdict(evaluation: Evaluation, same: bool) -> tuple[str, str]:
         return "better", f"Better: {change} {flips}"
     if difference.high < 0:
         return "worse", f"Worse: {change} {flips}"
-    return "equal", f"No difference that {evaluation.n:,} pictures can show: {change} {flips}"
+    return "equal", f"No difference that {evaluation.n:,} images can show: {change} {flips}"
 
 
 def points(share: float, digits: int = 2) -> str:

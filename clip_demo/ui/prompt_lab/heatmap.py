@@ -27,7 +27,7 @@ def heatmap(
     names : sequence of str
         Of the rows and the columns.
     counts : sequence of sequence of int
-        Pictures, by true and by predicted class.
+        Images, by true and by predicted class.
     kind : {"zero-shot", "probe"}
         Whose answers they are, which gives the colour.
     groups : sequence of str, optional
@@ -35,7 +35,7 @@ def heatmap(
     only : str, optional
         Show the rows and columns of this coarse class alone, and one more column for all others.
     picked : tuple of int, optional
-        The cell whose pictures are shown.
+        The cell whose images are shown.
     """
     shown = [i for i in range(len(names)) if only is None or groups[i] == only]
     edge = {i for i in shown[1:] if groups and groups[i] != groups[i - 1]}

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 
-from ...zero_shot.templates import ARTICLE_TEMPLATE
+from ...zero_shot.templates import README_TEMPLATE
 from ..explore.layout import PRESETS
 from . import template_switches as wording
 from .confusions import ALL, COARSE
@@ -16,7 +16,7 @@ from .downloads import CHOICES
 __all__ = ["SECTIONS", "Lab", "lay_out"]
 
 # The parts, in their order; only the one in view is computed.
-SECTIONS = ("Classes", "Confusions", "Pictures", "Calibration", "Templates", "Names")
+SECTIONS = ("Classes", "Confusions", "Images", "Calibration", "Templates", "Names")
 _PREDICTORS = [("Zero-shot", "zero-shot"), ("Linear probe", "probe")]
 
 
@@ -48,7 +48,7 @@ def lay_out(tab: gr.Tab) -> Lab:
             fields = _wording()
         with gr.Column(scale=7, min_width=320, elem_id="lab-answer"):
             numbers = _numbers()
-    makers = (_classes, _confusions, _pictures, _calibration, _templates, _names)
+    makers = (_classes, _confusions, _images, _calibration, _templates, _names)
     parts = {}
     with gr.Tabs(elem_id="lab-parts", overflow_behavior="wrap"):
         for name, make in zip(SECTIONS, makers, strict=True):
@@ -66,7 +66,7 @@ def _markup(name: str, *events: str) -> gr.HTML:
 
 
 def _gallery(name: str) -> gr.HTML:
-    return _markup(f"{name}-pictures", "open", "more")
+    return _markup(f"{name}-images", "open", "more")
 
 
 def _plot(label: str, name: str) -> gr.Plot:
@@ -75,7 +75,7 @@ def _plot(label: str, name: str) -> gr.Plot:
 
 def _wording() -> SimpleNamespace:
     templates = gr.Textbox(
-        ARTICLE_TEMPLATE,
+        README_TEMPLATE,
         label="Template with {}; several make an ensemble",
         lines=2,
         max_lines=8,
@@ -87,14 +87,14 @@ def _wording() -> SimpleNamespace:
         article = gr.Radio(list(wording.ARTICLES), value="a", label="Article", min_width=210, elem_id="lab-article")
         with gr.Column(min_width=210):
             period = gr.Checkbox(False, label="Final period", elem_id="lab-period")
-            spaces = gr.Checkbox(False, label="Underscores become spaces", elem_id="lab-spaces")
+            replace_underscores = gr.Checkbox(False, label="Underscores become spaces", elem_id="lab-spaces")
     classes = gr.Textbox(
-        label="Names of the image set’s classes, in its order",
+        label="Names of the dataset’s classes, in its order",
         lines=2,
         max_lines=3,
         elem_id="lab-class-list",
     )
-    reset = gr.Button("Reset to the image set’s own names", size="sm", elem_id="lab-reset")
+    reset = gr.Button("Reset to the dataset’s own names", size="sm", elem_id="lab-reset")
     return SimpleNamespace(**{name: value for name, value in locals().items()})
 
 
@@ -129,8 +129,8 @@ def _confusions() -> SimpleNamespace:
     return SimpleNamespace(by=by, shown=shown, table=_markup("heatmap", "cell", "only"), gallery=_gallery("cell"))
 
 
-def _pictures() -> SimpleNamespace:
-    kind = gr.Radio([], label="Which pictures", show_label=False, elem_id="lab-kind")
+def _images() -> SimpleNamespace:
+    kind = gr.Radio([], label="Which images", show_label=False, elem_id="lab-kind")
     return SimpleNamespace(kind=kind, gallery=_gallery("kind"))
 
 

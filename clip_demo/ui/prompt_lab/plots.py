@@ -9,7 +9,7 @@ __all__ = ["probe_against_zero_shot", "reliability"]
 
 # In between the page's light and dark hues: a figure's marks cannot follow the page's colours.
 INDIGO, AMBER, GREY = "#6366f1", "#d97706", "#94a3b8"
-FEWEST = 10  # a share of fewer pictures is noise, and is not drawn
+FEWEST = 10  # a share of fewer images is noise, and is not drawn
 _NAMES = {"zero-shot": ("Zero-shot", INDIGO), "probe": ("Linear probe", AMBER)}
 
 
@@ -62,7 +62,7 @@ def reliability(curves: dict[str, Any]) -> Any:
                 "name": name,
                 "x": [100 * each.confidence for each in bins],
                 "y": [100 * each.accuracy for each in bins],
-                "text": [f"{each.n:,} pictures" for each in bins],
+                "text": [f"{each.n:,} images" for each in bins],
                 "hovertemplate": "%{text}<br>mean confidence %{x:.1f} %<br>right %{y:.1f} %<extra>" + name + "</extra>",
                 "line": {"color": colour, "width": 3},
                 "marker": {"color": colour, "size": [7 + 13 * (each.n / most) ** 0.5 for each in bins]},

@@ -1,4 +1,4 @@
-"""The parts below the numbers: classes, confusions, pictures and calibration; each is drawn when it is asked for."""
+"""The parts below the numbers: classes, confusions, images and calibration; each is drawn when it is asked for."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 import gradio as gr
 
+from ..event_options import INSTANT, now
 from . import plots
 from .calibration import calibration_text
-from .confusions import confusion_table, pictures_behind, shown_choices
+from .confusions import confusion_table, images_behind, shown_choices
+from .context import Wiring
 from .gallery import KINDS, gallery_of
 from .layout import Lab
 from .tables import COLUMNS, class_table
-from ..event_options import INSTANT, now
-from .context import Wiring
 
 __all__ = ["connect_parts"]
 
@@ -23,7 +23,7 @@ def connect_parts(wiring: Wiring, lab: Lab, asks: dict[str, gr.Textbox]) -> None
     for name, connect in (
         ("Classes", _connect_classes),
         ("Confusions", _connect_confusions),
-        ("Pictures", _connect_pictures),
+        ("Images", _connect_images),
         ("Calibration", _connect_calibration),
     ):
         connect(wiring, lab.parts[name], asks[name])
@@ -37,10 +37,10 @@ def _connect_classes(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
         table = class_table(found.classes, chosen["sort"], chosen["backwards"], picked)
         plot = plots.probe_against_zero_shot(found.classes) if found.classes[0].probe is not None else None
         if picked is None:
-            return [table, plot, '<p class="caption">Click a class: its pictures appear here.</p>']
+            return [table, plot, '<p class="caption">Click a class: its images appear here.</p>']
         name = found.classes[picked].name
-        indices = found.pictures("all", true=picked)
-        return [table, plot, gallery_of(found, wiring.images(given), f"True class {name}", indices, chosen["pages"])]
+        indices = found.images("all", true=picked)
+        return [table, plot, gallery_of(found, wiring.dataset(given), f"True class {name}", indices, chosen["pages"])]
 
     def sort(before, column):
         same = before["sort"] == column
@@ -52,7 +52,7 @@ def _connect_classes(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
     wiring.draw([ask.change], make, [state], [part.table, part.plot, part.gallery])
     wiring.remember(part.table.sort, sort, state, ask)
     wiring.remember(part.table.pick, pick, state, ask)
-    wiring.pictures(part.gallery, state, ask)
+    wiring.images(part.gallery, state, ask)
 
 
 def _connect_confusions(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
@@ -62,7 +62,7 @@ def _connect_confusions(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
         return [
             gr.Dropdown(shown_choices(found)),
             confusion_table(found, by, shown, chosen["cell"]),
-            pictures_behind(found, wiring.images(given), by, shown, chosen),
+            images_behind(found, wiring.dataset(given), by, shown, chosen),
         ]
 
     def cell(before, value):
@@ -73,7 +73,7 @@ def _connect_confusions(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
     for field in (part.by, part.shown):
         field.input(lambda: [{"cell": None, "pages": 1}, now()], outputs=[state, ask], **INSTANT)
     wiring.remember(part.table.cell, cell, state, ask)
-    wiring.pictures(part.gallery, state, ask)
+    wiring.images(part.gallery, state, ask)
 
     def only(event: gr.EventData) -> list[Any]:
         return [event.value, {"cell": None, "pages": 1}, now()]
@@ -81,22 +81,22 @@ def _connect_confusions(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
     part.table.only(only, outputs=[part.shown, state, ask], **INSTANT)
 
 
-def _connect_pictures(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
+def _connect_images(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
     state = gr.State({"pages": 1})
 
     def make(found, given, chosen, kind) -> list[Any]:
-        kinds = {name: found.pictures(name) for name in KINDS if name in found.kinds}
+        kinds = {name: found.images(name) for name in KINDS if name in found.kinds}
         choices = [(f"{KINDS[name]} ({len(indices):,})", name) for name, indices in kinds.items()]
         radio = gr.Radio(choices)  # without a value: what is clicked meanwhile stays
         if kind not in kinds:
             kind = next(iter(kinds))
             radio = gr.Radio(choices, value=kind)
-        pictures = gallery_of(found, wiring.images(given), KINDS[kind], kinds[kind], chosen["pages"])
-        return [radio, pictures]
+        images = gallery_of(found, wiring.dataset(given), KINDS[kind], kinds[kind], chosen["pages"])
+        return [radio, images]
 
     wiring.draw([ask.change], make, [state, part.kind], [part.kind, part.gallery])
     part.kind.input(lambda: [{"pages": 1}, now()], outputs=[state, ask], **INSTANT)
-    wiring.pictures(part.gallery, state, ask)
+    wiring.images(part.gallery, state, ask)
 
 
 def _connect_calibration(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...evaluation.report import ClassRow
 from ...evaluation.ablations import NameRow
+from ...evaluation.report import ClassRow
 from ..html import escape, percent
 from .headline import points
 
@@ -30,11 +30,11 @@ def sorted_classes(classes: Sequence[ClassRow], column: str, backwards: bool) ->
 
 
 def class_table(classes: Sequence[ClassRow], column: str, backwards: bool, picked: int | None) -> str:
-    """Return a row a class; a click on a heading sorts, one on a name shows its pictures."""
+    """Return a row a class; a click on a heading sorts, one on a name shows its images."""
     heads = "".join(_head(key, column, backwards) for key in COLUMNS)
     ordered = sorted_classes(classes, column, backwards)
     rows = "".join(_class_row(number, row, number == picked) for number, row in ordered)
-    return _table("classes", "A heading sorts; a name shows the class’s pictures below.", heads, rows)
+    return _table("classes", "A heading sorts; a name shows the class’s images below.", heads, rows)
 
 
 def _table(kind: str, caption: str, heads: str, rows: str) -> str:
@@ -123,7 +123,7 @@ def names_table(present: ClassRow, top1: float, tried: Sequence[NameRow]) -> str
         use = f'<button type="button" data-use="{escape(row.name)}">use it</button>'
         rows += _name_row(row.name, percent1(row.accuracy), percent(row.top1), change, use)
     caption = (
-        "A name also takes pictures from other classes: look at the change overall, in points with its 95 % interval."
+        "A name also takes images from other classes: look at the change overall, in points with its 95 % interval."
     )
     return _table("names", caption, _heads("Name", "This class", "Overall", "Change overall", ""), rows)
 

@@ -1,5 +1,5 @@
-// The few-shot curve as a picture: as on the page, but on white and with a title and a legend of its own.
-window.clipExplorer.savePicture = (name) => {
+// The few-shot curve as an image: as on the page, but on white and with a title and a legend of its own.
+window.clipExplorer.saveImage = (name) => {
   const plot = document.querySelector("#few-shot-plot .js-plotly-plot");
   const layout = {
     ...plot.layout,
@@ -15,6 +15,6 @@ window.clipExplorer.savePicture = (name) => {
 };
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-picture]");
-  if (button) window.clipExplorer.savePicture(button.dataset.picture);
+  const button = event.target.closest("[data-image]");
+  if (button) window.clipExplorer.saveImage(button.dataset.image);
 });

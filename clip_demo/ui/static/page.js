@@ -39,7 +39,7 @@ window.clipExplorer = {
   // Parameters of others, such as Gradio's __theme, stay.
   address(query) {
     if (!query) return;
-    const ours = ["images", "index", "template", "classes", "spaces", "model"];
+    const ours = ["dataset", "index", "template", "classes", "replace_underscores", "model"];
     const parts = new URLSearchParams(window.location.search);
     ours.forEach((name) => parts.delete(name));
     new URLSearchParams(query).forEach((value, name) => parts.append(name, value));
