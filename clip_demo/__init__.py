@@ -1,7 +1,7 @@
 """CLIP Explorer: zero-shot prediction beside a linear probe.
 
 >>> from clip_demo import Backend
->>> Backend.open("tiny", images="shapes100").predict(index=0).truth  # doctest: +SKIP
+>>> Backend.open("tiny", dataset="shapes100").predict(index=0).truth  # doctest: +SKIP
 
 Importing this package imports neither gradio nor torch; a model is loaded when a `Backend` is opened.
 """
@@ -9,6 +9,7 @@ Importing this package imports neither gradio nor torch; a model is loaded when 
 from .backend import Backend, Prediction, Status
 from .datasets.cifar100_classes import CIFAR100_CLASSNAMES
 from .errors import (
+    ArtifactError,
     Cancelled,
     ClassnamesError,
     ClipDemoError,
@@ -24,26 +25,29 @@ from .errors import (
 )
 from .linear_probe.head import LinearProbe, ProbeScore, Provenance
 from .zero_shot.classifier import ZeroShotScore
+from .zero_shot.prompt_set import PromptSet
 from .zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 
 __all__ = [
-    "README_TEMPLATE",
     "CIFAR100_CLASSNAMES",
     "CIFAR100_TEMPLATES",
+    "README_TEMPLATE",
+    "ArtifactError",
     "Backend",
     "Cancelled",
     "ClassnamesError",
     "ClipDemoError",
-    "HeadError",
     "DatasetError",
+    "HeadError",
+    "ImageError",
     "IndexRangeError",
     "InputError",
     "LinearProbe",
     "ModelError",
     "OptionError",
-    "ImageError",
     "Prediction",
     "ProbeScore",
+    "PromptSet",
     "PromptTooLongError",
     "Provenance",
     "Status",

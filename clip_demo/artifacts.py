@@ -1,40 +1,40 @@
-"""Files that belong to one model and one dataset, found by what is inside them."""
+"""Files that belong to one model and one dataset: written atomically, found by the checksum inside."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from .errors import HeadError
+from .errors import ArtifactError
 
-__all__ = ["UNFINISHED", "Store", "file_name", "write_file", "write_npz"]
+__all__ = ["ArtifactStore", "atomic_write", "file_name", "write_npz"]
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-UNFINISHED = ".part"  # how a file's name ends while it is written
 
 
-class Store(Generic[T]):
-    """What was computed for a model and an dataset, from the first folder that has it.
+class ArtifactStore(Generic[T]):
+    """The artifacts of a kind, such as heads, by model and dataset; the first folder that has a match wins.
 
-    The checksum inside a file decides and not its name, so that nothing is ever used with another model. A file that
-    is damaged is passed over with a warning: it must not take the rest of the page down with it.
+    A file matches by the checksum inside, not by its name, so an artifact is never used with another model. A damaged
+    file is skipped with a warning: the rest of the program works without it.
 
     Parameters
     ----------
     folders : sequence of path
-        Looked through in this order.
+        Searched in this order. New files go to the last.
     load : callable
-        Returns a file's content, its model's SHA-256 and its dataset, or raises a HeadError.
+        Returns a file's content, its model's SHA-256 and its dataset's name, or raises an ArtifactError.
     suffix : str
-        How the files' names end.
+        Ending of the file names.
     """
 
     def __init__(self, folders: Sequence[str | Path], load: Callable[[Path], tuple[T, str, str]], suffix: str = ".npz"):
@@ -46,11 +46,11 @@ class Store(Generic[T]):
         self._absent: dict[tuple[str, str], tuple[int, ...]] = {}
 
     def get(self, model_sha256: str, dataset: str) -> T | None:
-        """Return what belongs to just this model and dataset, or None."""
+        """Return the artifact of this model and dataset, or None."""
         key = (model_sha256, dataset)
         with self._lock:
             if key not in self._known:
-                # A file may be made at any time, so each question looks whether something changed in the folders.
+                # A file may appear at any time; a folder's time stamp tells whether it is worth searching again.
                 changed = tuple(folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in self.folders)
                 if self._absent.get(key) == changed:
                     return None
@@ -62,14 +62,14 @@ class Store(Generic[T]):
             return self._known[key]
 
     def remember(self, content: T, model_sha256: str, dataset: str) -> None:
-        """Use `content` from now on."""
+        """Return `content` from now on for this model and dataset."""
         with self._lock:
             self._known[model_sha256, dataset] = content
 
     def _find(self, key: tuple[str, str]) -> T | None:
         for folder in self.folders:
             for path in sorted(folder.glob(f"*-{key[1]}{self._suffix}")):
-                # Only what is new is opened.
+                # A file that did not match before is opened again only after it has changed.
                 version = (path, path.stat().st_mtime_ns, key)
                 if version in self._others:
                     continue
@@ -77,44 +77,53 @@ class Store(Generic[T]):
                     content, *found = self._load(path)
                     if tuple(found) == key:
                         return content
-                except HeadError as error:
+                except ArtifactError as error:
                     logger.warning("%s", error)
                 self._others.add(version)
         return None
 
 
 def file_name(model: str, dataset: str, suffix: str = ".npz") -> str:
-    """Return what a `Store`'s file is called: ``ViT-B-32-cifar100.npz`` for ``ViT-B/32`` on ``cifar100``."""
+    """Return an artifact's file name, such as ``ViT-B-32-cifar100.npz`` for ``ViT-B/32`` on ``cifar100``."""
     return f"{model.replace('/', '-')}-{dataset}{suffix}"
 
 
-def write_npz(folder: str | Path, model: str, dataset: str, /, **arrays: np.ndarray) -> Path:
-    """Write arrays as npz without pickle; see `write_file`."""
-    path = Path(folder) / file_name(model, dataset)
-    return write_file(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+def write_npz(path: Path, part: Path | None = None, /, **arrays: np.ndarray) -> Path:
+    """Write arrays as compressed npz without pickle; see `atomic_write` for `part`."""
+    with atomic_write(path, part) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    return path
 
 
-def write_file(path: Path, write: Callable[[IO[bytes]], object], unfinished: str = UNFINISHED) -> Path:
-    """Write a file whole or not at all; whoever reads at the same time sees the old file or the new one.
+@contextlib.contextmanager
+def atomic_write(path: Path, part: Path | None = None) -> Iterator[Path]:
+    """Write a file as a whole or not at all: concurrent readers see the old file or the new one.
 
     Parameters
     ----------
     path : pathlib.Path
-        Where it goes; folders are made.
-    write : callable
-        Writes the content to an open file.
-    unfinished : str
-        How the file's name ends until it is whole.
+        The file. Its folder is created.
+    part : pathlib.Path, optional
+        The temporary file, in the same folder; default a new name. A caller that holds a lock gives a fixed name, so
+        that what a killed process left behind is overwritten and not kept forever.
+
+    Yields
+    ------
+    pathlib.Path
+        The temporary file, for the caller to write and close. It becomes `path` when the block ends, and is removed
+        when the block raises.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=unfinished, delete=False) as file:
-        try:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut could leave the new name on an empty file
-            os.chmod(file.name, 0o644)  # a temporary file is its owner's only
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
-    return path
+    if part is None:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        part = Path(name)
+    try:
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())  # or a power failure could leave the new name on an empty file
+        part.chmod(0o644)  # mkstemp makes files that only their owner can read
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,69 +1,137 @@
-"""The one service: everything that the page, the command line and the endpoints can do."""
+"""The service: one method for each thing that the page, the command line and the endpoints can ask."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from .backend import Prediction, Status
 from .datasets.base import Dataset
 from .datasets.catalog import open_datasets, resolve_dataset
-from .errors import ModelError, OptionError
+from .errors import ClipDemoError, ModelError, OptionError
 from .evaluation.ablations import NameRow, TemplateRow
-from .evaluation.accuracy import Evaluation
 from .evaluation.report import EvaluationReport
 from .features.extract import encode_directly, encode_split
-from .features.feature_store import FeatureStore, TestFeatures, save_features
-from .linear_probe.few_shot_curve import CurveStore, FewShotCurve
-from .linear_probe.head import Head, HeadStore, linear_probe
-from .linear_probe.pipeline import Stores, make_head
-from .models.catalog import AUTO, BUILT_IN, OPENAI_MODELS, PREFERRED, available_models, check_model
-from .models.encoder import Encoder, Report
+from .features.feature_store import TestFeatures, save_features
+from .linear_probe.few_shot_curve import FewShotCurve
+from .linear_probe.head import Head, LinearProbe, Provenance, linear_probe
+from .linear_probe.pipeline import ProbePipeline, Stores
+from .models.catalog import AUTO, BUILT_IN, PREFERRED, available_models, check_model, is_downloaded
+from .models.encoder import Encoder
 from .models.image_input import image_key, read_image
 from .numerics import check_top_k
-from .paths import CURVES, FEATURES, HEADS, cache_folder, weights_on_disk
-from .serving.downloads import Downloads
+from .progress import Progress
+from .serving.downloads import DatasetStatus, Downloads
 from .serving.evaluator import Evaluator
-from .serving.model_handle import LoadModel, ModelHandle
+from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
-from .serving.probe_job import ProbeJobStatus
-from .serving.probe_jobs_tmp import ProbeJobs
-from .zero_shot.classifier import class_features, zero_shot_scores
-from .zero_shot.prompt_set import PromptSet, check_baseline, check_whole_set, check_wording
+from .serving.probe_job import ProbeJobs, ProbeJobStatus
+from .zero_shot.classifier import ZeroShotScore, zero_shot_scores
+from .zero_shot.prompt_set import PromptSet
+from .zero_shot.prompts import same_class
 
-__all__ = ["Backend"]
+__all__ = ["Backend", "Prediction", "Status"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Both predictions for one image.
+
+    Attributes
+    ----------
+    model : str
+        The model's name.
+    dataset : str
+        The dataset's name: it gives the index its meaning and the probe its head.
+    index : int or None
+        Index in the dataset's test split; None for any other image.
+    truth : str or None
+        The true class name of an indexed image.
+    zero_shot : tuple of ZeroShotScore
+        The most probable classes of the class list, the most probable first; ties in the order of the list.
+    linear_probe : LinearProbe or None
+        None without a head for this model and dataset.
+    """
+
+    model: str
+    dataset: str
+    index: int | None
+    truth: str | None
+    zero_shot: tuple[ZeroShotScore, ...]
+    linear_probe: LinearProbe | None
+
+    @property
+    def agree(self) -> bool | None:
+        """Whether both predict the same class; None without a head."""
+        if self.linear_probe is None:
+            return None
+        return same_class(self.zero_shot[0].label, self.linear_probe.top[0].label)
+
+    def to_dict(self) -> dict:
+        """Return the JSON form that the command line and the endpoint share."""
+        plain = asdict(self)
+        plain["zero_shot"] = list(plain["zero_shot"])
+        if plain["linear_probe"]:
+            plain["linear_probe"]["top"] = list(plain["linear_probe"]["top"])
+        return plain
+
+
+@dataclass(frozen=True)
+class Status:
+    """A snapshot of the service for one model and one dataset.
+
+    Attributes
+    ----------
+    model : ModelStatus
+    dataset : DatasetStatus
+    head : Provenance or None
+        Of the head for this model and dataset; None without one, and while the model is not ready.
+    head_problem : str
+        Why there is a head that cannot be used; else empty.
+    job : ProbeJobStatus or None
+        The latest job for this model and dataset.
+    running_job : str
+        Message of the running job, whatever it is for; empty without one.
+    models : tuple of ModelStatus
+        All models on offer.
+    datasets : tuple of DatasetStatus
+        All datasets.
+    default_model, default_dataset : str
+        What a new visit starts with.
+    """
+
+    model: ModelStatus
+    dataset: DatasetStatus
+    head: Provenance | None
+    head_problem: str
+    job: ProbeJobStatus | None
+    running_job: str
+    models: tuple[ModelStatus, ...]
+    datasets: tuple[DatasetStatus, ...]
+    default_model: str
+    default_dataset: str
 
 
 class Backend:
-    """Zero-shot prediction beside a linear probe, for any image.
+    """Zero-shot prediction beside a linear probe.
+
+    Calls may name a model and a dataset; without a name they use the default ones. Wrong arguments raise an InputError,
+    and a model or dataset that cannot be used a ModelError or DatasetError.
 
     Parameters
     ----------
-    encoder : Encoder or callable
-        The only model; or a function that loads one by its name, see `clip_demo.loading.LoadModel`. A function is
-        called in the background, so that a server can answer before the model is there; predictions wait for it.
-    model : str, optional
-        The model that is on unless a call names another; default the encoder's own name.
-    preferred : str, optional
-        A model that takes over from `model` as soon as it is there. It begins to load at once; where that fails,
-        `model` stays.
+    models : ModelPool
+        The models on offer.
     datasets : dict of str to Dataset, optional
         Default: CIFAR-100 and Shapes-100.
+    stores : Stores, optional
+        Heads, features and curves; default those in ``assets`` and in the cache folder.
     default_dataset : str, optional
-        The dataset that is on unless a call names another; default CIFAR-100 where it is on disk, else
-        Shapes-100.
-    head_folders, feature_folders, curve_folders : sequence of path, optional
-        Where heads, features of test sets and few-shot curves are looked for; the first match wins, and new ones go to
-        the last. Default: ``assets`` and the cache.
-    shard_folder : path, optional
-        Where features of whole datasets are kept while heads are made; default in the cache.
-    weights_root : path, optional
-        The folder of OpenAI's weights, to tell which are there; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
+        Default: the first dataset that is available.
 
     Raises
     ------
@@ -73,36 +141,21 @@ class Backend:
 
     def __init__(
         self,
-        encoder: Encoder | LoadModel,
+        models: ModelPool,
         *,
-        model: str | None = None,
-        preferred: str | None = None,
-        datasets: dict[str, Dataset] | None = None,
+        datasets: Mapping[str, Dataset] | None = None,
+        stores: Stores | None = None,
         default_dataset: str | None = None,
-        head_folders: Sequence[str | Path] | None = None,
-        feature_folders: Sequence[str | Path] | None = None,
-        curve_folders: Sequence[str | Path] | None = None,
-        shard_folder: str | Path | None = None,
-        weights_root: str | Path | None = None,
     ):
         self.datasets = open_datasets() if datasets is None else datasets
         if default_dataset is not None:
             resolve_dataset(self.datasets, default_dataset)
-        self._default_images = default_dataset
-        cache = cache_folder()
-        self._heads = HeadStore([HEADS, cache / "heads"] if head_folders is None else head_folders)
-        self._stored = FeatureStore([FEATURES, cache / "features"] if feature_folders is None else feature_folders)
-        self._desk = Evaluator(self._stored, self._heads)
-        self._curves = CurveStore([CURVES, cache / "curves"] if curve_folders is None else curve_folders)
-        self._fetches = Downloads()
-        shards = Path(shard_folder or cache / "shards")
-        self._stores = Stores(self._heads, self._stored, self._curves, shards, self._zero_shot)
-        self._builds = ProbeJobs(self._stores, self._fetches)
-        if hasattr(encoder, "encode_images"):
-            self._shelf = ModelPool(lambda name, progress: encoder, [model or encoder.name])
-        else:
-            names = dict.fromkeys((model or BUILT_IN, *available_models()))
-            self._shelf = ModelPool(encoder, list(names), preferred, available=partial(_on_disk, weights_root))
+        self._default_dataset = default_dataset
+        self._models = models
+        self._stores = Stores.open() if stores is None else stores
+        self._downloads = Downloads()
+        self._evaluator = Evaluator(self._stores.features, self._stores.heads)
+        self._jobs = ProbeJobs(self._stores, self._downloads, self._zero_shot)
 
     @classmethod
     def open(
@@ -115,109 +168,115 @@ class Backend:
         device: str | None = None,
         hold: threading.Event | None = None,
     ) -> Backend:
-        """Return a backend for a model by its name or checkpoint; the model loads in the background.
+        """Return a backend for a model by its name; the model loads in the background.
 
         Parameters
         ----------
         model : str
-            ``"tiny"``, a name of ``clip.available_models()``, a path to a checkpoint, or ``"auto"``: the built-in
+            ``"tiny"``, a name of ``clip.available_models()``, the path of a checkpoint, or ``"auto"``: the built-in
             model at once, and ViT-B/32 as soon as it is downloaded and loaded.
-        images : {"cifar100", "shapes100"}, optional
+        dataset : {"cifar100", "shapes100"}, optional
             The default dataset.
         data_root : path, optional
-            The folder that holds ``cifar-100-python``; default ``$CLIP_DEMO_DATA``, else ``~/.cache``.
+            Folder that holds ``cifar-100-python``; default ``$CLIP_DEMO_DATA``, else ``~/.cache``.
         weights_root : path, optional
-            The folder of OpenAI's weights; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
+            Folder of OpenAI's weights; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
         device : str, optional
-            Where models run; default a GPU where there is one.
+            Device of the models; default a GPU where there is one.
         hold : threading.Event, optional
-            Models begin to load when it is set; default at once. A server that starts has the processor for itself.
+            Models start to load when it is set, so that a starting server has the processor for itself; default at
+            once.
 
         Raises
         ------
         ModelError, DatasetError
-            At once, when a name is unknown or `data_root` is no folder; `status` tells of what fails later.
+            When a name is unknown or `data_root` is not a folder. `status` reports what fails later.
         """
         if model != AUTO:
             check_model(model)
 
-        def load(name: str, progress: Callable[[int, int], None]) -> Encoder:
+        def load(name: str, progress: Progress) -> Encoder:
             if hold is not None:
                 hold.wait()
-            # Imported here, in the background: torch takes seconds, and a server should answer before that.
+            # Imported in the background: torch takes seconds, and a server should answer before that.
             from .models.load import load_model
 
             return load_model(name, device=device, weights_root=weights_root, progress=progress)
 
-        return cls(
+        first = BUILT_IN if model == AUTO else model
+        models = ModelPool(
             load,
-            model=BUILT_IN if model == AUTO else model,
-            preferred=PREFERRED if model == AUTO else None,
-            datasets=open_datasets(data_root),
-            default_dataset=dataset,
-            weights_root=weights_root,
+            list(dict.fromkeys((first, *available_models()))),
+            PREFERRED if model == AUTO else None,
+            is_downloaded=partial(is_downloaded, root=weights_root),
         )
+        return cls(models, datasets=open_datasets(data_root), default_dataset=dataset)
 
-    # --- models ---------------------------------------------------------------------------------------------------
+    # --- models and datasets --------------------------------------------------------------------------------------
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Names of the models that calls may name."""
-        return self._shelf.names
+        """Names of the models on offer."""
+        return self._models.names
 
     @property
     def default_model(self) -> str:
-        """Name of the model that is on unless a call names another."""
-        return self._shelf.default
+        """Name of the model that is used unless a call names another."""
+        return self._models.default
 
     @property
     def preferred_model(self) -> str:
-        """Name of the model that is the default as soon as it is there."""
-        return self._shelf.preferred
-
-    @property
-    def encoder(self) -> Encoder:
-        """The default model; waits until it is loaded, and raises a ModelError where that failed."""
-        return self._shelf.get().encoder
-
-    def use(self, model: str) -> None:
-        """Begin to load a model in the background, downloading it where it must; `status` tells how far it is."""
-        self._shelf.retry(model)
-
-    # --- what is on -------------------------------------------------------------------------------------------
+        """Name of the model that becomes the default as soon as it is loaded."""
+        return self._models.preferred
 
     @property
     def default_dataset(self) -> str:
-        """Name of the dataset that is on unless a call names another."""
+        """Name of the dataset that is used unless a call names another."""
         return self._dataset(None).name
 
-    def status(self, model: str | None = None) -> Status:
-        """Say where a model (default: the default model) and the datasets stand; answers at once."""
-        name = model or self.default_model
-        on, loading = self._shelf.status(name), self._shelf.peek(name)
+    def encoder(self, model: str | None = None) -> Encoder:
+        """Return a model; waits until it is loaded."""
+        return self._models.get(model).encoder
+
+    def is_downloaded(self, model: str) -> bool:
+        """Whether a model can be loaded without a download; looks at files."""
+        return self._models.is_downloaded(model)
+
+    def load_model(self, model: str) -> None:
+        """Start to load a model in the background, downloading it where it must; after a failure, try again."""
+        self._models.retry(model)
+
+    def download_dataset(self, dataset: str) -> None:
+        """Start to download a dataset in the background; after a failure, try again."""
+        self._downloads.start(self._dataset(dataset))
+
+    def model_status(self, model: str | None = None) -> ModelStatus:
+        """Return the state of a model; never waits, and looks up no file."""
+        return self._models.status(model or self.default_model)
+
+    def status(self, model: str | None = None, dataset: str | None = None) -> Status:
+        """Return a snapshot of the service; never waits."""
+        chosen, on, head, problem = self.model_status(model), self._dataset(dataset), None, ""
+        if chosen.state == "ready":
+            try:
+                found = self.head(on.name, chosen.name)
+                head = found and found.provenance
+            except ClipDemoError as error:
+                problem = str(error)
         return Status(
-            model=name,
-            model_note=loading.encoder.note if loading and on.state == "ready" else "",
-            state=on.state,
-            message=on.message,
-            datasets=tuple(self._fetches.status(each) for each in self.datasets.values()),
-            default_dataset=self.default_dataset,
-            models=tuple(self._shelf.status(each) for each in self.models),
+            model=chosen,
+            dataset=self._downloads.status(on),
+            head=head,
+            head_problem=problem,
+            job=self._jobs.status(chosen.name, on.name),
+            running_job=self._jobs.running_message,
+            models=tuple(map(self._models.status, self.models)),
+            datasets=tuple(map(self._downloads.status, self.datasets.values())),
             default_model=self.default_model,
+            default_dataset=self.default_dataset,
         )
 
-    def fetch(self, dataset: str) -> None:
-        """Start the download of an dataset in the background; `status` tells how far it is.
-
-        A second call while one runs changes nothing; a call after a failure tries again.
-        """
-        self._fetches.start(resolve_dataset(self.datasets, dataset))
-
-    def head(self, dataset: str | None = None, model: str | None = None) -> Head | None:
-        """Return the head that was fitted on this model and dataset, or None where there is none."""
-        return self._heads.get(self._shelf.get(model).encoder.sha256, self._dataset(dataset).name)
-
-    # --- predictions --------------------------------------------------------------------------------------------
+    # --- predictions ----------------------------------------------------------------------------------------------
 
     def predict(
         self,
@@ -225,258 +284,196 @@ class Backend:
         image: Image.Image | str | Path | bytes | None = None,
         index: int | None = None,
         dataset: str | None = None,
-        classnames: Iterable[str] | None = None,
-        templates: Iterable[str] | None = None,
-        replace_underscores: bool = False,
+        prompts: PromptSet | None = None,
         top_k: int = 5,
         model: str | None = None,
     ) -> Prediction:
-        """Predict one image both ways.
+        """Predict the class of one image by both methods.
 
         Parameters
         ----------
         image : PIL image, path or bytes, optional
-            An image of the user's own. Exactly one of `image` and `index` is given.
+            Any image. Exactly one of `image` and `index` must be given.
         index : int, optional
-            An image of the dataset's test split, 0 to 9999.
-        images : {"cifar100", "shapes100"}, optional
-            The dataset: it gives `index` its meaning, the default class list, and the probe its head.
-        classnames : iterable of str, optional
-            What zero-shot prediction chooses among; default the dataset's own 100 names.
-        templates : iterable of str, optional
-            One prompt template with ``{}``, or several for an ensemble; default the article's.
-        spaces : bool
-            Whether underscores of class names become spaces in the prompts.
+            An image of the dataset's test split.
+        dataset : str, optional
+            Gives `index` its meaning, the default prompt set its class names, and the probe its head.
+        prompts : PromptSet, optional
+            Default: the dataset's class names in the template of openai/CLIP's README.
         top_k : int
-            How many answers of each, at least 1; fewer come where there are fewer classes.
+            How many classes of each method to return, at least 1; fewer where there are fewer classes.
         model : str, optional
-            One of `models`; default `default_model`.
-
-        Returns
-        -------
-        Prediction
-
-        Raises
-        ------
-        InputError
-            When an argument is not allowed; each kind has its own subclass.
-        ModelError, DatasetError
-            When the model or the dataset cannot be used.
         """
-        dataset = self._dataset(dataset)
-        wording = check_wording(dataset, classnames, templates, replace_underscores)
-        top_k = check_top_k(top_k)
+        on, top_k = self._dataset(dataset), check_top_k(top_k)
+        prompts = _check_prompts(prompts, on)
         if (image is None) == (index is None):
-            came = "neither" if image is None else "both"
-            raise OptionError(f"image, index: {came} came; give one of them: an image, or an index of an dataset.")
-        chosen = self._ready(model)
+            given = "neither" if image is None else "both"
+            raise OptionError(f"image, index: got {given}; give one of them, an image or an index of a dataset.")
+        chosen, truth = self._ready(model), None
         if index is None:
-            image, truth = chosen.features.image_features(image_key(image), partial(read_image, image)), None
+            features = chosen.features.encode_image(image_key(image), partial(read_image, image))
         else:
-            image, truth = self._of_index(chosen, dataset, dataset.check_index(index))
-        weights = class_features(chosen.features, wording.classnames, wording.templates, wording.replace_underscores)
+            index = on.check_index(index)
+            # Stored features serve where the images themselves are not on this machine.
+            stored = None if on.available() else self._stores.features.get(chosen.encoder.sha256, on.name)
+            label = on.label(index) if stored is None else stored.labels[index]
+            truth = on.classnames[label]
+            if stored is None:
+                features = chosen.features.encode_image((on.name, index), partial(on.image, index))
+            else:
+                features = stored.features[index]
+        weights = chosen.features.class_weights(prompts)
         return Prediction(
             model=chosen.name,
-            dataset=dataset.name,
-            index=None if index is None else int(index),
+            dataset=on.name,
+            index=index,
             truth=truth,
-            zero_shot=zero_shot_scores(weights, image, chosen.encoder.logit_scale, wording.classnames, top_k),
-            linear_probe=linear_probe(self._heads.get(chosen.encoder.sha256, dataset.name), image, top_k),
+            zero_shot=zero_shot_scores(weights, features, chosen.encoder.logit_scale, prompts.classnames, top_k),
+            linear_probe=linear_probe(self._stores.heads.get(chosen.encoder.sha256, on.name), features, top_k),
         )
 
-    def _ready(self, model: str | None) -> ModelHandle:
-        """Return a model; only for the default one a call waits until it is there."""
-        chosen = self._shelf.get(model)
-        if chosen.name != self.default_model and chosen.state in ("fetching", "loading"):
-            raise ModelError(f"model: {chosen.message} Ask again in a while, or use {self.default_model!r}.")
-        return chosen
-
-    def _dataset(self, name: str | None) -> Dataset:
-        return resolve_dataset(self.datasets, name or self._default_images)
-
-    def _of_index(self, chosen: ModelHandle, dataset: Dataset, index: int) -> tuple[np.ndarray, str]:
-        """Return the features and the true class of a test image; stored ones where the images are not there."""
-        stored = None if dataset.available() else self._stored.get(chosen.encoder.sha256, dataset.name)
-        if stored is not None:
-            return stored.features[index], dataset.classnames[stored.labels[index]]
-        image = chosen.features.image_features((dataset.name, index), partial(dataset.image, index))
-        return image, dataset.classnames[dataset.label(index)]
-
-    # --- whole datasets ----------------------------------------------------------------------------------------
-
-    def wording(
+    def evaluate(
         self,
+        prompts: PromptSet | None = None,
         *,
         dataset: str | None = None,
-        classnames: Iterable[str] | None = None,
-        templates: Iterable[str] | None = None,
-        replace_underscores: bool = False,
-    ) -> PromptSet:
-        """Return the wording that is meant for a whole test set, checked; see `examine` for the arguments."""
-        return check_whole_set(self._dataset(dataset), classnames, templates, replace_underscores)
-
-    def evaluate(self, **arguments) -> Evaluation:
-        """Return the zero-shot accuracy over the whole test set; for the arguments see `examine`."""
-        return self.examine(**arguments).evaluation
-
-    def examine(
-        self,
-        *,
-        dataset: str | None = None,
-        classnames: Iterable[str] | None = None,
-        templates: Iterable[str] | None = None,
-        replace_underscores: bool = False,
         model: str | None = None,
         baseline: PromptSet | None = None,
-        progress: Report | None = None,
+        progress: Progress | None = None,
     ) -> EvaluationReport:
-        """Hold a wording against the whole test set: accuracies, confusions, calibration, single images.
+        """Evaluate a prompt set on the whole test set.
 
-        The images' features are computed once and kept; the last few wordings are remembered.
+        The images' features are computed once and stored; the latest predictions are remembered.
 
         Parameters
         ----------
-        images, templates, spaces, model
-            See `predict`.
-        classnames : iterable of str, optional
-            Other spellings of the dataset's classes, one for each, in its order.
+        prompts : PromptSet, optional
+            One class name for each class of the dataset, in its order; default as in `predict`.
         baseline : PromptSet, optional
-            What the wording is compared with, on the same images.
+            What to compare with, on the same images.
+        dataset, model : str, optional
         progress : callable, optional
-            See `clip_demo.encoder.Report`; may raise `clip_demo.errors.Cancelled`.
-
-        Raises
-        ------
-        InputError, ModelError, DatasetError, HeadError
-            See `predict`.
+            See `clip_demo.progress.Progress`.
         """
-        dataset = self._dataset(dataset)
-        wording = check_whole_set(dataset, classnames, templates, replace_underscores)
-        baseline = check_baseline(dataset, baseline)
-        return self._desk.examine(self._ready(model), dataset, wording, baseline, progress)
+        on = self._dataset(dataset)
+        prompts = _check_prompts(prompts, on)
+        baseline = baseline and _check_prompts(baseline, on, "baseline")
+        return self._evaluator.evaluate(self._ready(model), on, prompts, baseline, progress)
 
-    def templates_report(
+    def ablate_templates(
         self,
+        prompts: PromptSet | None = None,
         *,
         dataset: str | None = None,
-        classnames: Iterable[str] | None = None,
-        templates: Iterable[str] | None = None,
-        replace_underscores: bool = False,
         model: str | None = None,
-        progress: Report | None = None,
+        progress: Progress | None = None,
     ) -> tuple[TemplateRow, ...]:
-        """Measure every template alone, and the ensemble without it; see `examine` for the arguments."""
-        dataset = self._dataset(dataset)
-        wording = check_whole_set(dataset, classnames, templates, replace_underscores)
-        return self._desk.templates(self._ready(model), dataset, wording, progress)
+        """Measure every template alone, and the ensemble without it; see `evaluate` for the arguments."""
+        on = self._dataset(dataset)
+        return self._evaluator.ablate_templates(self._ready(model), on, _check_prompts(prompts, on), progress)
 
-    def try_names(
+    def compare_names(
         self,
         classname: str,
         names: Iterable[str],
+        prompts: PromptSet | None = None,
         *,
         dataset: str | None = None,
-        classnames: Iterable[str] | None = None,
-        templates: Iterable[str] | None = None,
-        replace_underscores: bool = False,
         model: str | None = None,
-        progress: Report | None = None,
+        progress: Progress | None = None,
     ) -> tuple[NameRow, ...]:
-        """Measure other names for one class.
+        """Measure 1 to 50 other names for one class of the prompt set; see `evaluate` for the arguments."""
+        on = self._dataset(dataset)
+        prompts = _check_prompts(prompts, on)
+        return self._evaluator.compare_names(self._ready(model), on, prompts, classname, names, progress)
 
-        Parameters
-        ----------
-        classname : str
-            One of the class names as they stand.
-        names : iterable of str
-            From 1 to 50 others.
-        images, classnames, templates, spaces, model, progress
-            See `examine`.
-        """
-        dataset = self._dataset(dataset)
-        wording = check_whole_set(dataset, classnames, templates, replace_underscores)
-        position = wording.position(classname)
-        wordings = [wording, *wording.renamed(position, names)]
-        return self._desk.names(self._ready(model), dataset, wordings, position, progress)
-
-    def store_features(self, dataset: str | None = None, *, folder: str | Path, progress: Report | None = None) -> Path:
-        """Write the features of all test images, computed anew, in compact form; return the file."""
-        dataset = self._dataset(dataset)
-        features = encode_split(encode_directly(self.encoder), dataset, "test", progress)
-        test = TestFeatures(features, dataset.labels())
-        return save_features(test, folder, self.encoder, dataset, compact=True)
+    def store_features(
+        self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None
+    ) -> Path:
+        """Encode all test images again, and write their features in compact form; return the file."""
+        on, encoder = self._dataset(dataset), self.encoder()
+        features = encode_split(encode_directly(encoder), on, "test", progress)
+        return save_features(TestFeatures(features, on.labels()), folder, encoder, on, compact=True)
 
     # --- linear probes --------------------------------------------------------------------------------------------
 
+    def head(self, dataset: str | None = None, model: str | None = None) -> Head | None:
+        """Return the head for a model and a dataset, or None."""
+        return self._stores.heads.get(self.encoder(model).sha256, self._dataset(dataset).name)
+
+    def few_shot_curve(self, dataset: str | None = None, model: str | None = None) -> FewShotCurve | None:
+        """Return the few-shot curve for a model and a dataset, perhaps incomplete, or None."""
+        return self._stores.curves.get(self.encoder(model).sha256, self._dataset(dataset).name)
+
     def fit_probe(
-        self,
-        dataset: str | None = None,
-        *,
-        folder: str | Path,
-        progress: Report | None = None,
-        **options,
+        self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None, **options
     ) -> tuple[Path, Head]:
-        """Fit a head by the article's recipe on all training images, test it on all test images, and save it.
+        """Fit a head on all training images, test it on all test images, and save it.
 
-        Features are kept in the cache, so that work that is cut off goes on where it was.
+        Features are kept in the cache, so interrupted work continues where it stopped.
 
         Parameters
         ----------
-        images : {"cifar100", "shapes100"}, optional
-            The dataset.
+        dataset : str, optional
         folder : path
-            Where the head goes.
+            Folder of the head.
         progress : callable, optional
-            See `clip_demo.encoder.Report`.
         **options
-            Passed to `clip_demo.builds.make_head`: ``C``, ``normalized``, ``swept`` and ``curve_folder``.
-
-        Returns
-        -------
-        path : pathlib.Path
-        head : Head
+            Passed to `clip_demo.linear_probe.pipeline.ProbePipeline.fit`.
         """
-        head = make_head(self._stores, self._shelf.get(), self._dataset(dataset), progress, **options)
-        return self._heads.put(head, folder), head
+        on, model = self._dataset(dataset), self._models.get()
+        pipeline = ProbePipeline(
+            model.encoder, on, self._stores, partial(self._zero_shot, model, on), progress=progress
+        )
+        head = pipeline.fit(**options)
+        return self._stores.heads.put(head, folder), head
 
-    # --- heads in the background ----------------------------------------------------------------------------------
+    def start_probe_job(
+        self, dataset: str | None = None, model: str | None = None, *, if_missing: bool = False
+    ) -> None:
+        """Start to fit a head and its few-shot curve in the background; `status` reports the progress.
 
-    def build(self, dataset: str | None = None, model: str | None = None, *, if_missing: bool = False) -> None:
-        """Start the job that fits a head and its few-shot curve in the background; `build_status` tells how far it is.
-
-        It waits for the model and the dataset, fetching them where it must, and goes on where an earlier one was
-        stopped. While it runs, a second call for the same changes nothing.
+        The job waits for the model and the dataset, downloading them where it must, and continues where an earlier one
+        stopped. While it is running, a second call for the same model and dataset changes nothing.
 
         Parameters
         ----------
-        images, model : str, optional
-            As in `predict`.
+        dataset, model : str, optional
         if_missing : bool
-            Do nothing where a head on all training images is there already.
+            Do nothing where a head on all training images exists.
 
         Raises
         ------
         OptionError
-            While a job for another model or dataset runs.
+            While a job for another model or dataset is running.
         """
-        dataset = self._dataset(dataset)
-        self._builds.start(self._shelf.retry(model or self.default_model), dataset, if_missing)
+        on = self._dataset(dataset)
+        self._jobs.start(self._models.retry(model or self.default_model), on, if_missing)
 
-    def cancel_build(self) -> None:
-        """Let the job stop after the batch, or the fit, that it is at; what it computed stays on disk."""
-        self._builds.stop()
+    def stop_probe_job(self) -> None:
+        """Stop the running job after its current batch or fit; what it computed stays on disk."""
+        self._jobs.stop()
 
-    def build_status(self, dataset: str | None = None, model: str | None = None) -> ProbeJobStatus | None:
-        """Say where the latest job for a model and an dataset stands; None where there was none. Never waits."""
-        return self._builds.status(model or self.default_model, self._dataset(dataset).name)
+    # --- what the methods share -----------------------------------------------------------------------------------
 
-    def curve(self, dataset: str | None = None, model: str | None = None) -> FewShotCurve | None:
-        """Return the few-shot curve, stored or as far as it has come; None where there is none. Waits for the model."""
-        return self._curves.get(self._shelf.get(model).encoder.sha256, self._dataset(dataset).name)
+    def _dataset(self, name: str | None) -> Dataset:
+        return resolve_dataset(self.datasets, name or self._default_dataset)
 
-    def _zero_shot(self, dataset: str, model: str) -> float:
-        return self.evaluate(dataset=dataset, model=model).top1
+    def _ready(self, model: str | None) -> ModelHandle:
+        """Return a model; a call waits only for the default one."""
+        chosen = self._models.get(model)
+        if chosen.name != self.default_model and chosen.state in ("downloading", "loading"):
+            raise ModelError(f"model: {chosen.status.message} Ask again later, or use {self.default_model!r}.")
+        return chosen
+
+    def _zero_shot(self, model: ModelHandle, dataset: Dataset) -> tuple[float, tuple[str, ...]]:
+        prompts = PromptSet.for_dataset(dataset)
+        return self._evaluator.evaluate(model, dataset, prompts).accuracy.top1, prompts.templates
 
 
-def _on_disk(weights_root: str | Path | None, name: str) -> bool:
-    return name not in OPENAI_MODELS or weights_on_disk(name, weights_root)
+def _check_prompts(prompts: PromptSet | None, dataset: Dataset, argument: str = "prompts") -> PromptSet:
+    if prompts is None:
+        return PromptSet.for_dataset(dataset)
+    if not isinstance(prompts, PromptSet):
+        raise OptionError(f"{argument}: got {prompts!r}; give a clip_demo.PromptSet.")
+    return prompts

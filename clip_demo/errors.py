@@ -1,42 +1,44 @@
-"""What can go wrong, as one tree.
+"""The exceptions that a user can cause and fix.
 
 ::
 
     ClipDemoError(ValueError)
-    ├── InputError            something a user typed or chose
-    │   ├── ClassnamesError   the class list: a bare string, too short, blank or duplicate labels
-    │   ├── TemplateError     a prompt template: no ``{}``, two of them, stray braces
-    │   ├── PromptTooLongError  a prompt beyond the model's context of 77 tokens
-    │   ├── IndexRangeError   an index outside the dataset
-    │   ├── ImageError      an image that cannot be read or is too large
-    │   └── OptionError       any other argument outside what is allowed
-    ├── ModelError            a model that is unknown, absent or not a CLIP checkpoint
-    ├── DatasetError         an dataset that is unknown, damaged, absent or cannot be fetched
-    ├── HeadError             a head file that is damaged or does not fit
-    └── Cancelled             long work that was stopped by whoever asked for it
+    ├── InputError              something that a user typed or chose
+    │   ├── ClassnamesError     the class list: a bare string, too few, blank or duplicate names
+    │   ├── TemplateError       a prompt template: not exactly one ``{}``, stray braces
+    │   ├── PromptTooLongError  a prompt of more tokens than the model's context of 77
+    │   ├── IndexRangeError     an index outside the dataset
+    │   ├── ImageError          an image that cannot be read or is too large
+    │   └── OptionError         any other argument that is not allowed
+    ├── ModelError              a model that is unknown, missing or not a CLIP checkpoint
+    ├── DatasetError            a dataset that is unknown, damaged, missing or cannot be downloaded
+    ├── ArtifactError           a stored file (head, features, curve) that is damaged or does not fit
+    │   └── HeadError           a linear-probe head that is damaged or does not fit
+    └── Cancelled               long work that was stopped on request
 
-Every message names the argument, the value that came, what is allowed and the next step. The library raises
-these; only the page turns them into ``gr.Error`` and only the command line into a line on stderr.
+Every message names the argument, the value it got, what is allowed and the next step. The library raises these
+exceptions; only the page turns them into ``gr.Error``, and only the command line into one line on stderr.
 """
 
 __all__ = [
+    "ArtifactError",
     "Cancelled",
     "ClassnamesError",
     "ClipDemoError",
-    "HeadError",
     "DatasetError",
+    "HeadError",
+    "ImageError",
     "IndexRangeError",
     "InputError",
     "ModelError",
     "OptionError",
-    "ImageError",
     "PromptTooLongError",
     "TemplateError",
 ]
 
 
 class ClipDemoError(ValueError):
-    """Anything that a user can cause and can mend."""
+    """Base class of everything that a user can cause and fix."""
 
 
 class InputError(ClipDemoError):
@@ -64,20 +66,24 @@ class ImageError(InputError):
 
 
 class OptionError(InputError):
-    """An argument lies outside what is allowed."""
+    """An argument is not allowed."""
 
 
 class ModelError(ClipDemoError):
-    """A model is unknown, absent or not a CLIP checkpoint."""
+    """A model is unknown, missing or not a CLIP checkpoint."""
 
 
 class DatasetError(ClipDemoError):
-    """An dataset is unknown, damaged, absent or cannot be fetched."""
+    """A dataset is unknown, damaged, missing or cannot be downloaded."""
 
 
-class HeadError(ClipDemoError):
-    """A head file is damaged or does not fit what it is used with."""
+class ArtifactError(ClipDemoError):
+    """A stored file is damaged or does not fit what it is used with."""
+
+
+class HeadError(ArtifactError):
+    """A linear-probe head is damaged or does not fit what it is used with."""
 
 
 class Cancelled(ClipDemoError):
-    """Long work was stopped by whoever asked for it: a progress callback raises this."""
+    """Long work was stopped: a progress callback raises this."""

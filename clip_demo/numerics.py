@@ -1,4 +1,4 @@
-"""Small functions that zero-shot prediction and the linear probe share."""
+"""Numerical functions that zero-shot prediction and the linear probe share."""
 
 import numpy as np
 
@@ -13,21 +13,21 @@ def normalize(features: np.ndarray) -> np.ndarray:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities along the last axis: float64, 0 to 1, they sum to 1."""
+    """Return probabilities along the last axis: float64, 0 to 1, summing to 1."""
     logits = np.asarray(logits, dtype=np.float64)
-    # Without its largest value taken off, exp overflows for the logits of an overconfident head.
+    # Without subtracting the largest, exp overflows on the logits of an overconfident head.
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 def best(scores: np.ndarray, k: int) -> np.ndarray:
-    """Return the positions of the `k` highest scores, shape (n,), highest first; ties in the order given."""
-    # Only a stable sort puts ties in one order on every machine.
+    """Return the positions of the `k` highest scores, shape (n,), highest first; ties keep their order."""
+    # Only a stable sort gives ties the same order on every machine.
     return np.argsort(-scores, kind="stable")[:k]
 
 
 def check_top_k(top_k: int) -> int:
-    """Return `top_k` as an int, or raise an OptionError where it is no whole number of 1 or more."""
+    """Return `top_k` as an int, or raise an OptionError where it is not a whole number of at least 1."""
     if isinstance(top_k, bool) or not isinstance(top_k, (int, float)) or top_k != top_k // 1 or top_k < 1:
-        raise OptionError(f"top_k: {top_k!r} is not allowed; use a whole number of 1 or more.")
+        raise OptionError(f"top_k: {top_k!r} is not allowed; use a whole number of at least 1.")
     return int(top_k)

@@ -1,4 +1,4 @@
-"""Many clients of one server at once."""
+"""Many clients that ask one server at the same time."""
 
 from __future__ import annotations
 
@@ -13,26 +13,30 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..datasets.shapes100 import Shapes100
+from ..progress import Progress
 from ..zero_shot.templates import CIFAR100_TEMPLATES
 from .models import network, ours
-from .report import Comparison, Fact, Progress, in_turn
-from .server import Client, memory, run_server, until_answered
+from .report import Comparison, Fact, interleaved
+from .sections import Settings
+from .server import Client, memory, run_server, wait_until_served
 
-__all__ = ["measure_users"]
+__all__ = ["ClientGroup", "measure"]
 
-WARM_UP = 5  # seconds: the clients open their sessions, the server its threads
+WARM_UP = 5  # seconds, in which the clients open their sessions and the server starts its threads
 
 
-class _Crowd:
-    """Clients that ask one after another, each for images that nobody asked for before.
+class ClientGroup:
+    """Clients that each ask one question after another, always about an image that is new to the server.
 
     Attributes
     ----------
     seconds : list of list of float
-        How long each answer took, for every client, since they were last let ask.
+        Duration of every answer in the last run, for each client.
     errors : list of Exception
+        Errors in the last run.
     elapsed : float
-        Seconds from the first question to the last answer.
+        Duration of the last run, in seconds.
     """
 
     def __init__(self, url: str, users: int):
@@ -40,16 +44,15 @@ class _Crowd:
         self.errors: list[Exception] = []
         self.elapsed = 0.0
         self._clients = [Client(url) for _ in range(users)]
-        order = list(range(10_000))
-        random.Random(0).shuffle(order)
-        self._indices = iter(order)
+        n_images = Shapes100.sizes["test"]
+        self._indices = iter(random.Random(0).sample(range(n_images), n_images))
 
-    def ask_for(self, duration: float) -> None:
-        """Let all clients ask until `duration` seconds are over."""
+    def run(self, duration: float) -> None:
+        """Let all clients ask for `duration` seconds."""
         self.seconds, self.errors, start = [[] for _ in self._clients], [], time.monotonic()
         threads = [
-            threading.Thread(target=self._ask, args=(client, own, start + duration))
-            for client, own in zip(self._clients, self.seconds, strict=True)
+            threading.Thread(target=self._ask, args=(client, seconds, start + duration))
+            for client, seconds in zip(self._clients, self.seconds, strict=True)
         ]
         for thread in threads:
             thread.start()
@@ -61,107 +64,98 @@ class _Crowd:
         while time.monotonic() < end:
             start = time.monotonic()
             try:
-                client.ask(index=next(self._indices))
+                client.predict(next(self._indices))
                 seconds.append(time.monotonic() - start)
-            except Exception as error:  # It is counted.
+            except Exception as error:  # counted
                 self.errors.append(error)
                 time.sleep(0.1)
-        client.close()  # until they ask again: servers hang up on those who are silent for some seconds
+        client.close()  # until the next run: a server closes idle connections
 
-    def all(self) -> list[float]:
-        """Return every answer's time."""
+    def all_seconds(self) -> list[float]:
+        """Return the duration of every answer in the last run."""
         return list(itertools.chain.from_iterable(self.seconds))
 
 
-def measure_users(users: int, duration: float, progress: Progress) -> list[Comparison | Fact]:
-    """Let many clients ask a server with a full-size ViT-B/32, first alone, then beside an endless ensemble.
-
-    Parameters
-    ----------
-    users : int
-        How many clients ask at the same time.
-    duration : float
-        Seconds of each of the two runs.
-    progress : callable
-        See `clip_demo.bench.report.Progress`.
-    """
+def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
+    """Let clients ask a server with a full-size ViT-B/32, first alone, then while another client asks for ensembles."""
+    users, duration = settings.users, settings.seconds
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "ViT-B-32.pt"
         torch.save(network().state_dict(), checkpoint)
         with run_server(["app.py", "--model", str(checkpoint), "--dataset", "shapes100"]) as (url, process):
-            until_answered(url, process)
-            Client(url).ask(index=0)  # waits for the model, and encodes the prompts
+            wait_until_served(url, process)
+            Client(url).predict(0)  # waits for the model and encodes the prompts
             progress("clients", 0, 2)
-            crowd = _Crowd(url, users)
-            crowd.ask_for(WARM_UP)
-            held, before = memory(process.pid), _alone(users)
-            crowd.ask_for(duration)
-            after = _alone(users)  # a machine's speed drifts
-            rows = _rows(crowd, np.add(before, after) / 2)
-            rows.append(
-                Fact(f"server's memory, growth over {len(crowd.all())} answers", memory(process.pid) - held, "MB")
-            )
+            group = ClientGroup(url, users)
+            group.run(WARM_UP)
+            held, before = memory(process.pid), _encoders_alone(users)
+            group.run(duration)
+            after = _encoders_alone(users)  # The machine's speed drifts: the mean of before and after is compared.
+            rows = _rows(group, np.add(before, after) / 2)
+            growth = memory(process.pid) - held
+            rows.append(Fact(f"server's memory, growth over {len(group.all_seconds())} answers", growth, "MB"))
             progress("clients", 1, 2)
-            asked = _beside_an_ensemble(url, crowd, duration)
+            prompts = _run_beside_ensembles(url, group, duration)
             progress("clients", 2, 2)
     return [
         *rows,
-        Fact("beside an ensemble: 95th percentile", float(np.percentile(crowd.all(), 95)), "s"),
-        Fact("beside an ensemble: slowest answer", max(crowd.all()), "s"),
-        Fact("beside an ensemble: errors", len(crowd.errors), target="0"),
-        Fact("beside an ensemble: prompts asked for by it", asked),
+        Fact("beside an ensemble: 95th percentile", float(np.percentile(group.all_seconds(), 95)), "s"),
+        Fact("beside an ensemble: slowest answer", max(group.all_seconds()), "s"),
+        Fact("beside an ensemble: errors", len(group.errors), target="0"),
+        Fact("beside an ensemble: prompts in its requests", prompts),
     ]
 
 
-def _rows(crowd: _Crowd, alone: np.ndarray) -> list[Comparison | Fact]:
-    seconds, users = crowd.all(), len(crowd.seconds)
-    answer, late = crowd.elapsed / len(seconds), float(np.percentile(seconds, 95))
+def _rows(group: ClientGroup, alone: np.ndarray) -> list[Comparison | Fact]:
+    seconds, users = group.all_seconds(), len(group.seconds)
+    answer, late = group.elapsed / len(seconds), float(np.percentile(seconds, 95))
     rows: list[Comparison | Fact] = []
-    names = f"the encoder alone, {users} a batch", "openai-clip's encode_image alone"
+    names = f"the encoder alone, batches of {users}", "openai-clip's encode_image alone"
     for name, each in zip(names, alone, strict=True):
         rows += [
-            Comparison(f"{users} clients: seconds an answer", "s", name, (answer,), (each,), "at least 0.9x"),
+            Comparison(f"{users} clients: seconds per answer", "s", name, (answer,), (each,), "at least 0.9x"),
             Comparison(
                 f"{users} clients: 95th percentile", "s", f"{users} times that", (late,), (users * each,),
                 "at least 0.77x (1.3 times)",
             ),
         ]  # fmt: skip
+    counts = [len(each) for each in group.seconds]
     return [
         *rows,
         Fact(f"{users} clients: median", float(np.median(seconds)), "s"),
-        Fact(f"{users} clients: answers a second", 1 / answer),
-        Fact(f"{users} clients: errors", len(crowd.errors), target="0"),
-        Fact("fewest answers that a client had", min(map(len, crowd.seconds))),
-        Fact("most answers that a client had", max(map(len, crowd.seconds))),
+        Fact(f"{users} clients: answers per second", 1 / answer),
+        Fact(f"{users} clients: errors", len(group.errors), target="0"),
+        Fact("fewest answers to one client", min(counts)),
+        Fact("most answers to one client", max(counts)),
     ]
 
 
-def _alone(batch: int, rounds: int = 5) -> np.ndarray:
-    """Return the seconds an image in a batch, preprocessed before, of our encoder and of openai-clip's."""
+def _encoders_alone(batch: int, rounds: int = 5) -> np.ndarray:
+    """Return the seconds per preprocessed image in a batch, of our encoder and of openai-clip's."""
     encoder, theirs = ours(), torch.inference_mode()(network().encode_image)
-    ready, pixels = [encoder.preprocess(Image.new("RGB", (32, 32)))] * batch, torch.zeros(batch, 3, 224, 224)
-    ways = (lambda: encoder.encode_pixels(ready), lambda: theirs(pixels))
-    in_turn(1, *ways)
-    return np.median(in_turn(rounds, *ways), axis=1) / batch
+    images, pixels = [encoder.preprocess(Image.new("RGB", (32, 32)))] * batch, torch.zeros(batch, 3, 224, 224)
+    functions = (lambda: encoder.encode_images(images), lambda: theirs(pixels))
+    interleaved(1, *functions)  # the first call starts the threads
+    return np.median(interleaved(rounds, *functions), axis=1) / batch
 
 
-def _beside_an_ensemble(url: str, crowd: _Crowd, duration: float) -> int:
-    """Let the crowd ask while one more client asks for ensembles of new prompts; return how many prompts those were."""
-    over, asked = threading.Event(), 0
+def _run_beside_ensembles(url: str, group: ClientGroup, duration: float) -> int:
+    """Run the group while one more client asks for ensembles of new prompts; return the number of those prompts."""
+    stop, prompts = threading.Event(), 0
 
-    def ensembles() -> None:
-        nonlocal asked
-        client = Client(url, patience=600)
+    def ask_for_ensembles() -> None:
+        nonlocal prompts
+        client = Client(url, timeout=600)
         for n in itertools.count():
-            if over.is_set():
+            if stop.is_set():
                 return
             templates = [f"{n} {template}" for template in CIFAR100_TEMPLATES]
-            asked += 100 * len(templates)
-            client.ask(index=0, templates=templates)
+            prompts += len(templates) * len(Shapes100.classnames)
+            client.predict(0, templates)
 
-    thread = threading.Thread(target=ensembles)
+    thread = threading.Thread(target=ask_for_ensembles)
     thread.start()
-    crowd.ask_for(duration)
-    over.set()
+    group.run(duration)
+    stop.set()
     thread.join()
-    return asked
+    return prompts

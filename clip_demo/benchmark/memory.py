@@ -1,40 +1,41 @@
-"""Memory under an hour's worth of different images and prompts."""
+"""Memory of the process while it answers for many different images and prompts."""
 
 from __future__ import annotations
 
 from ..backend import Backend
+from ..progress import Progress
 from ..serving.feature_cache import MAX_IMAGES
+from ..zero_shot.prompt_set import PromptSet
 from ..zero_shot.prompts import MAX_PROMPTS
-from .report import Fact, Progress
+from .report import Fact
+from .sections import Settings
 from .server import memory
 
-__all__ = ["measure_memory"]
+__all__ = ["measure"]
 
-TURNS = 3  # times what is remembered
+REPETITIONS = 3  # images and prompts asked for in each half, as multiples of what the caches hold
 
 
-def measure_memory(progress: Progress) -> list[Fact]:
-    """Ask the built-in model for more images and prompts than it remembers, then for as many again.
+def measure(settings: Settings, progress: Progress) -> list[Fact]:
+    """Ask the built-in model for more images and prompts than its caches hold, then for as many again.
 
     Returns
     -------
     list of Fact
-        How much the process grew while its memory filled, and after that.
+        Growth of the process while the caches fill up, growth afterwards, and its size.
     """
     backend = Backend.open("tiny", dataset="shapes100")
     backend.predict(index=0)
-    total, sizes = 2 * TURNS * MAX_IMAGES, [memory("self")]
-    for half in range(2):
-        for done in range(TURNS * MAX_IMAGES):
-            n = half * TURNS * MAX_IMAGES + done
-            # Twenty new prompts with each image: a thousand images and twenty thousand prompts are remembered.
-            names = [f"thing {n} {place}" for place in range(MAX_PROMPTS // MAX_IMAGES)]
-            backend.predict(index=n, classnames=names)
-            if n % 100 == 99:
-                progress("different images", n + 1, total)
-        sizes.append(memory("self"))
-    prompts = TURNS * MAX_PROMPTS
-    what = f"{TURNS * MAX_IMAGES:,} images and {prompts:,} prompts"
+    images, sizes = REPETITIONS * MAX_IMAGES, [memory("self")]
+    for n in range(2 * images):
+        # With each image as many new prompts as fill the prompt cache when the image cache is full.
+        names = tuple(f"thing {n} {number}" for number in range(MAX_PROMPTS // MAX_IMAGES))
+        backend.predict(index=n, prompts=PromptSet(names))
+        if n % 100 == 99:
+            progress("images", n + 1, 2 * images)
+        if (n + 1) % images == 0:
+            sizes.append(memory("self"))
+    what = f"{images:,} images and {REPETITIONS * MAX_PROMPTS:,} prompts"
     return [
         Fact(f"memory, growth over {what}", sizes[1] - sizes[0], "MB"),
         Fact("memory, growth over as many again", sizes[2] - sizes[1], "MB"),

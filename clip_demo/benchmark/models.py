@@ -1,4 +1,4 @@
-"""The same full-size random ViT-B/32 as ours, as openai-clip's and, where it is installed, as open_clip's."""
+"""One full-size random ViT-B/32, as our encoder, as openai-clip's, and as open_clip's if it is installed."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ __all__ = ["network", "openai_texts", "open_clip_texts", "ours"]
 
 @cache
 def network() -> torch.nn.Module:
-    """Return the random ViT-B/32; made once, since a benchmark asks for it again and again."""
+    """Return the random ViT-B/32, made once."""
     return random_clip(VIT_B_32)
 
 
 def ours() -> ClipModel:
-    """Return it behind our own form."""
-    return ClipModel(network(), name="ViT-B/32 with random weights", note="for speed only", sha256="0" * 64)
+    """Return it as an `Encoder`."""
+    return ClipModel(network(), name="ViT-B/32 with random weights", note="for benchmarks", sha256="0" * 64)
 
 
 def openai_texts(prompts: Sequence[str]) -> torch.Tensor:
-    """Encode prompts as openai/CLIP's README does: shape (n, d)."""
+    """Encode prompts as in openai/CLIP's README: shape (n, d)."""
     with torch.inference_mode():
         return network().encode_text(import_clip().tokenize(list(prompts)))
 
 
 def open_clip_texts() -> Callable[[Sequence[str]], torch.Tensor] | None:
-    """Return open_clip's way of encoding prompts with the same weights; None where it is not installed."""
+    """Return a function that encodes prompts with open_clip and the same weights; None if it is not installed."""
     if importlib.util.find_spec("open_clip") is None:
         return None
     import open_clip

@@ -1,6 +1,6 @@
-"""Checkpoints with random weights in OpenAI's own form, made on the spot.
+"""Checkpoints with random weights in OpenAI's format.
 
-Speed does not depend on what the weights are, so a benchmark needs no download; nor do the tests of loading.
+Speed does not depend on the values of the weights, so the benchmark and the tests of loading need no download.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ clip = import_clip()
 TEXT = {"context_length": 77, "vocab_size": 49408}
 SMALL = {"embed_dim": 32, "transformer_width": 64, "transformer_heads": 1, "transformer_layers": 2} | TEXT
 SMALL_VIT = SMALL | {"image_resolution": 32, "vision_layers": 2, "vision_width": 64, "vision_patch_size": 8}
-# Width 64 is the least that gives the attention pool heads of 64.
+# 64 is the smallest width for which the attention pool has heads of width 64.
 SMALL_RESNET = SMALL | {
     "image_resolution": 32,
     "vision_layers": (1, 1, 1, 1),
@@ -39,7 +39,7 @@ VIT_B_32 = {
 
 
 def random_clip(sizes: dict) -> torch.nn.Module:
-    """Return a CLIP in float32 whose weights, like OpenAI's, are numbers of half precision."""
+    """Return a CLIP in float32 whose weights, like OpenAI's, are exact in half precision."""
     torch.manual_seed(0)
     network = clip.model.CLIP(**sizes).eval().requires_grad_(False)
     network.logit_scale.fill_(np.log(100))
@@ -48,17 +48,20 @@ def random_clip(sizes: dict) -> torch.nn.Module:
 
 
 def write_archive(network: torch.nn.Module, path: Path) -> Path:
-    """Write OpenAI's form: a TorchScript archive in half precision, its sizes among the buffers."""
+    """Write a TorchScript archive in half precision, with sizes among its buffers, as OpenAI does; return `path`."""
     network = clip.model.build_model(network.state_dict()).float()
     resolution = network.visual.input_resolution
-    numbers = {"input_resolution": resolution, "context_length": network.context_length}
-    numbers["vocab_size"] = network.vocab_size
-    for key, value in numbers.items():
+    sizes = {
+        "input_resolution": resolution,
+        "context_length": network.context_length,
+        "vocab_size": network.vocab_size,
+    }
+    for key, value in sizes.items():
         if hasattr(network, key):
             delattr(network, key)
         network.register_buffer(key, torch.tensor(value))
     traced = torch.jit.trace(network, (torch.zeros(1, 3, resolution, resolution), torch.zeros(1, 77, dtype=torch.int)))
-    # Traced in single precision, which a CPU computes in; stored in half, where openai-clip has it.
+    # Traced in single precision, because the CPU computes in it; stored in half precision where openai-clip does so.
     clip.model.convert_weights(network)
     precision = {name: value.dtype for name, value in network.named_parameters()}
     for name, value in traced.named_parameters():

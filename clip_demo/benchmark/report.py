@@ -1,4 +1,4 @@
-"""Medians, and ratios of what was measured in turn."""
+"""The results of a benchmark: medians, ratios, and a table of them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
-__all__ = ["Comparison", "Fact", "Progress", "as_text", "in_turn"]
-
-# Called with what is being done, how many are done and how many there are.
-Progress = Callable[[str, int, int], None]
+__all__ = ["Comparison", "Fact", "as_text", "interleaved"]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two ways to the same end, measured in turn: ours, theirs, ours, theirs, ...
+    """Two ways to do the same thing, measured alternately: ours, theirs, ours, theirs, ...
 
     Attributes
     ----------
     what, unit : str
-        What was measured, and in what.
+        What was measured, and its unit.
     theirs_name : str
-        What a user would do otherwise.
+        What ours is compared with.
     ours, theirs : tuple of float
-        One value a round.
+        One value per round.
     target : str
-        What ours should reach, in words.
+        What ours should reach.
     """
 
     what: str
@@ -38,11 +35,11 @@ class Comparison:
 
     @property
     def ratio(self) -> float:
-        """Median over the rounds of theirs / ours: how many times less ours takes."""
+        """Median of theirs / ours over the rounds; above 1 where ours takes less."""
         return median(theirs / ours for ours, theirs in zip(self.ours, self.theirs, strict=True))
 
     def to_dict(self) -> dict:
-        """Return the JSON form."""
+        """Return plain values for JSON."""
         return {
             "what": self.what,
             "unit": self.unit,
@@ -62,7 +59,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Fact:
-    """One number that has no counterpart elsewhere."""
+    """One measured number without a counterpart."""
 
     what: str
     value: float
@@ -70,7 +67,7 @@ class Fact:
     target: str = ""
 
     def to_dict(self) -> dict:
-        """Return the JSON form."""
+        """Return plain values for JSON."""
         return asdict(self)
 
     def as_line(self) -> str:
@@ -80,18 +77,18 @@ class Fact:
 
 
 def as_text(rows: Sequence[Comparison | Fact]) -> str:
-    """Return the rows as a table for a terminal."""
+    """Return the results as a table for a terminal."""
     head = f"{'what':<54}{'ours':>12}{'theirs':>12}{'ratio':>10}  theirs is"
     return "\n".join([head, *(each.as_line() for each in rows)])
 
 
-def in_turn(rounds: int, *ways: Callable[[], object]) -> list[tuple[float, ...]]:
-    """Return the seconds that each way takes, one value a round; in every round each way has its turn."""
-    seconds = [[] for _ in ways]
+def interleaved(rounds: int, *functions: Callable[[], object]) -> list[tuple[float, ...]]:
+    """Return the seconds that each function takes, one value per round; every round calls each of them once."""
+    seconds = [[] for _ in functions]
     for _ in range(rounds):
-        for way, spent in zip(ways, seconds, strict=True):
+        for function, spent in zip(functions, seconds, strict=True):
             start = time.perf_counter()
-            way()
+            function()
             spent.append(time.perf_counter() - start)
     return [tuple(each) for each in seconds]
 

@@ -1,40 +1,39 @@
-"""What can be measured, by name."""
+"""The sections of the benchmark: each is a module with the same name and a function `measure`."""
 
 from __future__ import annotations
 
-from .concurrency import measure_users
-from .image import measure_image
-from .loading import measure_loading
-from .memory import measure_memory
-from .report import Comparison, Fact, Progress
-from .startup import measure_start
-from .text import measure_text
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
 
-__all__ = ["SECTIONS", "measure"]
+from ..progress import Progress
+from .report import Comparison, Fact
 
-# Those that measure each way some rounds, in turn; the two others do not.
-_BY_ROUNDS = {"loading": measure_loading, "start": measure_start, "text": measure_text, "image": measure_image}
-SECTIONS = (*_BY_ROUNDS, "users", "memory")
+__all__ = ["SECTIONS", "Settings", "measure"]
+
+SECTIONS = ("loading", "startup", "text", "image", "concurrency", "memory")
 
 
-def measure(
-    section: str, *, rounds: int, users: int, duration: float, progress: Progress
-) -> list[Comparison] | list[Fact] | list[Comparison | Fact]:
-    """Measure one thing.
+@dataclass(frozen=True)
+class Settings:
+    """How much is measured.
 
-    Parameters
+    Attributes
     ----------
-    section : str
-        One of `SECTIONS`.
     rounds : int
-        How often each way is measured.
+        Measurements of each kind, in all sections but `concurrency` and `memory`.
     users : int
-        How many clients ask at the same time.
-    duration : float
-        Seconds for which they ask.
-    progress : callable
-        See `clip_demo.bench.report.Progress`.
+        Concurrent clients in `concurrency`.
+    seconds : float
+        Duration of each run in `concurrency`.
     """
-    if section in _BY_ROUNDS:
-        return _BY_ROUNDS[section](rounds, progress)
-    return measure_users(users, duration, progress) if section == "users" else measure_memory(progress)
+
+    rounds: int = 3
+    users: int = 30
+    seconds: float = 30
+
+
+def measure(section: str, settings: Settings, progress: Progress) -> Sequence[Comparison | Fact]:
+    """Run one of `SECTIONS`."""
+    # Imported when it runs: the sections import torch, and the command line needs only their names.
+    return import_module(f".{section}", __package__).measure(settings, progress)

@@ -1,4 +1,4 @@
-"""A real server in a process of its own, and what a client says to it."""
+"""A server in a process of its own, and a client of its endpoint ``/predict``."""
 
 from __future__ import annotations
 
@@ -19,21 +19,26 @@ import httpx
 
 from ..datasets.catalog import SHAPES100
 
-__all__ = ["Client", "memory", "run_server", "until_answered"]
+__all__ = ["Client", "memory", "run_server", "wait_until_served"]
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 180  # seconds
+TIMEOUT = 180  # seconds
 PREDICT = "/gradio_api/call/predict"
 
 
 @contextmanager
 def run_server(arguments: Sequence[str]) -> Iterator[tuple[str, subprocess.Popen]]:
-    """Run a Python program that serves on the port that it is given in the environment; stop it at the end.
+    """Run a Gradio program in a process, and stop it at the end.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Arguments of Python. The port is given in the environment.
 
     Yields
     ------
     url : str
-        Its address; nothing may answer there yet.
+        The server's address, which may not answer yet.
     process : subprocess.Popen
     """
     with socket.socket() as free:
@@ -51,9 +56,9 @@ def run_server(arguments: Sequence[str]) -> Iterator[tuple[str, subprocess.Popen
             process.wait(30)
 
 
-def until_answered(url: str, process: subprocess.Popen) -> None:
-    """Wait until a page comes back."""
-    end = time.monotonic() + PATIENCE
+def wait_until_served(url: str, process: subprocess.Popen) -> None:
+    """Wait until the server returns its page."""
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end and process.poll() is None:
         try:
             if httpx.get(url, timeout=5).is_success:
@@ -64,33 +69,34 @@ def until_answered(url: str, process: subprocess.Popen) -> None:
 
 
 class Client:
-    """One page or program that asks a server, in one session and over one connection.
+    """A client with one session and one connection.
 
-    Of the standard library, because clients share the cores with the server that they measure, and this takes an
-    eighth of what httpx does.
+    It uses the standard library: clients share the cores with the server that they measure, and httpx needs eight
+    times as much of them.
     """
 
-    def __init__(self, url: str, patience: float = PATIENCE):
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=patience)
+    def __init__(self, url: str, timeout: float = TIMEOUT):
+        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=timeout)
         self._session = f"client-{id(self)}"
 
-    def ask(self, *, index: int, templates: Sequence[str] | None = None) -> dict:
-        """Have a test image of Shapes-100 predicted: one call to ask, one to listen."""
+    def predict(self, index: int, templates: Sequence[str] | None = None) -> dict:
+        """Return the prediction for a test image of Shapes-100: one request asks, another reads the answer."""
+        # image, index, dataset, classnames, templates, replace_underscores, top_k, model
         data = [None, index, SHAPES100, None, templates, False, 5, None]
-        event = json.loads(self._fetch("POST", PREDICT, {"data": data, "session_hash": self._session}))["event_id"]
-        answer = self._fetch("GET", f"{PREDICT}/{event}")
-        _, complete, data = answer.partition("event: complete\ndata: ")  # heartbeats may come before
+        event = json.loads(self._request("POST", PREDICT, {"data": data, "session_hash": self._session}))["event_id"]
+        answer = self._request("GET", f"{PREDICT}/{event}")
+        _, complete, data = answer.partition("event: complete\ndata: ")  # heartbeats may come first
         if not complete:
             raise RuntimeError(answer)
         return json.loads(data)[0]
 
-    def _fetch(self, method: str, path: str, content: dict | None = None) -> str:
+    def _request(self, method: str, path: str, content: dict | None = None) -> str:
         try:
             self._connection.request(method, path, json.dumps(content), {"Content-Type": "application/json"})
             response = self._connection.getresponse()
             text = response.read().decode()
         except Exception:
-            self.close()  # the next question opens it again
+            self.close()  # the next request reconnects
             raise
         if response.status != 200:
             raise RuntimeError(f"{method} {path}: {response.status} {text}")
@@ -102,6 +108,14 @@ class Client:
 
 
 def memory(process: int | str, *, peak: bool = False) -> float:
-    """Return what a process holds in memory, or held at most, in MB, by its number or ``"self"``. Linux only."""
+    """Return the resident memory of a process, or its peak, in MB. Linux only.
+
+    Parameters
+    ----------
+    process : int or str
+        Process number, or ``"self"``.
+    peak : bool
+        Whether to return the peak. Unlike `resource.getrusage`, it does not include the parent process's memory.
+    """
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM" if peak else "VmRSS")) / 1e3

@@ -1,4 +1,4 @@
-"""Time from typing the command to an answer of the server."""
+"""Time from starting the web app until its page is served, compared with a plain Gradio demo."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..progress import Progress
 from .models import network
 from .random_checkpoints import write_archive
-from .report import Comparison, Progress
-from .server import run_server, until_answered
+from .report import Comparison
+from .sections import Settings
+from .server import run_server, wait_until_served
 
-__all__ = ["measure_start"]
+__all__ = ["measure"]
 
-# What one finds in most demos: everything is loaded first.
-_SCRIPT = """
+# Most demos load the model first and build the page afterwards.
+_PLAIN_DEMO = """
 import sys
-from clip_demo.model import import_clip  # openai-clip does not import beside new versions of setuptools without it
+from clip_demo.models.openai_clip import import_clip  # openai-clip alone fails beside recent versions of setuptools
 clip = import_clip()
 import torch, gradio
 model, preprocess = clip.load(sys.argv[1], device="cpu")
@@ -30,21 +32,21 @@ gradio.Interface(predict, gradio.Image(type="pil"), gradio.Label()).launch(quiet
 """
 
 
-def measure_start(rounds: int, progress: Progress) -> list[Comparison]:
-    """Start the app and a plain demo with the same ViT-B/32; see `clip_demo.bench.text.measure_text`."""
+def measure(settings: Settings, progress: Progress) -> list[Comparison]:
+    """Start the web app and a plain demo alternately, with the same random ViT-B/32."""
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as folder:
         archive = str(write_archive(network(), Path(folder) / "ViT-B-32.pt"))
-        for done in range(rounds):
+        for done in range(settings.rounds):
             ours.append(_seconds(["app.py", "--model", archive, "--dataset", "shapes100"]))
-            theirs.append(_seconds(["-c", _SCRIPT, archive]))
-            progress("starts", done + 1, rounds)
+            theirs.append(_seconds(["-c", _PLAIN_DEMO, archive]))
+            progress("starts", done + 1, settings.rounds)
     name = "gradio.Interface after clip.load"
-    return [Comparison("python app.py until the page comes", "s", name, tuple(ours), tuple(theirs), "at most 4 s")]
+    return [Comparison("python app.py until the page is served", "s", name, tuple(ours), tuple(theirs), "at most 4 s")]
 
 
 def _seconds(arguments: Sequence[str]) -> float:
     start = time.perf_counter()
     with run_server(arguments) as (url, process):
-        until_answered(url, process)
+        wait_until_served(url, process)
         return time.perf_counter() - start

@@ -1,72 +1,78 @@
-"""Time of encoding prompts."""
+"""Time of encoding prompts, compared with openai-clip and open_clip."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
-from ..datasets.cifar100 import Cifar100
-from ..serving.feature_cache import Features
-from ..zero_shot.prompts import prompts_for
+from ..datasets.cifar100_classes import CIFAR100_CLASSNAMES
+from ..models.encoder import Encoder
+from ..progress import Progress
+from ..serving.encoder_queue import EncoderQueue
+from ..serving.feature_cache import FeatureCache
 from ..zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 from .models import open_clip_texts, openai_texts, ours
-from .report import Comparison, Fact, Progress, in_turn
+from .report import Comparison, Fact, interleaved
+from .sections import Settings
 
-__all__ = ["measure_text"]
+__all__ = ["measure"]
+
+NAMES = CIFAR100_CLASSNAMES
 
 
-def measure_text(rounds: int, progress: Progress) -> list[Comparison | Fact]:
-    """Encode CIFAR-100's class names in one template, in 18, and with one name edited.
+def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
+    """Encode CIFAR-100's class names in one template, with one name edited, and in 18 templates.
 
-    Parameters
-    ----------
-    rounds : int
-        How often each way. The ensemble is measured once: openai-clip takes more than a minute for it.
-    progress : callable
-        See `clip_demo.bench.report.Progress`.
+    The 18 templates are measured once: openai-clip takes more than a minute for them.
     """
-    names, encoder = Cifar100.classnames, ours()
-    prompts = [README_TEMPLATE.format(name) for name in names]
+    encoder, prompts = ours(), _prompts(NAMES)
     others = {"openai-clip": openai_texts, "open_clip": open_clip_texts()}
     rows: list[Comparison | Fact] = []
-    for package, theirs in others.items():
-        if theirs is None:
+    for package, encode in others.items():
+        if encode is None:
             continue
-        theirs(prompts[:2]), encoder.encode_texts(prompts[:2])  # the first call sets up its threads
-        seconds = in_turn(rounds, lambda: encoder.encode_texts(prompts), lambda theirs=theirs: theirs(prompts))
+        encode(prompts[:2]), encoder.encode_texts(prompts[:2])  # the first call starts the threads
+        seconds = interleaved(
+            settings.rounds, lambda: encoder.encode_texts(prompts), lambda encode=encode: encode(prompts)
+        )
         target = "at least 8x" if package == "openai-clip" else ""
         rows.append(Comparison("100 class prompts", "s", package, *seconds, target))
         progress("prompts", len(rows), 2 + len(others))
-    rows.append(_edit(rounds, encoder, names))
-    ensemble = [prompt for row in prompts_for(names, CIFAR100_TEMPLATES, False) for prompt in row]
-    seconds = in_turn(1, lambda: Features(encoder).of_prompts(ensemble), lambda: _in_chunks(ensemble))
+    rows.append(_edit(settings.rounds, encoder))
+    ensemble = [template.format(name) for name in NAMES for template in CIFAR100_TEMPLATES]
+    seconds = interleaved(1, lambda: _cache(encoder).encode_prompts(ensemble), lambda: _in_chunks(ensemble))
     rows.append(Comparison("18 templates x 100 classes", "s", "openai-clip", *seconds, "at least 6x"))
     progress("prompts", 2 + len(others), 2 + len(others))
     return [*rows, Fact("largest difference from encode_text", _difference(encoder), target="at most 1e-05")]
 
 
+def _prompts(names: Sequence[str]) -> list[str]:
+    return [README_TEMPLATE.format(name) for name in names]
+
+
+def _cache(encoder: Encoder) -> FeatureCache:
+    return FeatureCache(encoder, EncoderQueue())
+
+
 def _in_chunks(prompts: list[str]) -> None:
-    # All 1,800 at once would want gigabytes.
+    # All 1,800 prompts in one call would need gigabytes of memory.
     for start in range(0, len(prompts), 100):
         openai_texts(prompts[start : start + 100])
 
 
-def _edit(rounds: int, encoder, names: tuple[str, ...]) -> Comparison:
-    """Edit one class name of a hundred."""
-    features = Features(encoder)
-    features.of_prompts([README_TEMPLATE.format(name) for name in names])
-    edits = iter(range(rounds))
-
-    def edited() -> list[str]:
-        return [README_TEMPLATE.format(name) for name in (*names[:-1], f"wolf number {next(edits)}")]
-
-    spent = in_turn(rounds, lambda: features.of_prompts(edited()))[0]
-    theirs = in_turn(rounds, lambda: openai_texts([README_TEMPLATE.format(name) for name in names]))[0]
-    return Comparison("one class of 100 edited", "s", "openai-clip, all prompts again", spent, theirs)
+def _edit(rounds: int, encoder: Encoder) -> Comparison:
+    """Edit one of 100 class names in each round."""
+    cache = _cache(encoder)
+    cache.encode_prompts(_prompts(NAMES))
+    edits = (_prompts([*NAMES[:-1], f"wolf number {n}"]) for n in range(rounds))
+    seconds = interleaved(rounds, lambda: cache.encode_prompts(next(edits)), lambda: openai_texts(_prompts(NAMES)))
+    return Comparison("one class of 100 edited", "s", "openai-clip, all prompts again", *seconds)
 
 
-def _difference(encoder) -> float:
-    """Return the largest difference over prompts of 3 to 77 tokens, start and end included."""
-    prompts = [" ".join(["word"] * words) for words in (1, 2, 3, 5, 8, 13, 21, 34, 55, 75)]
-    # One by one: together they would all have the context of the longest.
-    ours_alone = np.concatenate([encoder.encode_texts([prompt]) for prompt in prompts])
-    return float(abs(ours_alone - openai_texts(prompts).numpy()).max())
+def _difference(encoder: Encoder) -> float:
+    """Return the largest difference over prompts of 3 to 77 tokens, encoded together.
+
+    Each prompt begins with the shorter ones, so that they share as much as prompts can.
+    """
+    lengths = (1, 2, 3, 5, 8, 13, 21, 34, 55, 75)  # in words; start and end are two more tokens
+    prompts = [" ".join(["word"] * (length - 1) + [last]) for length in lengths for last in ("word", "dog", "cat")]
+    return float(abs(encoder.encode_texts(prompts) - openai_texts(prompts).numpy()).max())

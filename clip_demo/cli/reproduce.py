@@ -1,4 +1,4 @@
-"""The article's two experiments on the real weights, held against every published number."""
+"""Published numbers of ViT-B/32 on CIFAR-100, compared with what this program computes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from pathlib import Path
 
 from ..backend import Backend
 from ..datasets.catalog import CIFAR100
-from ..linear_probe.head import RECIPE
-from ..models.encoder import Report
-from ..zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
+from ..linear_probe.fit import RECIPE
+from ..progress import Progress
+from ..zero_shot.prompt_set import PromptSet
+from ..zero_shot.templates import CIFAR100_TEMPLATES
 
 __all__ = ["Row", "reproduce", "table"]
 
-README = "openai/CLIP README"
-TEST_SET_TOLERANCE = 1.0  # per cent points
+README = "openai/CLIP's README"
+ARTICLE = '"[CLIP] Zero-shot Prediction & Linear Probe"'
+TEST_SET_TOLERANCE = 1.0  # percentage points
 
+# Index of a CIFAR-100 test image, source, and the five most probable classes with their probabilities in per cent.
 IMAGES = (
     (
         3637,
@@ -33,28 +36,28 @@ DIAGRAM = (("a diagram", 99.28), ("a dog", 0.42), ("a cat", 0.30))
 
 
 def _image_tolerance(percent: float) -> float:
-    """Return how far a probability may be off, in per cent points.
+    """Return the tolerance of one image's probability, in percentage points.
 
-    "The exact numbers may be slightly different depending on the compute device" (README): in half precision a logit
-    of 25 is off by some hundredths, and the probability by as many hundredths of itself.
+    "The exact numbers may be slightly different depending on the compute device" (openai/CLIP's README). In half
+    precision the error of a logit of 25 is a few hundredths, and so is the relative error of the probability.
     """
     return min(max(0.05 * percent, 0.15), 1.5)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One published number and what came here.
+    """One published number and the result of this program.
 
     Attributes
     ----------
     what, source : str
-        What is measured, and who published the number.
+        What is measured, and where it is published.
     expected : float
         Per cent, or a count.
     got : float or None
-        The same; None where it was not computed.
+        The same; None if it was not computed.
     tolerance : float
-        How far the two may be apart.
+        Largest difference that counts as reproduced.
     note : str
         Why it was not computed.
     """
@@ -77,20 +80,20 @@ def reproduce(
     *,
     clip_png: str | Path | None = None,
     whole_test_set: bool = True,
-    progress: Report | None = None,
+    progress: Progress | None = None,
 ) -> list[Row]:
-    """Compute every published number that can be computed here.
+    """Compute every published number for which the files are available.
 
     Parameters
     ----------
     backend : Backend
         With ViT-B/32 and CIFAR-100.
     clip_png : path, optional
-        ``CLIP.png`` of openai/CLIP's repository, the image of its README's first example.
+        ``CLIP.png`` of openai/CLIP's repository, the image in the first example of its README.
     whole_test_set : bool
-        Whether to encode all 10,000 test images.
+        Whether to encode all test images.
     progress : callable, optional
-        See `clip_demo.encoder.Report`.
+        See `clip_demo.progress.Progress`.
 
     Returns
     -------
@@ -103,60 +106,62 @@ def reproduce(
 
 def _images(backend: Backend) -> Iterator[Row]:
     for index, source, expected in IMAGES:
-        scores = backend.predict(index=index, dataset=CIFAR100, templates=[README_TEMPLATE], top_k=100).zero_shot
+        scores = backend.predict(index=index, dataset=CIFAR100, top_k=100).zero_shot
         got = {score.label: 100 * score.probability for score in scores}
         for label, percent in expected:
             yield Row(f"test[{index}] {label}", source, percent, got[label], _image_tolerance(percent))
-        in_place = sum(score.label == label for score, (label, _) in zip(scores, expected, strict=False))
-        yield Row(f"test[{index}] places of the top five", source, 5, in_place, 0)
+        in_order = sum(score.label == label for score, (label, _) in zip(scores, expected, strict=False))
+        yield Row(f"test[{index}] ranks of the top five", source, 5, in_order, 0)
 
 
 def _diagram(backend: Backend, clip_png: str | Path | None) -> Iterator[Row]:
-    got, note = {}, "give the image with --clip-png: it comes with openai/CLIP's repository, not with its package"
+    got, note = {}, "give the image with --clip-png; it is in openai/CLIP's repository, but not in its package"
     if clip_png is not None:
-        # This example has no template: its prompts are the class names themselves.
-        names = [name for name, _ in DIAGRAM]
-        scores = backend.predict(image=clip_png, dataset=CIFAR100, classnames=names, templates=["{}"]).zero_shot
+        # This example has no template: its prompts are the class names.
+        prompts = PromptSet(tuple(name for name, _ in DIAGRAM), ("{}",))
+        scores = backend.predict(image=clip_png, dataset=CIFAR100, prompts=prompts).zero_shot
         got, note = {score.label: 100 * score.probability for score in scores}, ""
     for name, percent in DIAGRAM:
         yield Row(f"CLIP.png {name!r}", README, percent, got.get(name), _image_tolerance(percent), note)
 
 
-def _test_set(backend: Backend, progress: Report | None) -> Iterator[Row]:
-    one = backend.evaluate(
-        dataset=CIFAR100, templates=["a photo of a {}."], replace_underscores=True, progress=progress
-    )
-    yield Row("zero-shot, one template, top-1", "open_clip docs", 62.24, 100 * one.top1, 2 * TEST_SET_TOLERANCE)
-    ensemble = backend.evaluate(
-        dataset=CIFAR100, templates=CIFAR100_TEMPLATES, replace_underscores=True, progress=progress
-    )
-    for what, expected, got in (("top-1", 64.53, ensemble.top1), ("top-5", 88.80, ensemble.top5)):
-        yield Row(f"zero-shot, 18 templates, {what}", "CLIP_benchmark", expected, 100 * got, TEST_SET_TOLERANCE)
+def _test_set(backend: Backend, progress: Progress | None) -> Iterator[Row]:
+    def accuracy(*templates: str):
+        dataset = backend.datasets[CIFAR100]
+        prompts = PromptSet.for_dataset(dataset, templates=templates, replace_underscores=True)
+        return backend.evaluate(prompts, dataset=CIFAR100, progress=progress).accuracy
+
+    one, ensemble = accuracy("a photo of a {}."), accuracy(*CIFAR100_TEMPLATES)
+    for what, source, expected, got, tolerance in (
+        ("one template, top-1", "open_clip's documentation", 62.24, one.top1, 2 * TEST_SET_TOLERANCE),
+        ("18 templates, top-1", "CLIP_benchmark", 64.53, ensemble.top1, TEST_SET_TOLERANCE),
+        ("18 templates, top-5", "CLIP_benchmark", 88.80, ensemble.top5, TEST_SET_TOLERANCE),
+    ):
+        yield Row(f"zero-shot, {what}", source, expected, 100 * got, tolerance)
 
 
-def _probe(backend: Backend, progress: Report | None, whole_test_set: bool) -> Row:
+def _probe(backend: Backend, progress: Progress | None, whole_test_set: bool) -> Row:
     head, got, note = backend.head(CIFAR100), None, ""
     if head is None:
         note = f"no head yet: python -m clip_demo fit-probe --model {backend.default_model} --dataset cifar100"
     elif {name: getattr(head.provenance, name) for name in RECIPE} != RECIPE:
-        note = f"the head was not fitted by the article's recipe {RECIPE}"
+        note = f"the head was fitted with other settings than {RECIPE}"
     elif head.provenance.n_train < backend.datasets[CIFAR100].sizes["train"]:
-        note = f"the head knows {head.provenance.n_train:,} training images only, so far"
+        note = f"the head was fitted on only {head.provenance.n_train:,} training images so far"
     elif not whole_test_set:
         note = "needs the whole test set"
     else:
-        got = 100 * backend.evaluate(dataset=CIFAR100, progress=progress).probe_top1
-    return Row("linear probe", "the article", 78.31, got, 0.5, note)
+        got = 100 * backend.evaluate(dataset=CIFAR100, progress=progress).accuracy.probe_top1
+    return Row("linear probe", ARTICLE, 78.31, got, 0.5, note)
 
 
 def table(rows: list[Row]) -> str:
-    """Return the rows for a terminal."""
+    """Return the rows as a table for a terminal."""
     lines = [f"{'what':<36}{'expected':>9}{'got':>9}{'within':>8}  source"]
     for row in rows:
         got = "-" if row.got is None else f"{row.got:.2f}"
-        verdict = "MISSED" if row.missed else row.note if row.got is None else ""
+        remark = "MISSED" if row.missed else row.note
         lines.append(
-            f"{row.what:<36}{row.expected:>9.2f}{got:>9}{row.tolerance:>8.1f}  {row.source}"
-            + (f"  {verdict}" if verdict else "")
+            f"{row.what:<36}{row.expected:>9.2f}{got:>9}{row.tolerance:>8.1f}  {row.source}  {remark}".rstrip()
         )
     return "\n".join(lines)

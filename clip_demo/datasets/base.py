@@ -1,116 +1,97 @@
-"""The one interface of every dataset."""
+"""The interface of a dataset."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from ..errors import IndexRangeError, OptionError
+from ..progress import Progress
 
 __all__ = ["Dataset"]
 
 
 class Dataset(ABC):
-    """Labelled 32×32 images in two splits, addressed by an index.
+    """Labelled images in two splits, addressed by an index.
+
+    Images may have any size, and there may be any number of them. Classes are at most 1,000, as in a class list.
 
     Attributes
     ----------
     name : str
-        What the command line and the address bar call it, such as ``"cifar100"``.
+        Identifier in the command line and in links, such as ``"cifar100"``.
     title : str
-        What people call it, such as ``"CIFAR-100"``.
+        Name for people, such as ``"CIFAR-100"``.
     classnames : tuple of str
-        The fine class names; the position is the label.
+        The class names; a label is a position in this tuple.
     coarse_names : tuple of str
-        The names of the groups of classes.
+        Names of the groups of classes.
     coarse_of : tuple of int
-        For every fine class its position in `coarse_names`.
+        Group of each class, a position in `coarse_names`.
     sizes : dict of str to int
-        The number of images in each split: ``{"train": 50000, "test": 10000}``.
+        Number of images in each split, with the keys ``"train"`` and ``"test"``.
+    download_bytes : int or None
+        Size of the download; None where there is nothing to download.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    classnames: ClassVar[tuple[str, ...]]
-    coarse_names: ClassVar[tuple[str, ...]]
-    coarse_of: ClassVar[tuple[int, ...]]
-    sizes: ClassVar[dict[str, int]] = {"train": 50_000, "test": 10_000}
+    name: str
+    title: str
+    classnames: tuple[str, ...]
+    coarse_names: tuple[str, ...]
+    coarse_of: tuple[int, ...]
+    sizes: dict[str, int]
+    download_bytes: int | None = None
 
     @abstractmethod
     def available(self) -> bool:
-        """Whether the images can be had at once, without a download."""
+        """Whether the images can be read now, without a download."""
 
-    def download(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Fetch the images so that `available` becomes true; nothing to do for a set that is drawn by code.
+    def download(self, progress: Progress | None = None) -> None:
+        """Download the images; nothing to do for a dataset that needs no download.
 
         Parameters
         ----------
         progress : callable, optional
-            Called with the bytes that have come and the bytes in all.
+            Called with the dataset's title, the bytes received and the bytes in total.
 
         Raises
         ------
         DatasetError
-            When they cannot be fetched; the message says where to put them by hand.
+            When the download fails; the message says where to put the files by hand.
         """
         return None
 
     @abstractmethod
     def labels(self, split: str = "test") -> np.ndarray:
-        """Labels of a split.
-
-        Returns
-        -------
-        numpy.ndarray, shape (n,), int64
-            Positions in `classnames`.
-        """
+        """Return the labels of a split: shape (n,), int64, positions in `classnames`."""
 
     @abstractmethod
-    def pixels(self, indices: Sequence[int] | np.ndarray, split: str = "test") -> np.ndarray:
-        """Images of a split as one array.
-
-        Parameters
-        ----------
-        indices : sequence of int, shape (n,)
-            Which images; not checked against the range.
-        split : {"test", "train"}
-
-        Returns
-        -------
-        numpy.ndarray, shape (n, 32, 32, 3), uint8
-            RGB, 0 to 255.
-        """
+    def images(self, indices: Sequence[int] | np.ndarray, split: str = "test") -> list[Image.Image]:
+        """Return some images of a split in RGB; `indices` are not checked."""
 
     def image(self, index: int, split: str = "test") -> Image.Image:
-        """Return one image.
-
-        Returns
-        -------
-        PIL.Image.Image
-            RGB, 32×32.
+        """Return one image in RGB.
 
         Raises
         ------
         IndexRangeError
-            When `index` is no whole number from 0 to the size of the split less one.
+            When `index` is not a whole number from 0 to the size of the split minus one.
         """
-        index = self.check_index(index, split)
-        return Image.fromarray(self.pixels([index], split)[0])
+        return self.images([self.check_index(index, split)], split)[0]
 
     def label(self, index: int, split: str = "test") -> int:
         """Return the true label of one image, a position in `classnames`."""
         return int(self.labels(split)[self.check_index(index, split)])
 
     def check_index(self, index: int, split: str = "test") -> int:
-        """Return `index` as an int, or say what is allowed."""
+        """Return `index` as an int, or raise an IndexRangeError that says what is allowed."""
         if split not in self.sizes:
             raise OptionError(f"split: {split!r} is unknown; use one of {', '.join(map(repr, self.sizes))}.")
         last = self.sizes[split] - 1
-        # A bool is an int to Python and a slider sends 12.0: take whole floats, refuse True and 1.5.
+        # A slider sends 12.0, and to Python True is an int: allow whole floats, refuse True and 1.5.
         whole = isinstance(index, (int, float, np.integer)) and not isinstance(index, bool) and index == index // 1
         if not whole or not 0 <= index <= last:
             raise IndexRangeError(

@@ -1,24 +1,24 @@
-"""Many wordings after one another: templates one by one, names one by one."""
+"""Ablations: the effect of every template of an ensemble, and of other names for a class."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ..models.encoder import Report
+from ..progress import Progress
 from ..zero_shot.prompt_set import PromptSet
-from .predictions import Answers
+from .predictions import Predictions
 from .significance import Difference, paired_difference
 
-__all__ = ["NameRow", "TemplateRow", "try_each_name", "try_each_template"]
+__all__ = ["NameRow", "TemplateRow", "ablate_templates", "compare_names"]
 
-# Answers a wording.
-Ask = Callable[[PromptSet], Answers]
+# Predicts the whole test set with a prompt set.
+Predict = Callable[[PromptSet], Predictions]
 
 
 @dataclass(frozen=True)
 class TemplateRow:
-    """What one template does.
+    """The effect of one template.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class TemplateRow:
     top1 : float
         Accuracy of the template alone, 0 to 1.
     ensemble_without : float or None
-        Accuracy of all the others together; None where there is no other.
+        Accuracy of the ensemble of all others; None where there is no other.
     difference : Difference or None
-        Of all together against all the others.
+        The whole ensemble against the ensemble of all others.
     """
 
     template: str
@@ -38,23 +38,23 @@ class TemplateRow:
 
     @property
     def gain(self) -> float | None:
-        """What the ensemble would lose without it; None where it is the only one."""
+        """What the ensemble would lose without the template; None where there is no other."""
         return self.difference and self.difference.top1
 
 
 @dataclass(frozen=True)
 class NameRow:
-    """What another name for a class does.
+    """The effect of another name for a class.
 
     Attributes
     ----------
     name : str
     accuracy : float
-        Share of the class's images that are right, 0 to 1.
+        Accuracy on the images of this class, 0 to 1.
     top1 : float
         Accuracy over all classes.
     difference : Difference
-        Over all classes, against the name that stands there.
+        Over all classes, to the present name.
     """
 
     name: str
@@ -63,53 +63,60 @@ class NameRow:
     difference: Difference
 
 
-def try_each_template(ask: Ask, wording: PromptSet, progress: Report | None = None) -> tuple[TemplateRow, ...]:
+def ablate_templates(predict: Predict, prompts: PromptSet, progress: Progress | None = None) -> tuple[TemplateRow, ...]:
     """Measure every template alone, and the ensemble without it."""
-    together, rows = ask(wording).hits, []
-    for i, template in enumerate(wording.templates):
-        others = wording.templates[:i] + wording.templates[i + 1 :]
-        alone = ask(replace(wording, templates=(template,))).hits
-        without = ask(replace(wording, templates=others)).hits if others else None
+    ensemble, rows = predict(prompts).correct, []
+    for i, template in enumerate(prompts.templates):
+        others = prompts.templates[:i] + prompts.templates[i + 1 :]
+        alone = predict(replace(prompts, templates=(template,))).correct
+        without = predict(replace(prompts, templates=others)).correct if others else None
         rows.append(
             TemplateRow(
                 template,
                 float(alone.mean()),
                 None if without is None else float(without.mean()),
-                None if without is None else paired_difference(together, without),
+                None if without is None else paired_difference(ensemble, without),
             )
         )
         if progress:
-            progress("templates", i + 1, len(wording.templates))
+            progress("templates", i + 1, len(prompts.templates))
     return tuple(rows)
 
 
-def try_each_name(
-    ask: Ask, wordings: Sequence[PromptSet], position: int, members: Sequence[int], progress: Report | None = None
+def compare_names(
+    predict: Predict,
+    prompts: PromptSet,
+    renamed: Sequence[PromptSet],
+    position: int,
+    members: Sequence[int],
+    progress: Progress | None = None,
 ) -> tuple[NameRow, ...]:
-    """Measure wordings that differ in the name of one class.
+    """Measure other names for one class.
 
     Parameters
     ----------
-    ask : callable
-    wordings : sequence of PromptSet
-        The present one first; there is a row for each of the others.
+    predict : callable
+    prompts : PromptSet
+        With the present name.
+    renamed : sequence of PromptSet
+        With each of the other names.
     position : int
-        The class's place in the class list.
+        Position of the class in the class list.
     members : sequence of int
         Indices of the class's images.
     progress : callable, optional
     """
-    present, rows = ask(wordings[0]).hits, []
-    for i, wording in enumerate(wordings[1:], 1):
-        hits = ask(wording).hits
+    present, rows = predict(prompts).correct, []
+    for i, other in enumerate(renamed, 1):
+        correct = predict(other).correct
         rows.append(
             NameRow(
-                wording.classnames[position],
-                float(hits[members].mean()),
-                float(hits.mean()),
-                paired_difference(hits, present),
+                other.classnames[position],
+                float(correct[members].mean()),
+                float(correct.mean()),
+                paired_difference(correct, present),
             )
         )
         if progress:
-            progress("names", i, len(wordings) - 1)
+            progress("names", i, len(renamed))
     return tuple(rows)

@@ -6,28 +6,28 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..errors import OptionError
+from ..errors import ClassnamesError
 from .significance import Difference
 
-__all__ = ["Evaluation", "evaluate", "places", "shares"]
+__all__ = ["Accuracy", "accuracy", "per_class_mean", "ranks"]
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Accuracy of the zero-shot classifier over labelled images.
+class Accuracy:
+    """Accuracy of zero-shot prediction over labelled images.
 
     Attributes
     ----------
     top1, top5 : float
-        Share of images whose true class is first, or among the first five; 0 to 1.
+        Fraction of images whose true class is first, or among the first five; 0 to 1.
     per_class : tuple of float
         `top1` of every class, in the order of the class list.
     n : int
         Number of images.
     difference : Difference or None
-        Against a baseline's wording, on the same images; None where none was given.
+        To a baseline, on the same images; None without one.
     probe_top1 : float or None
-        Share of the images that the linear probe gets right; None where no head was fitted.
+        Top-1 accuracy of the linear probe; None without a head.
     """
 
     top1: float
@@ -42,40 +42,37 @@ class Evaluation:
         return {**asdict(self), "per_class": list(self.per_class)}
 
 
-def evaluate(
-    place: np.ndarray,
+def accuracy(
+    rank: np.ndarray,
     labels: np.ndarray,
     n_classes: int,
     *,
     difference: Difference | None = None,
     probe_top1: float | None = None,
-) -> Evaluation:
-    """Return the accuracy of a zero-shot classifier.
+) -> Accuracy:
+    """Return the accuracy of zero-shot prediction.
 
     Parameters
     ----------
-    place : numpy.ndarray, shape (n,), int
-        The place of the true class, see `places`.
+    rank : numpy.ndarray, shape (n,), int
+        Rank of the true class, see `ranks`.
     labels : numpy.ndarray, shape (n,), int
-        True classes, below `n_classes`.
+        True classes.
     n_classes : int
-        How many classes there are.
     difference, probe_top1
-        See `Evaluation`.
+        See `Accuracy`.
     """
-    per_class = tuple(shares(place == 0, labels, n_classes).tolist())
-    return Evaluation(
-        float((place == 0).mean()), float((place < 5).mean()), per_class, len(labels), difference, probe_top1
-    )
+    per_class = tuple(per_class_mean(rank == 0, labels, n_classes).tolist())
+    return Accuracy(float((rank == 0).mean()), float((rank < 5).mean()), per_class, len(labels), difference, probe_top1)
 
 
-def places(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the place of the true class among all, 0 for the first.
+def ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the rank of the true class of each image, 0 for the first.
 
     Parameters
     ----------
     scores : numpy.ndarray, shape (n, n_classes)
-        Cosines, or anything else that orders the classes of an image.
+        Cosines, or anything else that orders the classes. A NaN is never correct.
     labels : numpy.ndarray, shape (n,), int
         Columns of `scores`.
 
@@ -85,19 +82,21 @@ def places(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     Raises
     ------
-    OptionError
-        When a label is no column.
+    ClassnamesError
+        When a label is not a column.
     """
     if labels.max() >= scores.shape[1]:
-        raise OptionError(f"classnames: {scores.shape[1]} came; a whole test set needs a name for each of its classes.")
-    # How many are better, or as good and earlier in the list, as `clip_demo.numerics.best` would sort them.
+        raise ClassnamesError(
+            f"classnames: got {scores.shape[1]}; a whole test set needs a name for each of its classes."
+        )
+    # Counts the classes that are better, or equal and earlier in the list, as `clip_demo.numerics.best` sorts them.
     true = np.take_along_axis(scores, labels[:, None], axis=1)
     earlier = np.arange(scores.shape[1]) < labels[:, None]
-    # Not "better" but "no less or equal": what is no number is never right.
+    # "Not less or equal" instead of "better", because every comparison with NaN is false.
     return (~(scores <= true) | ((scores == true) & earlier)).sum(axis=1)
 
 
-def shares(hits: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return the share of hits of every class, shape (n_classes,), float64; 0 for a class without images."""
+def per_class_mean(correct: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the accuracy of every class, shape (n_classes,), float64; 0 for a class without images."""
     counts = np.bincount(labels, minlength=n_classes)
-    return np.bincount(labels, weights=hits, minlength=n_classes) / np.maximum(counts, 1)
+    return np.bincount(labels, weights=correct, minlength=n_classes) / np.maximum(counts, 1)

@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""Confusion matrices."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["Confusion", "coarse_confusion", "confused_with", "confusion", "count
 
 @dataclass(frozen=True)
 class Confusion:
-    """A confusion matrix whose classes of one group stand together.
+    """A confusion matrix in which the classes of a group are neighbours.
 
     Attributes
     ----------
     names : tuple of str
-        Of the rows, and of the columns.
+        Of the rows and of the columns.
     groups : tuple of str
-        The coarse class of each row.
+        Coarse class of each row.
     classes : tuple of int
-        What each row is: a position in the class list, or among the coarse classes.
+        Class of each row: a position in the class list, or among the coarse classes.
     counts : tuple of tuple of int
-        Numbers of images: a row a true class, a column what it was taken for.
+        Numbers of images: a row per true class, a column per predicted class.
     """
 
     names: tuple[str, ...]
@@ -35,7 +35,7 @@ class Confusion:
 
 
 def count_pairs(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return how often each class was taken for each: shape (n_classes, n_classes), int, a row a true class."""
+    """Return the confusion matrix as an array: shape (n_classes, n_classes), int, a row per true class."""
     pairs = np.bincount(true * n_classes + predicted, minlength=n_classes**2)
     return pairs.reshape(n_classes, n_classes)
 
@@ -43,7 +43,7 @@ def count_pairs(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.n
 def confusion(
     counts: np.ndarray, names: Sequence[str], coarse_names: Sequence[str], coarse_of: Sequence[int]
 ) -> Confusion:
-    """Put the classes of each coarse class together, otherwise in the order of the class list."""
+    """Return the confusion matrix of all classes, sorted by coarse class."""
     order = np.argsort(coarse_of, kind="stable")
     return Confusion(
         tuple(names[i] for i in order),
@@ -54,15 +54,15 @@ def confusion(
 
 
 def coarse_confusion(counts: np.ndarray, coarse_names: Sequence[str], coarse_of: Sequence[int]) -> Confusion:
-    """Add up the classes of each coarse class."""
+    """Return the confusion matrix of the coarse classes."""
     member = np.equal.outer(np.arange(len(coarse_names)), coarse_of).astype(counts.dtype)  # (n_coarse, n_classes)
-    added = member @ counts @ member.T
     names = tuple(coarse_names)
-    return Confusion(names, names, tuple(range(len(names))), tuple(map(tuple, added.tolist())))
+    summed = member @ counts @ member.T
+    return Confusion(names, names, tuple(range(len(names))), tuple(map(tuple, summed.tolist())))
 
 
 def confused_with(counts: np.ndarray, true: int, names: Sequence[str], most: int = 3) -> tuple[tuple[str, int], ...]:
-    """Return what a class is most often wrongly taken for, and how often; of equals the earlier class first."""
+    """Return the most frequent wrong predictions for a class, with their numbers; the earlier of equals first."""
     wrong = counts[true].copy()
     wrong[true] = 0
     return tuple((names[i], int(wrong[i])) for i in best(wrong, most) if wrong[i])

@@ -1,4 +1,4 @@
-"""The images of a test set as one model sees them: what stays the same for every wording."""
+"""The images of a test set as a model sees them: what stays the same for every prompt set."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from ..features.feature_store import TestFeatures
 from ..linear_probe.head import Head
 from ..numerics import normalize
 
-__all__ = ["LabelledImages", "ProbeAnswers"]
+__all__ = ["LabelledImages", "ProbePredictions"]
 
 
 @dataclass(frozen=True, eq=False)
-class ProbeAnswers:
-    """What a head says of every image.
+class ProbePredictions:
+    """A head's predictions for all images of a test set.
 
     Attributes
     ----------
     head : Head
-        Whose answers these are.
     predicted : numpy.ndarray, shape (n,), int
-        The most probable class, a position in the dataset's class names; of equals the head's first.
+        The most probable class, a position in the dataset's class names; the head's first of equals.
     confidence : numpy.ndarray, shape (n,), float64
-        Its probability.
+        The probability of that class.
     """
 
     head: Head
@@ -41,43 +40,42 @@ class LabelledImages:
     Attributes
     ----------
     dataset : Dataset
-        Where they are from.
     features : numpy.ndarray, shape (n, d), float32
         L2-normalised.
     labels : numpy.ndarray, shape (n,), int
         Positions in the dataset's class names.
     logit_scale : float
         The model's own.
-    probe : ProbeAnswers or None
-        None where no head was fitted on this model and dataset.
+    probe : ProbePredictions or None
+        None without a head for this model and dataset.
     """
 
     dataset: Dataset
     features: np.ndarray
     labels: np.ndarray
     logit_scale: float
-    probe: ProbeAnswers | None
+    probe: ProbePredictions | None
 
     @classmethod
     def of(cls, test: TestFeatures, dataset: Dataset, logit_scale: float, head: Head | None) -> LabelledImages:
-        """Ask the head about all images, and normalise their features."""
-        probe = None if head is None else _ask(head, test.features, dataset)
+        """Normalise the features of a test set, and predict its classes with the head."""
+        probe = None if head is None else _predict(head, test.features, dataset)
         return cls(dataset, normalize(test.features), test.labels, logit_scale, probe)
 
     @property
-    def probe_hits(self) -> np.ndarray | None:
-        """Whether the head is right, shape (n,), bool; None without one."""
+    def probe_correct(self) -> np.ndarray | None:
+        """Whether the head classifies each image correctly, shape (n,), bool; None without a head."""
         return None if self.probe is None else self.probe.predicted == self.labels
 
 
-def _ask(head: Head, features: np.ndarray, dataset: Dataset) -> ProbeAnswers:
-    strange = set(head.classes_) - set(dataset.classnames)
-    if strange:
+def _predict(head: Head, features: np.ndarray, dataset: Dataset) -> ProbePredictions:
+    unknown = set(head.classes_) - set(dataset.classnames)
+    if unknown:
         raise HeadError(
-            f"head: its class {min(strange)!r} is none of {dataset.title}; make it again with "
+            f"head: its class {min(unknown)!r} is not a class of {dataset.title}; fit it again with "
             f"`python -m clip_demo fit-probe --dataset {dataset.name}`."
         )
     probabilities = head.predict_proba(features)
     first = probabilities.argmax(axis=1)
     position = np.array([dataset.classnames.index(name) for name in head.classes_])
-    return ProbeAnswers(head, position[first], probabilities[np.arange(len(first)), first])
+    return ProbePredictions(head, position[first], probabilities[np.arange(len(first)), first])

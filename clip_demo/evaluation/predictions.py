@@ -1,4 +1,4 @@
-"""What one wording makes of every image: one matrix product."""
+"""Zero-shot prediction for all images of a test set, as one matrix product."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..zero_shot.classifier import cosines_of
+from ..zero_shot.classifier import cosine_similarity
 from ..zero_shot.prompt_set import PromptSet
-from .accuracy import places
+from .accuracy import ranks
 from .labelled_images import LabelledImages
 
-__all__ = ["Answers", "answer"]
+__all__ = ["Predictions", "predict_all"]
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Predictions:
     """Zero-shot prediction for all images of a test set.
 
     Attributes
     ----------
-    wording : PromptSet
+    prompts : PromptSet
     cosines : numpy.ndarray, shape (n, n_classes), float32
-    place : numpy.ndarray, shape (n,), int
-        The place of the true class, 0 for the first.
+    rank : numpy.ndarray, shape (n,), int
+        Rank of the true class, 0 for the first.
     predicted : numpy.ndarray, shape (n,), int
-        The class that comes first; of equals the earlier.
+        The class with the highest cosine; the earlier of equals.
     """
 
-    wording: PromptSet
+    prompts: PromptSet
     cosines: np.ndarray
-    place: np.ndarray
+    rank: np.ndarray
     predicted: np.ndarray
 
     @property
-    def hits(self) -> np.ndarray:
-        """Whether each image is right, shape (n,), bool."""
-        return self.place == 0
+    def correct(self) -> np.ndarray:
+        """Whether each image is classified correctly, shape (n,), bool."""
+        return self.rank == 0
 
 
-def answer(wording: PromptSet, weights: np.ndarray, images: LabelledImages) -> Answers:
-    """Hold a wording's classifier, shape (n_classes, d), against all images."""
-    cosines = cosines_of(images.features, weights)
-    return Answers(wording, cosines, places(cosines, images.labels), cosines.argmax(axis=1))
+def predict_all(prompts: PromptSet, weights: np.ndarray, images: LabelledImages) -> Predictions:
+    """Predict all images with the classifier of a prompt set, shape (n_classes, d)."""
+    cosines = cosine_similarity(images.features, weights)
+    return Predictions(prompts, cosines, ranks(cosines, images.labels), cosines.argmax(axis=1))

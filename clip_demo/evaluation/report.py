@@ -1,4 +1,4 @@
-"""Everything that can be seen of one wording on a whole test set."""
+"""The evaluation report: everything that can be asked about one prompt set on a whole test set."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from ..errors import HeadError, OptionError
 from ..numerics import softmax
 from ..zero_shot.prompt_set import PromptSet
-from .accuracy import Evaluation, evaluate, shares
+from .accuracy import Accuracy, accuracy, per_class_mean
 from .calibration import Reliability, check_logit_scale, reliability
 from .confusion import Confusion, coarse_confusion, confused_with, confusion, count_pairs
 from .labelled_images import LabelledImages
-from .predictions import Answers
+from .predictions import Predictions
 from .significance import paired_difference
 
-__all__ = ["KINDS", "PREDICTORS", "ClassRow", "EvaluationReport", "Verdict"]
+__all__ = ["KINDS", "PREDICTORS", "ClassRow", "EvaluationReport", "LabelledPrediction"]
 
 PREDICTORS = ("zero-shot", "probe")
 KINDS = ("all", "both right", "only zero-shot", "only probe", "both wrong", "gained", "lost")
@@ -26,22 +26,22 @@ _NEED_BASELINE = ("gained", "lost")
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class.
+    """The results of one class.
 
     Attributes
     ----------
     name : str
-        As it was worded.
+        As in the prompt set.
     coarse : str
         Its coarse class.
     n : int
         Number of images.
     zero_shot : float
-        Share of them that is right, 0 to 1.
+        Accuracy of zero-shot prediction on them, 0 to 1.
     probe, baseline : float or None
-        The same of the linear probe and of the baseline's wording; None where there is none.
+        Accuracy of the linear probe and of the baseline; None where there is none.
     confused_with : tuple of (str, int)
-        Up to three classes that its images are most often taken for by zero-shot, and how many.
+        Up to three most frequent wrong zero-shot predictions, with their numbers.
     """
 
     name: str
@@ -54,17 +54,15 @@ class ClassRow:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What is said of one test image.
+class LabelledPrediction:
+    """The true class of one test image, and both predictions.
 
     Attributes
     ----------
     index : int
-        Of the image.
     truth, zero_shot : str
-        Its true class, and what zero-shot prediction takes it for.
     probe : str or None
-        What the probe takes it for; None without one.
+        None without a head.
     """
 
     index: int
@@ -75,101 +73,77 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EvaluationReport:
-    """One wording, held against the true classes, the linear probe and a baseline's wording.
+    """The zero-shot predictions of one prompt set, against the labels, the linear probe and a baseline.
 
-    What it says is plain Python values; each is worked out when it is asked for.
+    Results are plain Python values, computed when they are asked for.
 
     Attributes
     ----------
-    images_of_set : LabelledImages
-    answers : Answers
-        Of the wording.
-    before : Answers or None
-        Of the baseline.
+    labelled_images : LabelledImages
+    predictions : Predictions
+    baseline_predictions : Predictions or None
     """
 
-    images_of_set: LabelledImages
-    answers: Answers
-    before: Answers | None = None
+    labelled_images: LabelledImages
+    predictions: Predictions
+    baseline_predictions: Predictions | None = None
 
     @property
-    def wording(self) -> PromptSet:
-        """The wording."""
-        return self.answers.wording
+    def prompts(self) -> PromptSet:
+        """The prompt set."""
+        return self.predictions.prompts
 
     @property
     def baseline(self) -> PromptSet | None:
-        """The wording that it is compared with."""
-        return self.before and self.before.wording
+        """The prompt set of the baseline."""
+        return self.baseline_predictions and self.baseline_predictions.prompts
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Class names as they were worded."""
-        return self.wording.classnames
-
-    @property
-    def coarse_names(self) -> tuple[str, ...]:
-        """Names of the coarse classes."""
-        return tuple(self.images_of_set.dataset.coarse_names)
-
-    @property
-    def coarse_of(self) -> tuple[int, ...]:
-        """For every class its position in `coarse_names`."""
-        return tuple(self.images_of_set.dataset.coarse_of)
+        """Class names as in the prompt set."""
+        return self.prompts.classnames
 
     @property
     def logit_scale(self) -> float:
-        """What the model itself multiplies cosines by."""
-        return self.images_of_set.logit_scale
+        """The model's own logit scale."""
+        return self.labelled_images.logit_scale
 
-    @cached_property
-    def labels(self) -> tuple[int, ...]:
-        """The true class of every image, a position in `names`."""
-        return tuple(self.images_of_set.labels.tolist())
-
-    def predicted(self, by: str = "zero-shot") -> tuple[int, ...] | None:
-        """Return what every image is taken for, a position in `names`; None for a probe that is not there."""
-        if by == "probe" and self.images_of_set.probe is None:
-            return None
-        return tuple(self._predicted(by).tolist())
-
-    def verdict(self, index: int) -> Verdict:
-        """Return what is said of one test image, by its index."""
-        index, probe = self.images_of_set.dataset.check_index(index), self.images_of_set.probe
-        return Verdict(
+    def labelled_prediction(self, index: int) -> LabelledPrediction:
+        """Return the true class and both predictions of one test image."""
+        index, probe = self._dataset.check_index(index), self.labelled_images.probe
+        return LabelledPrediction(
             index,
-            self.names[self.images_of_set.labels[index]],
-            self.names[self.answers.predicted[index]],
+            self.names[self.labelled_images.labels[index]],
+            self.names[self.predictions.predicted[index]],
             None if probe is None else self.names[probe.predicted[index]],
         )
 
     @cached_property
-    def evaluation(self) -> Evaluation:
-        """The accuracies."""
-        probe = self.images_of_set.probe_hits
-        return evaluate(
-            self.answers.place,
-            self.images_of_set.labels,
+    def accuracy(self) -> Accuracy:
+        """Accuracies over all images."""
+        probe, before = self.labelled_images.probe_correct, self.baseline_predictions
+        return accuracy(
+            self.predictions.rank,
+            self.labelled_images.labels,
             len(self.names),
-            difference=self.before and paired_difference(self.answers.hits, self.before.hits),
+            difference=before and paired_difference(self.predictions.correct, before.correct),
             probe_top1=None if probe is None else float(probe.mean()),
         )
 
     @cached_property
     def classes(self) -> tuple[ClassRow, ...]:
-        """A row a class, in the order of the class list."""
-        labels, size = self.images_of_set.labels, len(self.names)
-        probe, before = self.images_of_set.probe_hits, self.before and self.before.hits
-        nothing = (None,) * size
-        of_probe = nothing if probe is None else shares(probe, labels, size).tolist()
-        of_baseline = nothing if before is None else shares(before, labels, size).tolist()
+        """The results of every class, in the order of the class list."""
+        labels, size, dataset = self.labelled_images.labels, len(self.names), self._dataset
+        probe, before = self.labelled_images.probe_correct, self.baseline_predictions
+        of_probe = [None] * size if probe is None else per_class_mean(probe, labels, size).tolist()
+        of_baseline = [None] * size if before is None else per_class_mean(before.correct, labels, size).tolist()
         counts = self._counts("zero-shot")
         return tuple(
             ClassRow(
                 name=name,
-                coarse=self.coarse_names[self.coarse_of[i]],
+                coarse=dataset.coarse_names[dataset.coarse_of[i]],
                 n=int(counts[i].sum()),
-                zero_shot=self.evaluation.per_class[i],
+                zero_shot=self.accuracy.per_class[i],
                 probe=of_probe[i],
                 baseline=of_baseline[i],
                 confused_with=confused_with(counts, i, self.names),
@@ -183,26 +157,26 @@ class EvaluationReport:
         Parameters
         ----------
         by : {"zero-shot", "probe"}
-            Whose.
+            Whose predictions.
         coarse : bool
-            Of the coarse classes; else of all classes, those of one coarse class together.
+            Whether to count coarse classes instead of classes.
 
         Raises
         ------
         OptionError
             When `by` is something else.
         HeadError
-            When there is no probe.
+            When there is no head.
         """
-        counts = self._counts(by)
+        counts, dataset = self._counts(by), self._dataset
         if coarse:
-            return coarse_confusion(counts, self.coarse_names, self.coarse_of)
-        return confusion(counts, self.names, self.coarse_names, self.coarse_of)
+            return coarse_confusion(counts, dataset.coarse_names, dataset.coarse_of)
+        return confusion(counts, self.names, dataset.coarse_names, dataset.coarse_of)
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of images that can be asked for: some need a probe, some a baseline."""
-        probe, baseline = self.images_of_set.probe is not None, self.before is not None
+        """The kinds of images that `images` can select: some need a head, some a baseline."""
+        probe, baseline = self.labelled_images.probe is not None, self.baseline is not None
         return tuple(kind for kind in KINDS if kind == "all" or (baseline if kind in _NEED_BASELINE else probe))
 
     def images(
@@ -213,61 +187,66 @@ class EvaluationReport:
         by: str = "zero-shot",
         coarse: bool = False,
     ) -> tuple[int, ...]:
-        """Return the indices of the test images that are meant, in order.
+        """Return the indices of some test images, in order.
 
         Parameters
         ----------
         kind : str
-            One of `kinds`. "gained" and "lost" became right and wrong since the baseline.
+            One of `kinds`. "gained" and "lost" became correct and wrong compared with the baseline.
         true : int, optional
             Only images of this class.
         predicted : int, optional
-            Only images that are taken for this class.
+            Only images predicted as this class.
         by : {"zero-shot", "probe"}
-            Who takes them for it.
+            Whose prediction `predicted` means.
         coarse : bool
-            Whether `true` and `predicted` are positions of coarse classes, or of classes.
+            Whether `true` and `predicted` are positions of coarse classes instead of classes.
 
         Raises
         ------
         OptionError
             When an argument is not allowed.
         HeadError
-            When there is no probe and `predicted` is the probe's.
+            When `predicted` means the probe's and there is no head.
         """
-        group = np.array(self.coarse_of) if coarse else np.arange(len(self.names))
+        group = np.array(self._dataset.coarse_of) if coarse else np.arange(len(self.names))
         chosen = self._of_kind(kind)
         if true is not None:
-            chosen = chosen & (group[self.images_of_set.labels] == _position("true", true, group))
+            chosen = chosen & (group[self.labelled_images.labels] == _check_position("true", true, group))
         if predicted is not None:
-            chosen = chosen & (group[self._predicted(by)] == _position("predicted", predicted, group))
+            chosen = chosen & (group[self._predicted(by)] == _check_position("predicted", predicted, group))
         return tuple(np.flatnonzero(chosen).tolist())
 
     def calibration(self, logit_scale: float | None = None) -> dict[str, Reliability | None]:
-        """Return the reliability diagrams of zero-shot prediction and of the probe, None without one.
+        """Return the reliability diagrams of both predictors; None for the probe without a head.
 
         Parameters
         ----------
         logit_scale : float, optional
-            What cosines are multiplied by before the softmax; default the model's own. The probe does not change.
+            Factor of the cosines in the softmax; default the model's own. It does not affect the probe.
         """
         scale = self.logit_scale if logit_scale is None else check_logit_scale(logit_scale)
-        confidence = softmax(scale * self.answers.cosines).max(axis=1)
-        probe = self.images_of_set.probe
+        confidence = softmax(scale * self.predictions.cosines).max(axis=1)
+        probe = self.labelled_images.probe
         return {
-            "zero-shot": reliability(confidence, self.answers.hits),
-            "probe": probe and reliability(probe.confidence, self.images_of_set.probe_hits),
+            "zero-shot": reliability(confidence, self.predictions.correct),
+            "probe": probe and reliability(probe.confidence, self.labelled_images.probe_correct),
         }
+
+    @property
+    def _dataset(self):
+        return self.labelled_images.dataset
 
     def _of_kind(self, kind: str) -> np.ndarray:
         if kind not in self.kinds:
-            why = f"use one of {', '.join(map(repr, self.kinds))}"
+            advice = f"use one of {', '.join(map(repr, self.kinds))}"
             if kind in KINDS:
-                why = "give a baseline" if kind in _NEED_BASELINE else f"there is no head; {_fit(self)}"
-            raise OptionError(f"kind: {kind!r} is not to be had here; {why}.")
-        zero_shot, probe = self.answers.hits, self.images_of_set.probe_hits
+                advice = "give a baseline" if kind in _NEED_BASELINE else f"there is no head; {self._how_to_fit()}"
+            raise OptionError(f"kind: {kind!r} is not available here; {advice}.")
+        zero_shot, probe = self.predictions.correct, self.labelled_images.probe_correct
         if kind in _NEED_BASELINE:
-            return zero_shot & ~self.before.hits if kind == "gained" else self.before.hits & ~zero_shot
+            before = self.baseline_predictions.correct
+            return zero_shot & ~before if kind == "gained" else before & ~zero_shot
         if kind == "all":
             return np.ones(len(zero_shot), dtype=bool)
         right = {"both right": (True, True), "only zero-shot": (True, False), "only probe": (False, True)}
@@ -278,20 +257,19 @@ class EvaluationReport:
         if by not in PREDICTORS:
             raise OptionError(f"by: {by!r} is unknown; use one of {', '.join(map(repr, PREDICTORS))}.")
         if by == "zero-shot":
-            return self.answers.predicted
-        if self.images_of_set.probe is None:
-            raise HeadError(f"head: none for this model on {self.images_of_set.dataset.name}; {_fit(self)}.")
-        return self.images_of_set.probe.predicted
+            return self.predictions.predicted
+        if self.labelled_images.probe is None:
+            raise HeadError(f"head: there is none for this model on {self._dataset.name}; {self._how_to_fit()}.")
+        return self.labelled_images.probe.predicted
 
     def _counts(self, by: str) -> np.ndarray:
-        return count_pairs(self.images_of_set.labels, self._predicted(by), len(self.names))
+        return count_pairs(self.labelled_images.labels, self._predicted(by), len(self.names))
+
+    def _how_to_fit(self) -> str:
+        return f"fit one with `python -m clip_demo fit-probe --dataset {self._dataset.name}`"
 
 
-def _fit(examination: EvaluationReport) -> str:
-    return f"make one with `python -m clip_demo fit-probe --dataset {examination.images_of_set.dataset.name}`"
-
-
-def _position(argument: str, value: int, group: np.ndarray) -> int:
+def _check_position(argument: str, value: int, group: np.ndarray) -> int:
     last = int(group.max())
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value <= last:
         raise OptionError(f"{argument}: {value!r} is not allowed; use a whole number from 0 to {last}.")

@@ -1,4 +1,4 @@
-"""Two classifiers on the same images: how much they differ, and whether that may be noise."""
+"""Two classifiers on the same images: their difference, and whether it may be noise."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from statistics import NormalDist
 
 import numpy as np
 
-__all__ = ["Difference", "exact_p_value", "paired_difference", "score_interval"]
+__all__ = ["Difference", "mcnemar_p_value", "paired_difference", "score_interval"]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more often the new one of two classifiers is right, on the same images.
+    """Accuracy of a new classifier minus that of an old one, on the same images.
 
     Attributes
     ----------
     top1 : float
-        Top-1 accuracy of the new one less that of the old one, -1 to 1.
+        Difference of the top-1 accuracies, -1 to 1.
     low, high : float
         95 % interval of `top1`, see `score_interval`.
     p_value : float
-        McNemar's exact test, see `exact_p_value`.
+        See `mcnemar_p_value`.
     gained, lost : int
-        Numbers of images that became right, and that became wrong.
+        Numbers of images that became correct, and that became wrong.
     """
 
     top1: float
@@ -41,25 +41,19 @@ def paired_difference(new: np.ndarray, old: np.ndarray) -> Difference:
     Parameters
     ----------
     new, old : numpy.ndarray, shape (n,), bool
-        Whether each image is right.
+        Whether each image is classified correctly.
     """
     gained, lost = int((new & ~old).sum()), int((old & ~new).sum())
     low, high = score_interval(gained, lost, len(new))
-    return Difference((gained - lost) / len(new), low, high, exact_p_value(gained, lost), gained, lost)
+    return Difference((gained - lost) / len(new), low, high, mcnemar_p_value(gained, lost), gained, lost)
 
 
-def exact_p_value(gained: int, lost: int) -> float:
-    """Return the two-sided p-value of McNemar's exact test: 1 where nothing changed.
+def mcnemar_p_value(gained: int, lost: int) -> float:
+    """Return the two-sided p-value of McNemar's exact test; 1 where nothing changed."""
+    from scipy.stats import binomtest
 
-    Were both as good, each changed image would be gained or lost with equal chance. This is how likely a split at
-    least as uneven as this one would then be: twice the binomial tail, at most 1.
-    """
-    n = gained + lost
-    term = tail = 1
-    for k in range(min(gained, lost)):
-        term = term * (n - k) // (k + 1)  # n over k + 1; whole numbers, so nothing is rounded
-        tail += term
-    return min(1.0, 2 * tail / 2**n)
+    # If both classifiers were equally good, a changed image would be gained or lost with equal probability.
+    return float(binomtest(gained, gained + lost, 0.5).pvalue) if gained + lost else 1.0
 
 
 def score_interval(gained: int, lost: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -67,13 +61,15 @@ def score_interval(gained: int, lost: int, n: int, level: float = 0.95) -> tuple
 
     Tango (1998), "Equivalence test and confidence interval for the difference in proportions for the paired-sample
     design", Statistics in Medicine 17, 891-908; recommended by Fagerland, Lydersen and Laake (2014), ibid. 33,
-    2850-2875. It holds the differences that the images do not speak against, stays within -1 and 1, and has a
-    width even where nothing changed.
+    2850-2875. It holds the differences that a score test does not reject, stays within -1 and 1, and has a width
+    even where nothing changed.
     """
+    from scipy.optimize import bisect
+
     z = NormalDist().inv_cdf(0.5 + level / 2)
     change = (gained - lost) / n
-    low = _crossing(lambda delta: _score(gained, lost, n, delta) <= z, -1.0, change)
-    high = _crossing(lambda delta: _score(gained, lost, n, delta) < -z, change, 1.0)
+    low = bisect(lambda delta: _score(gained, lost, n, delta) - z, -1, change) if change > -1 else -1.0
+    high = bisect(lambda delta: _score(gained, lost, n, delta) + z, change, 1) if change < 1 else 1.0
     return low, high
 
 
@@ -88,11 +84,3 @@ def _score(gained: int, lost: int, n: int, delta: float) -> float:
     if variance <= 0 or above == 0:
         return math.copysign(math.inf, above) if above else 0.0
     return above / math.sqrt(variance)
-
-
-def _crossing(beyond, low: float, high: float) -> float:
-    """Return where `beyond` becomes true between two numbers, by halving."""
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if beyond(middle) else (middle, high)
-    return (low + high) / 2

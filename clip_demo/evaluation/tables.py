@@ -1,4 +1,4 @@
-"""What the lab shows as tables for other programs, in CSV or in JSON."""
+"""Tables of an evaluation report for other programs, as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -9,79 +9,62 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
-from .ablations import NameRow, TemplateRow
+from .ablations import TemplateRow
 from .calibration import Reliability
 from .confusion import Confusion
 from .report import EvaluationReport
+from .significance import Difference
 
-__all__ = [
-    "Table",
-    "calibration",
-    "confusion",
-    "names",
-    "per_class",
-    "images",
-    "summary",
-    "templates",
-    "to_csv",
-    "to_json",
-]
+__all__ = ["Table", "calibration", "confusion", "images", "per_class", "summary", "templates", "to_csv", "to_json"]
 
 _DIFFERENCE = ("top1", "low", "high", "p_value", "gained", "lost")
+_DIFFERENCE_COLUMNS = tuple(f"difference_{name}" for name in _DIFFERENCE)
 
 
 class Table(NamedTuple):
-    """Names of columns, and rows of plain values; None is a value that there is not."""
+    """Column names, and rows of plain values; None is a missing value."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple, ...]
 
 
 def to_csv(table: Table) -> str:
-    """Return the table as CSV with a line of names on top."""
+    """Return the table as CSV with a header line."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([table.columns, *table.rows])
     return text.getvalue()
 
 
 def to_json(table: Table) -> str:
-    """Return the table as a JSON list of objects, one a row."""
+    """Return the table as a JSON list with an object per row."""
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     return json.dumps(rows, indent=1, ensure_ascii=False)
 
 
-def summary(examination: EvaluationReport) -> Table:
-    """Return the wording and its accuracies, one row; templates stand one a line in their cell."""
-    got, wording = examination.evaluation, examination.wording
+def summary(report: EvaluationReport) -> Table:
+    """Return the prompt set and its accuracies in one row; templates are separated by line breaks."""
+    prompts, result = report.prompts, report.accuracy
+    texts = ("\n".join(prompts.templates), prompts.replace_underscores)
+    numbers = (result.n, result.top1, result.top5, result.probe_top1, *_difference(result.difference))
     return Table(
-        ("templates", "replace_underscores", "n", "top1", "top5", "probe_top1", *_named(_DIFFERENCE)),
-        (
-            (
-                "\n".join(wording.templates),
-                wording.replace_underscores,
-                got.n,
-                got.top1,
-                got.top5,
-                got.probe_top1,
-                *_differences(got.difference),
-            ),
-        ),
+        ("templates", "replace_underscores", "n", "top1", "top5", "probe_top1", *_DIFFERENCE_COLUMNS),
+        ((*texts, *numbers),),
     )
 
 
-def per_class(examination: EvaluationReport) -> Table:
-    """Return a row a class, with the three classes that it is most often taken for."""
+def per_class(report: EvaluationReport) -> Table:
+    """Return a row per class, with its three most frequent wrong predictions."""
     columns = ("class", "coarse", "n", "zero_shot", "probe", "baseline")
     rows = []
-    for row in examination.classes:
+    for row in report.classes:
         confused = [part for pair in row.confused_with for part in pair]
         plain = (row.name, row.coarse, row.n, row.zero_shot, row.probe, row.baseline)
         rows.append((*plain, *confused, *(None,) * (6 - len(confused))))
-    return Table((*columns, *(f"{what}_{i}" for i in (1, 2, 3) for what in ("confused_with", "count"))), tuple(rows))
+    return Table((*columns, *(f"{name}_{i}" for i in (1, 2, 3) for name in ("confused_with", "count"))), tuple(rows))
 
 
 def confusion(matrix: Confusion) -> Table:
-    """Return a row for each pair of classes that occurs; a zero is left out."""
+    """Return a row per pair of classes that occurs; zeros are omitted."""
     rows = [
         (true, predicted, count)
         for true, row in zip(matrix.names, matrix.counts, strict=True)
@@ -92,23 +75,15 @@ def confusion(matrix: Confusion) -> Table:
 
 
 def templates(rows: Iterable[TemplateRow]) -> Table:
-    """Return a row a template."""
+    """Return a row per template."""
     return Table(
-        ("template", "top1", "ensemble_without", *_named(_DIFFERENCE)),
-        tuple((row.template, row.top1, row.ensemble_without, *_differences(row.difference)) for row in rows),
-    )
-
-
-def names(rows: Iterable[NameRow]) -> Table:
-    """Return a row a name."""
-    return Table(
-        ("name", "accuracy", "top1", *_named(_DIFFERENCE)),
-        tuple((row.name, row.accuracy, row.top1, *_differences(row.difference)) for row in rows),
+        ("template", "top1", "ensemble_without", *_DIFFERENCE_COLUMNS),
+        tuple((row.template, row.top1, row.ensemble_without, *_difference(row.difference)) for row in rows),
     )
 
 
 def calibration(curves: Mapping[str, Reliability | None]) -> Table:
-    """Return a row a bin of each predictor, with the predictor's expected calibration error."""
+    """Return a row per bin of each predictor, with the predictor's expected calibration error."""
     rows = [
         (predictor, *asdict(each).values(), curve.ece) for predictor, curve in curves.items() if curve
         for each in curve.bins
@@ -116,15 +91,11 @@ def calibration(curves: Mapping[str, Reliability | None]) -> Table:
     return Table(("predictor", "low", "high", "confidence", "accuracy", "n", "ece"), tuple(rows))
 
 
-def images(examination: EvaluationReport, indices: Sequence[int]) -> Table:
-    """Return a row an image: its index, its true class and what it is taken for."""
-    rows = [tuple(asdict(examination.verdict(index)).values()) for index in indices]
+def images(report: EvaluationReport, indices: Sequence[int]) -> Table:
+    """Return a row per image: its index, its true class and both predictions."""
+    rows = [tuple(asdict(report.labelled_prediction(index)).values()) for index in indices]
     return Table(("index", "truth", "zero_shot", "probe"), tuple(rows))
 
 
-def _named(columns: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"difference_{name}" for name in columns)
-
-
-def _differences(difference) -> tuple:
+def _difference(difference: Difference | None) -> tuple:
     return tuple(None if difference is None else getattr(difference, name) for name in _DIFFERENCE)

@@ -1,4 +1,4 @@
-"""Which images come first: one of every class, then a second of every class, and so on."""
+"""A class-balanced order of images: one of every class, then a second of every class, and so on."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ SEED = 0
 
 
 def balanced_order(labels: np.ndarray, seed: int = SEED) -> np.ndarray:
-    """Return all positions in an order whose every beginning has about as many of each class.
+    """Return all positions in an order whose every beginning has about equally many of each class.
 
     Parameters
     ----------
     labels : numpy.ndarray, shape (n,), int
     seed : int
-        Another one is another order. It is the same on every machine and with every version of numpy.
+        The order depends on nothing else: it is the same on every machine and with every version of numpy.
 
     Returns
     -------
     numpy.ndarray, shape (n,), int64
-        Where every class is equally frequent, the k-th run of `n_classes` positions has one of each.
+        Where all classes are equally frequent, every run of `n_classes` positions has one of each.
     """
     shuffled = np.argsort(mix(np.arange(len(labels), dtype=np.uint64) ^ mix(np.array([seed], dtype=np.uint64))))
     grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]  # class by class, each in shuffled order
     ordered = labels[grouped]
-    rank = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # the rank of its class
+    rank = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # within the class
     return grouped[np.lexsort((ordered, rank))]

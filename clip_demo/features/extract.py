@@ -1,4 +1,4 @@
-"""Images in, features out, batch by batch; the next batch is made ready while one is encoded."""
+"""Feature extraction: the images of a dataset, batch by batch through an encoder."""
 
 from __future__ import annotations
 
@@ -11,53 +11,53 @@ import numpy as np
 from PIL import Image
 
 from ..datasets.base import Dataset
-from ..models.encoder import Encoder, Report
+from ..models.encoder import Encoder
+from ..progress import Progress
 
-__all__ = ["Encode", "batched", "encode_split", "encode_directly"]
+__all__ = ["Extract", "encode_directly", "encode_split", "in_small_batches"]
 
-# Encodes some images of a split, given by their indices: yields features, shape (a few, d), in the order given.
-Encode = Callable[[Dataset, str, np.ndarray], Iterator[np.ndarray]]
+# Encodes images of a split, given by their indices: yields features, shape (batch, d), in the order of the indices.
+Extract = Callable[[Dataset, str, np.ndarray], Iterator[np.ndarray]]
 
 BATCH = 128
-FEW = 32
-_AHEAD = 2  # batches made ready beyond the one that is encoded
+SMALL_BATCH = 32
+_AHEAD = 2  # batches preprocessed in advance
 
 
-def encode_directly(encoder: Encoder) -> Encode:
-    """Return an `Encode` that takes the encoder for itself."""
+def encode_directly(encoder: Encoder) -> Extract:
+    """Return an `Extract` that has the encoder for itself; batches are preprocessed while others are encoded."""
 
-    def encode(dataset: Dataset, split: str, indices: np.ndarray) -> Iterator[np.ndarray]:
-        def ready(part: np.ndarray) -> list:
-            return [encoder.preprocess(Image.fromarray(each)) for each in dataset.pixels(part, split)]
+    def extract(dataset: Dataset, split: str, indices: np.ndarray) -> Iterator[np.ndarray]:
+        def preprocess(part: np.ndarray) -> list:
+            return [encoder.preprocess(image) for image in dataset.images(part, split)]
 
-        # Half of the cores: on a CPU the encoder wants them too, and on a GPU one would be too slow for it.
+        # Half of the cores: on a CPU the encoder needs cores too, and on a GPU a single core would be too slow for it.
         with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="preprocess") as pool:
-            waiting = deque()
+            pending = deque()
             for start in range(0, len(indices), BATCH):
-                waiting.append(pool.submit(ready, indices[start : start + BATCH]))
-                if len(waiting) > _AHEAD:
-                    yield encoder.encode_pixels(waiting.popleft().result())
-            while waiting:
-                yield encoder.encode_pixels(waiting.popleft().result())
+                pending.append(pool.submit(preprocess, indices[start : start + BATCH]))
+                if len(pending) > _AHEAD:
+                    yield encoder.encode_images(pending.popleft().result())
+            while pending:
+                yield encoder.encode_images(pending.popleft().result())
 
-    return encode
-
-
-def batched(encode_images: Callable[[Sequence[Image.Image]], np.ndarray]) -> Encode:
-    """Return an `Encode` that hands on few images at a time, such as to `Features.of_job`."""
-
-    def encode(dataset: Dataset, split: str, indices: np.ndarray) -> Iterator[np.ndarray]:
-        for start in range(0, len(indices), FEW):
-            pixels = dataset.pixels(indices[start : start + FEW], split)
-            yield encode_images([Image.fromarray(each) for each in pixels])
-
-    return encode
+    return extract
 
 
-def encode_split(encode: Encode, dataset: Dataset, split: str, progress: Report | None = None) -> np.ndarray:
+def in_small_batches(encode: Callable[[Sequence[Image.Image]], np.ndarray]) -> Extract:
+    """Return an `Extract` that passes a few images at a time to `encode`."""
+
+    def extract(dataset: Dataset, split: str, indices: np.ndarray) -> Iterator[np.ndarray]:
+        for start in range(0, len(indices), SMALL_BATCH):
+            yield encode(dataset.images(indices[start : start + SMALL_BATCH], split))
+
+    return extract
+
+
+def encode_split(extract: Extract, dataset: Dataset, split: str, progress: Progress | None = None) -> np.ndarray:
     """Return the features of all images of a split: shape (n, d), float32, not normalised."""
     size, done, parts = dataset.sizes[split], 0, []
-    for rows in encode(dataset, split, np.arange(size)):
+    for rows in extract(dataset, split, np.arange(size)):
         parts.append(rows)
         done += len(rows)
         if progress:

@@ -1,4 +1,4 @@
-"""Features of a whole test set, computed once for a model and an dataset."""
+"""The store of test features: those of a whole test set, computed once per model and dataset."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..artifacts import Store, write_npz
+from ..artifacts import ArtifactStore, file_name, write_npz
 from ..datasets.base import Dataset
-from ..errors import HeadError
-from ..models.encoder import Encoder, Report
-from .extract import Encode, encode_directly, encode_split
+from ..errors import ArtifactError
+from ..models.encoder import Encoder
+from ..progress import Progress
+from .extract import Extract, encode_split
 
 __all__ = ["FeatureStore", "TestFeatures", "load_features", "save_features"]
 
@@ -27,50 +28,41 @@ class TestFeatures:
     Attributes
     ----------
     features : numpy.ndarray, shape (n, d), float32
-        As `encode_images` gives them: not normalised.
+        Not normalised.
     labels : numpy.ndarray, shape (n,), int64
         Positions in the dataset's class names.
     """
 
-    __test__ = False  # pytest takes every name that begins with Test for a test
+    __test__ = False  # pytest would collect any class whose name begins with Test
 
     features: np.ndarray
     labels: np.ndarray
 
 
-class FeatureStore(Store[TestFeatures]):
-    """Test features by model and dataset; new ones go to the last folder. See `clip_demo.store.Store`."""
+class FeatureStore(ArtifactStore[TestFeatures]):
+    """Test features by model and dataset; see `clip_demo.artifacts.ArtifactStore`."""
 
     def __init__(self, folders: Sequence[str | Path]):
         super().__init__(folders, load_features)
 
-    def of(
-        self,
-        encoder: Encoder,
-        dataset: Dataset,
-        progress: Report | None = None,
-        encode: Encode | None = None,
+    def get_or_encode(
+        self, encoder: Encoder, dataset: Dataset, extract: Extract, progress: Progress | None = None
     ) -> TestFeatures:
-        """Return the test features of a model on an dataset, computed and kept where they are not stored yet.
-
-        They are computed by `encode` where it is given, else straight by the encoder.
-        """
+        """Return the test features of a model on a dataset; computed and stored where they are missing."""
         found = self.get(encoder.sha256, dataset.name)
         if found is None:
-            found = TestFeatures(
-                encode_split(encode or encode_directly(encoder), dataset, "test", progress), dataset.labels()
-            )
-            self.keep(found, encoder, dataset)
+            found = TestFeatures(encode_split(extract, dataset, "test", progress), dataset.labels())
+            self.put(found, encoder, dataset)
         return found
 
-    def keep(self, data: TestFeatures, encoder: Encoder, dataset: Dataset) -> None:
-        """Use `data` from now on, and store it in the last folder."""
+    def put(self, data: TestFeatures, encoder: Encoder, dataset: Dataset) -> None:
+        """Return `data` from now on, and store it in the last folder."""
         self.remember(data, encoder.sha256, dataset.name)
         if self.folders:
             try:
                 save_features(data, self.folders[-1], encoder, dataset)
-            except OSError as error:  # A cache that cannot be written costs time, not the answer.
-                logger.warning("features are not kept in %s (%s)", self.folders[-1], error)
+            except OSError as error:  # A cache that cannot be written costs time, but the answer is right.
+                logger.warning("features cannot be stored in %s (%s)", self.folders[-1], error)
 
 
 def save_features(
@@ -83,27 +75,25 @@ def save_features(
     data : TestFeatures
     folder : path
     encoder, dataset
-        What they belong to.
+        What the features belong to.
     compact : bool
-        Store sixteen bits a number, scaled for each image by its largest; else 32. What eight would cost is seen:
-        of 10,000 images a dozen are then answered otherwise.
+        Store 16 bits per number, scaled by the largest of each image, instead of 32. With 8 bits, predictions of a
+        dozen of 10,000 images change.
 
     Returns
     -------
     pathlib.Path
     """
-    stored = {"features": data.features.astype(np.float32)}
+    arrays = {"features": data.features.astype(np.float32)}
     if compact:
         scale = np.abs(data.features).max(axis=1, keepdims=True) / 32767  # (n, 1)
-        stored = {"features": np.rint(data.features / scale).astype(np.int16), "scale": scale.astype(np.float32)}
+        arrays = {"features": np.rint(data.features / scale).astype(np.int16), "scale": scale.astype(np.float32)}
     return write_npz(
-        folder,
-        encoder.name,
-        dataset.name,
-        **stored,
-        labels=data.labels.astype(np.uint8),
+        Path(folder) / file_name(encoder.name, dataset.name),
+        **arrays,
+        labels=data.labels.astype(np.min_scalar_type(len(dataset.classnames))),
         model_sha256=np.array(encoder.sha256),
-        dataset=np.array(dataset.name),
+        image_set=np.array(dataset.name),  # the key of files written before datasets were called so
     )
 
 
@@ -118,8 +108,8 @@ def load_features(path: str | Path) -> tuple[TestFeatures, str, str]:
 
     Raises
     ------
-    HeadError
-        When the file holds no test features.
+    ArtifactError
+        When the file does not hold test features.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -127,8 +117,8 @@ def load_features(path: str | Path) -> tuple[TestFeatures, str, str]:
             if "scale" in stored:
                 features *= stored["scale"]
             data = TestFeatures(features, stored["labels"].astype(np.int64))
-            return data, str(stored["model_sha256"]), str(stored["dataset"])
-    except Exception as error:  # zip, npz and field errors all mean the same to the user.
-        raise HeadError(
-            f"features: {str(path)!r} holds no test features ({type(error).__name__}: {error}); take it away."
+            return data, str(stored["model_sha256"]), str(stored["image_set"])
+    except Exception as error:  # A bad zip, npz or field: for the user they all mean the same.
+        raise ArtifactError(
+            f"features: {str(path)!r} does not hold test features ({type(error).__name__}: {error}); delete it."
         ) from error

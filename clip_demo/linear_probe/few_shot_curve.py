@@ -1,31 +1,143 @@
-"""The few-shot curve: gathered draw by draw, kept as JSON."""
+"""The few-shot curve: the accuracy of linear probes on ever more training images, against zero-shot prediction."""
 
 from __future__ import annotations
 
+import csv
 import datetime
+import io
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..artifacts import Store, file_name, write_file
-from ..errors import HeadError
-from .few_shot_curve import CurvePoint, FewShotCurve
-from .fit import Draw, ProbeFitter
-from .head import package_versions
+from ..artifacts import ArtifactStore, atomic_write, file_name
+from ..datasets.base import Dataset
+from ..errors import ArtifactError
+from ..models.encoder import Encoder
+from .fit import package_versions
 
-__all__ = ["CurveStore", "crossing", "missing_draws", "new_curve", "save_curve", "with_draw"]
+__all__ = [
+    "CurvePoint",
+    "CurveStore",
+    "Draw",
+    "FewShotCurve",
+    "crossing",
+    "curve_to_csv",
+    "draws_of",
+    "missing_draws",
+    "new_curve",
+    "save_curve",
+    "with_draw",
+]
+
+PER_CLASS = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # images of each class, followed by all of them
+_DRAWS = 3
+# With more training images than this, draws hardly differ from each other, and take long: one is enough.
+_MAX_REPEATED = 6_400
 
 
-def new_curve(builder: ProbeFitter, zero_shot: float, templates: Sequence[str]) -> FewShotCurve:
-    """Return a curve that has no point yet."""
+@dataclass(frozen=True)
+class CurvePoint:
+    """Test accuracy of linear probes on some number of training images of each class.
+
+    Attributes
+    ----------
+    per_class : int
+        Images of each class.
+    n_train : int
+        Images in total.
+    mean, std : float
+        Over `draws`. `std` is the population standard deviation, so 0.0 for a single draw.
+    draws : tuple of float
+        Accuracy with each draw of training images, 0 to 1.
+    """
+
+    per_class: int
+    n_train: int
+    mean: float
+    std: float
+    draws: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class FewShotCurve:
+    """Linear probes on ever more training images, against zero-shot prediction on the same test images.
+
+    Attributes
+    ----------
+    model, model_sha256, dataset : str
+        See `clip_demo.linear_probe.head.Provenance`.
+    zero_shot : float
+        Zero-shot accuracy, 0 to 1.
+    zero_shot_templates : tuple of str
+        The prompt templates behind it, with the dataset's own class names.
+    points : tuple of CurvePoint
+        In order of size.
+    crossing : float or None
+        Images of each class at which the probe reaches zero-shot prediction, interpolated on a logarithmic axis. That
+        of the first point where it reaches it already, None where no point does.
+    complete : bool
+        Whether there are all points, the last of them with all training images.
+    date : str
+        Day of the latest point, ISO 8601.
+    versions : dict of str to str
+        Versions of the packages used.
+    """
+
+    model: str
+    model_sha256: str
+    dataset: str
+    zero_shot: float
+    zero_shot_templates: tuple[str, ...]
+    points: tuple[CurvePoint, ...]
+    crossing: float | None
+    complete: bool
+    date: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Training images of one fit.
+
+    Attributes
+    ----------
+    per_class : int
+        Images of each class.
+    number : int
+        0 for the first images in class-balanced order, 1 for the next as many, and so on: draws share no image.
+    start, stop : int
+        Range of the images in that order.
+    """
+
+    per_class: int
+    number: int
+    start: int
+    stop: int
+
+
+def draws_of(dataset: Dataset) -> list[Draw]:
+    """Return the fits of a curve, in the order in which their images are encoded; the last has all images."""
+    size, n_classes = dataset.sizes["train"], len(dataset.classnames)
+    draws = [
+        Draw(each, number, number * each * n_classes, (number + 1) * each * n_classes)
+        for each in PER_CLASS
+        if each * n_classes < size
+        for number in range(_DRAWS if each * n_classes <= _MAX_REPEATED else 1)
+        if (number + 1) * each * n_classes <= size
+    ]
+    return [*sorted(draws, key=lambda draw: draw.stop), Draw(size // n_classes, 0, 0, size)]
+
+
+def new_curve(encoder: Encoder, dataset: Dataset, zero_shot: float, templates: Sequence[str]) -> FewShotCurve:
+    """Return a curve without points."""
     return FewShotCurve(
-        model=builder.encoder.name,
-        model_sha256=builder.encoder.sha256,
-        dataset=builder.dataset.name,
+        model=encoder.name,
+        model_sha256=encoder.sha256,
+        dataset=dataset.name,
         zero_shot=zero_shot,
         zero_shot_templates=tuple(templates),
         points=(),
@@ -36,27 +148,27 @@ def new_curve(builder: ProbeFitter, zero_shot: float, templates: Sequence[str]) 
     )
 
 
-def missing_draws(builder: ProbeFitter, curve: FewShotCurve) -> list[Draw]:
+def missing_draws(dataset: Dataset, curve: FewShotCurve) -> list[Draw]:
     """Return the fits that a curve lacks."""
     known = {point.per_class: len(point.draws) for point in curve.points}
-    return [draw for draw in builder.draws if draw.number >= known.get(draw.per_class, 0)]
+    return [draw for draw in draws_of(dataset) if draw.number >= known.get(draw.per_class, 0)]
 
 
-def with_draw(builder: ProbeFitter, curve: FewShotCurve, draw: Draw, accuracy: float) -> FewShotCurve:
-    """Return the curve with one draw more, and what its head gets right, 0 to 1."""
+def with_draw(dataset: Dataset, curve: FewShotCurve, draw: Draw, accuracy: float) -> FewShotCurve:
+    """Return the curve with the accuracy, 0 to 1, of one more draw."""
     points = {point.per_class: point for point in curve.points}
     draws = (*points[draw.per_class].draws, accuracy) if draw.per_class in points else (accuracy,)
     mean, std = float(np.mean(draws)), float(np.std(draws))
     points[draw.per_class] = CurvePoint(draw.per_class, draw.stop - draw.start, mean, std, draws)
     ordered = tuple(points[each] for each in sorted(points))
     curve = replace(curve, points=ordered, crossing=crossing(ordered, curve.zero_shot))
-    return replace(curve, complete=not missing_draws(builder, curve), date=datetime.date.today().isoformat())
+    return replace(curve, complete=not missing_draws(dataset, curve), date=datetime.date.today().isoformat())
 
 
 def crossing(points: Sequence[CurvePoint], zero_shot: float) -> float | None:
-    """Return at how many images of each class the probe first reaches zero-shot; see `FewShotCurve.crossing`.
+    """Return how many images of each class a probe needs to reach zero-shot; see `FewShotCurve.crossing`.
 
-    Radford et al. 2021, figure 8, estimate it in the same way: between two points, on a logarithmic axis.
+    Radford et al. 2021, figure 8, estimates it in the same way: log-linear interpolation between two points.
     """
     reached = next((i for i, point in enumerate(points) if point.mean >= zero_shot), None)
     if reached is None:
@@ -69,35 +181,53 @@ def crossing(points: Sequence[CurvePoint], zero_shot: float) -> float | None:
     return before.per_class * math.exp(part * math.log(after.per_class / before.per_class))
 
 
-def save_curve(curve: FewShotCurve, folder: str | Path) -> Path:
-    """Write a curve as JSON; see `clip_demo.store.write_file`."""
-    path = Path(folder) / file_name(curve.model, curve.dataset, ".json")
-    text = json.dumps(asdict(curve), indent=1) + "\n"
-    return write_file(path, lambda file: file.write(text.encode()))
+def curve_to_csv(curve: FewShotCurve) -> str:
+    """Return a curve as CSV: one row for zero-shot prediction (0 images), then one for each point."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    draws = max((len(point.draws) for point in curve.points), default=0)
+    numbers = [f"draw_{number}" for number in range(1, draws + 1)]
+    table.writerow(["model", "dataset", "method", "per_class", "n_train", "mean", "std", *numbers])
+    table.writerow([curve.model, curve.dataset, "zero-shot", 0, 0, curve.zero_shot, "", *[""] * draws])
+    for point in curve.points:
+        row = [curve.model, curve.dataset, "linear probe", point.per_class, point.n_train, point.mean, point.std]
+        table.writerow([*row, *point.draws, *[""] * (draws - len(point.draws))])
+    return text.getvalue()
 
 
-class CurveStore(Store[FewShotCurve]):
-    """Curves by model and dataset; see `clip_demo.store.Store`."""
+class CurveStore(ArtifactStore[FewShotCurve]):
+    """Few-shot curves by model and dataset; see `clip_demo.artifacts.ArtifactStore`."""
 
     def __init__(self, folders: Sequence[str | Path]):
         super().__init__(folders, _load_curve, ".json")
 
-    def put(self, curve: FewShotCurve, folder: str | Path) -> Path:
-        """Save a curve and use it from now on."""
-        path = save_curve(curve, folder)
+    def put(self, curve: FewShotCurve, folder: str | Path | None = None) -> Path:
+        """Save a curve, by default in the last folder, and return it from now on."""
+        path = save_curve(curve, self.folders[-1] if folder is None else folder)
         self.remember(curve, curve.model_sha256, curve.dataset)
         return path
+
+
+def save_curve(curve: FewShotCurve, folder: str | Path) -> Path:
+    """Write a curve as JSON."""
+    path = Path(folder) / file_name(curve.model, curve.dataset, ".json")
+    # The key of files written before datasets were called so.
+    stored = {"image_set" if name == "dataset" else name: value for name, value in asdict(curve).items()}
+    with atomic_write(path) as part:
+        part.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+    return path
 
 
 def _load_curve(path: Path) -> tuple[FewShotCurve, str, str]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        points = tuple(CurvePoint(**{**point, "draws": tuple(point["draws"])}) for point in stored["points"])
-        templates = tuple(stored["zero_shot_templates"])
-        curve = FewShotCurve(**{**stored, "points": points, "zero_shot_templates": templates})
-    except Exception as error:  # file, JSON and field errors all mean the same to the user.
-        raise HeadError(
+        stored["dataset"] = stored.pop("image_set")
+        stored["points"] = tuple(CurvePoint(**{**each, "draws": tuple(each["draws"])}) for each in stored["points"])
+        stored["zero_shot_templates"] = tuple(stored["zero_shot_templates"])
+        curve = FewShotCurve(**stored)
+    except Exception as error:  # A bad file, JSON or field: for the user they all mean the same.
+        raise ArtifactError(
             f"curve: {str(path)!r} is not a few-shot curve ({type(error).__name__}: {error}); "
-            "take it away or make it again with `python -m clip_demo fit-probe --curve`."
+            "delete it, or compute it again with `python -m clip_demo fit-probe --curve`."
         ) from error
     return curve, curve.model_sha256, curve.dataset

@@ -1,46 +1,27 @@
-"""Heads on all training images, or on the first few of every class."""
+"""Fits heads on all training images of a dataset, or on the first few of every class."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import datetime
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from ..datasets.base import Dataset
-from ..features.extract import Encode, encode_directly
+from ..errors import OptionError
+from ..features.extract import Extract, encode_directly
 from ..features.shards import Shards
-from ..models.encoder import Encoder, Report
-from .head import Head, fit_head
+from ..models.encoder import Encoder
+from ..numerics import normalize
+from ..progress import Progress
+from .head import Head, Provenance
 
-__all__ = ["EARLY_TEST", "EARLY_TRAIN", "Draw", "ProbeFitter"]
+__all__ = ["RECIPE", "ProbeFitter", "fit_head", "package_versions"]
 
-# The first head that a visitor gets: so many training images of each class, tried on so many test images in all.
-EARLY_TRAIN, EARLY_TEST = 20, 1_000
-
-PER_CLASS = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # the numbers of the curve, before all
-_DRAWS = 3
-_MOST_DRAWN = 6_400  # images; beyond, one draw is hardly different from the next, and takes long
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Training images of one fit for the few-shot curve.
-
-    Attributes
-    ----------
-    per_class : int
-        How many of each class.
-    number : int
-        0 is the first images of the order, 1 the next as many, and so on: no two draws share an image.
-    start, stop : int
-        The images' places in the order.
-    """
-
-    per_class: int
-    number: int
-    start: int
-    stop: int
+# openai/CLIP, README.md, section "Linear-probe evaluation".
+RECIPE = {"random_state": 0, "C": 0.316, "max_iter": 1000}
 
 
 class ProbeFitter:
@@ -49,69 +30,147 @@ class ProbeFitter:
     Parameters
     ----------
     encoder : Encoder
-        Whose features are used, not normalised.
     dataset : Dataset
     folder : path
-        Of the shards.
-    encode : Encode, optional
-        How images are encoded; default straight by the encoder.
+        Folder of the shards.
+    extract : Extract, optional
+        How images are encoded; default directly by the encoder.
+    fit_threads : int, optional
+        Most threads that a fit may use; default all.
     """
 
-    def __init__(self, encoder: Encoder, dataset: Dataset, folder: str | Path, encode: Encode | None = None):
+    def __init__(
+        self,
+        encoder: Encoder,
+        dataset: Dataset,
+        folder: str | Path,
+        extract: Extract | None = None,
+        fit_threads: int | None = None,
+    ):
         self.encoder, self.dataset = encoder, dataset
-        encode = encode or encode_directly(encoder)
-        self.train, self.test = (Shards(folder, encoder, dataset, split, encode) for split in ("train", "test"))
-        self.labels = {split: dataset.labels(split) for split in ("train", "test")}
+        self.shards = {
+            split: Shards(folder, encoder, dataset, split, extract or encode_directly(encoder))
+            for split in ("train", "test")
+        }
+        self.labels = {split: dataset.labels(split) for split in self.shards}
+        self._fit_threads = fit_threads
 
-    def encode(self, progress: Report | None = None) -> None:
-        """Have the features of all images."""
-        for split, shards in (("train", self.train), ("test", self.test)):
-            size = len(shards.order)
-            shards.up_to(size, lambda done, what=f"{split} features", n=size: progress and progress(what, done, n))
+    def encode(self, split: str, n: int | None = None, progress: Progress | None = None) -> None:
+        """Make the features of the first `n` images of a split available, in class-balanced order; default all."""
+        shards = self.shards[split]
+        total = len(shards.order)
+        shards.encode(n, lambda done: progress and progress(f"{split} features", done, total))
 
-    @property
-    def draws(self) -> list[Draw]:
-        """The fits of the few-shot curve, in the order in which their images are there; the last one has all."""
-        size, n_classes = len(self.train.order), len(self.dataset.classnames)
-        draws = [
-            Draw(each, number, number * each * n_classes, (number + 1) * each * n_classes)
-            for each in PER_CLASS
-            if each * n_classes < size
-            for number in range(_DRAWS if each * n_classes <= _MOST_DRAWN else 1)
-        ]
-        draws = [draw for draw in draws if draw.stop <= size]
-        return [*sorted(draws, key=lambda draw: draw.stop), Draw(size // n_classes, 0, 0, size)]
-
-    def fit(self, start: int = 0, stop: int | None = None, n_test: int | None = None, **options) -> Head:
+    def fit(self, start: int = 0, stop: int | None = None, n_test: int | None = None, **recipe) -> Head:
         """Fit a head on encoded images and test it.
-
-        The features are put in the order of the images' indices, as the article has them: the fit's result depends
-        on it in its last digits.
 
         Parameters
         ----------
         start, stop : int, optional
-            Which training images, by their places in the order; default all.
+            Range of training images in class-balanced order; default all.
         n_test : int, optional
-            How many test images, the first ones of the order; default all.
-        **options
-            Passed to `clip_demo.probe.fit_head`, such as ``C``. A head on some images only has a note that says so.
+            Number of test images in that order; default all.
+        **recipe
+            Passed to `fit_head`. The head's note says so where it is fitted on a part of the images.
         """
-        train, test = np.sort(self.train.order[start:stop]), np.sort(self.test.order[:n_test])
-        if len(train) < len(self.train.order):
-            options.setdefault("note", f"{len(train) // len(self.dataset.classnames)} images per class")
-        return self.fit_on(train, self.test.features[test], self.labels["test"][test], **options)
+        order = self.shards["train"].order
+        # Sorted by index, as openai/CLIP's README has them: the order changes the last digits of a fit.
+        train, test = np.sort(order[start:stop]), np.sort(self.shards["test"].order[:n_test])
+        if len(train) < len(order):
+            recipe.setdefault("note", f"{len(train) // len(self.dataset.classnames)} images per class")
+        return self.fit_on(train, self.shards["test"].features[test], self.labels["test"][test], **recipe)
 
-    def fit_on(self, train: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray, **options) -> Head:
-        """Fit a head on the training images of these indices, and test it on any features."""
-        return fit_head(
-            self.train.features[train],
-            self.labels["train"][train],
-            test_features,
-            test_labels,
-            classnames=self.dataset.classnames,
-            model=self.encoder.name,
-            model_sha256=self.encoder.sha256,
-            dataset=self.dataset.name,
-            **options,
+    def fit_on(self, train: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray, **recipe) -> Head:
+        """Fit a head on the training images with the indices `train`, and test it on the given features."""
+        from threadpoolctl import threadpool_limits  # a dependency of scikit-learn, imported as late
+
+        with threadpool_limits(self._fit_threads, user_api="blas"):
+            return fit_head(
+                self.shards["train"].features[train],
+                self.labels["train"][train],
+                test_features,
+                test_labels,
+                classnames=self.dataset.classnames,
+                model=self.encoder.name,
+                model_sha256=self.encoder.sha256,
+                dataset=self.dataset.name,
+                **recipe,
+            )
+
+
+def fit_head(
+    train_features: np.ndarray,
+    train_labels: np.ndarray,
+    test_features: np.ndarray,
+    test_labels: np.ndarray,
+    *,
+    classnames: Sequence[str],
+    model: str,
+    model_sha256: str,
+    dataset: str,
+    C: float = RECIPE["C"],
+    max_iter: int = RECIPE["max_iter"],
+    random_state: int = RECIPE["random_state"],
+    normalized: bool = False,
+    note: str = "",
+) -> Head:
+    """Fit a head, by default by the recipe of openai/CLIP's README, and test it.
+
+    Parameters
+    ----------
+    train_features, test_features : numpy.ndarray, shape (n, d)
+        Not normalised.
+    train_labels, test_labels : numpy.ndarray, shape (n,), int
+        Positions in `classnames`.
+    classnames : sequence of str
+        All class names.
+    model, model_sha256, dataset, note : str
+        For the provenance.
+    C, max_iter, random_state
+        Passed to scikit-learn's ``LogisticRegression``.
+    normalized : bool
+        Whether to L2-normalise the features first.
+
+    Raises
+    ------
+    OptionError
+        When `C` or `max_iter` is not positive.
+    """
+    if not C > 0 or not max_iter >= 1:
+        raise OptionError(
+            f"C, max_iter: got {C!r} and {max_iter!r}; both must be positive, as in the recipe of openai/CLIP's "
+            f"README, {RECIPE}."
         )
+    from sklearn.linear_model import LogisticRegression  # takes a second to import
+
+    if normalized:
+        train_features, test_features = normalize(train_features), normalize(test_features)
+    classifier = LogisticRegression(random_state=random_state, C=C, max_iter=max_iter)
+    classifier.fit(train_features, train_labels)
+    provenance = Provenance(
+        model=model,
+        model_sha256=model_sha256,
+        dataset=dataset,
+        n_train=len(train_labels),
+        n_test=len(test_labels),
+        C=float(C),
+        max_iter=int(max_iter),
+        n_iter=int(classifier.n_iter_.max()),
+        random_state=random_state,
+        normalized=normalized,
+        test_accuracy=float(np.mean(classifier.predict(test_features) == test_labels)),
+        versions=package_versions(),
+        date=datetime.date.today().isoformat(),
+        note=note,
+    )
+    return Head(
+        classifier.coef_.astype(np.float32),
+        classifier.intercept_.astype(np.float32),
+        tuple(classnames[i] for i in classifier.classes_),
+        provenance,
+    )
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that a fit depends on."""
+    return {name: version(name) for name in ("scikit-learn", "numpy", "torch", "torchvision")}

@@ -1,25 +1,81 @@
-"""Fits, saves and opens a linear head; the only file that imports scikit-learn."""
+"""The head of a linear probe: its predictions, its provenance and its file."""
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from ..artifacts import Store, write_npz
-from ..errors import HeadError, OptionError
+from ..artifacts import ArtifactStore, file_name, write_npz
+from ..errors import HeadError
 from ..numerics import best, normalize, softmax
-from .head import LinearProbe, ProbeScore, Provenance
 
-__all__ = ["RECIPE", "Head", "HeadStore", "fit_head", "linear_probe", "load_head", "package_versions", "save_head"]
+__all__ = ["Head", "HeadStore", "LinearProbe", "ProbeScore", "Provenance", "linear_probe", "load_head", "save_head"]
 
-# The recipe of openai/CLIP's README, section "Linear-probe evaluation", which the article follows.
-RECIPE = {"random_state": 0, "C": 0.316, "max_iter": 1000}
+
+@dataclass(frozen=True)
+class ProbeScore:
+    """The linear probe's score of one class: its name and its probability, 0 to 1."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a head comes from.
+
+    Attributes
+    ----------
+    model, model_sha256 : str
+        The model whose features it was fitted on, and the SHA-256 of that model's checkpoint.
+    dataset : str
+        The dataset whose training images it was fitted on.
+    n_train, n_test : int
+        Numbers of images that it was fitted and tested on.
+    C : float
+        Inverse regularisation strength of scikit-learn's ``LogisticRegression``.
+    max_iter, n_iter : int
+        Iterations allowed and used.
+    random_state : int
+        Seed given to ``LogisticRegression``.
+    normalized : bool
+        Whether features were L2-normalised before the fit. The recipe of openai/CLIP's README does not.
+    test_accuracy : float
+        Fraction of the test images that it classifies correctly, 0 to 1.
+    versions : dict of str to str
+        Versions of the packages used.
+    date : str
+        Day of the fit, ISO 8601.
+    note : str
+        How it differs from the recipe on all images, such as ``"20 images per class"``; else empty.
+    """
+
+    model: str
+    model_sha256: str
+    dataset: str
+    n_train: int
+    n_test: int
+    C: float
+    max_iter: int
+    n_iter: int
+    random_state: int
+    normalized: bool
+    test_accuracy: float
+    versions: dict[str, str]
+    date: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """The linear probe's prediction: the head's provenance, and its best classes, the most probable first."""
+
+    head: Provenance
+    top: tuple[ProbeScore, ...]
 
 
 @dataclass(frozen=True)
@@ -33,7 +89,6 @@ class Head:
     classes_ : tuple of str
         Class names in the order of the rows.
     provenance : Provenance
-        Where it comes from.
     """
 
     coef: np.ndarray
@@ -47,7 +102,7 @@ class Head:
         Parameters
         ----------
         features : numpy.ndarray, shape (n, d)
-            As `encode_images` gives them; normalised here where the head was fitted on normalised ones.
+            Not normalised; this method normalises them where the head was fitted on normalised features.
 
         Returns
         -------
@@ -56,25 +111,23 @@ class Head:
         """
         if features.shape[-1] != self.coef.shape[1]:
             raise HeadError(
-                f"head: it takes features of {self.coef.shape[1]} numbers, {features.shape[-1]} came; "
+                f"head: it needs features of {self.coef.shape[1]} numbers, got {features.shape[-1]}; "
                 f"use it with {self.provenance.model} or fit one for this model."
             )
         if self.provenance.normalized:
             features = normalize(features)
-        logits = features.astype(np.float64) @ self.coef.T + self.intercept
-        return softmax(logits)
+        return softmax(features.astype(np.float64) @ self.coef.T + self.intercept)
 
 
 def linear_probe(head: Head | None, image: np.ndarray, top_k: int) -> LinearProbe | None:
-    """Return a head's best classes for one image, most probable first; None without a head.
+    """Return a head's `top_k` most probable classes for one image; None without a head.
 
     Parameters
     ----------
     head : Head or None
     image : numpy.ndarray, shape (d,)
-        Image features as `encode_images` gives them.
+        Image features, not normalised.
     top_k : int
-        How many classes.
     """
     if head is None:
         return None
@@ -83,100 +136,40 @@ def linear_probe(head: Head | None, image: np.ndarray, top_k: int) -> LinearProb
     return LinearProbe(head.provenance, top)
 
 
-def fit_head(
-    train_features: np.ndarray,
-    train_labels: np.ndarray,
-    test_features: np.ndarray,
-    test_labels: np.ndarray,
-    *,
-    classnames: Sequence[str],
-    model: str,
-    model_sha256: str,
-    dataset: str,
-    C: float = RECIPE["C"],
-    max_iter: int = RECIPE["max_iter"],
-    random_state: int = RECIPE["random_state"],
-    normalized: bool = False,
-    note: str = "",
-) -> Head:
-    """Fit a head by the article's recipe and test it.
+class HeadStore(ArtifactStore[Head]):
+    """Heads by model and dataset; see `clip_demo.artifacts.ArtifactStore`."""
 
-    Parameters
-    ----------
-    train_features, test_features : numpy.ndarray, shape (n, d)
-        As `encode_images` gives them: not normalised.
-    train_labels, test_labels : numpy.ndarray, shape (n,), int
-        Positions in `classnames`.
-    classnames : sequence of str
-        All class names.
-    model, model_sha256, dataset : str
-        For the provenance.
-    C, max_iter, random_state
-        Handed to scikit-learn's ``LogisticRegression``.
-    normalized : bool
-        L2-normalise the features first. The article does not.
-    note : str
-        For the provenance.
+    def __init__(self, folders: Sequence[str | Path]):
+        super().__init__(folders, _load_with_key)
 
-    Returns
-    -------
-    Head
+    def put(self, head: Head, folder: str | Path | None = None) -> Path:
+        """Save a head, by default in the last folder, and return it from now on."""
+        path = save_head(head, self.folders[-1] if folder is None else folder)
+        self.remember(head, head.provenance.model_sha256, head.provenance.dataset)
+        return path
 
-    Raises
-    ------
-    OptionError
-        When `C` or `max_iter` is not positive.
-    """
-    if not C > 0 or not max_iter >= 1:
-        raise OptionError(
-            f"C, max_iter: {C!r} and {max_iter!r} came; both must be positive, as in the article's {RECIPE}."
-        )
-    # Imported late: it takes a second, and only fitting needs it.
-    from sklearn.linear_model import LogisticRegression
-
-    if normalized:
-        train_features, test_features = normalize(train_features), normalize(test_features)
-    classifier = LogisticRegression(random_state=random_state, C=C, max_iter=max_iter)
-    classifier.fit(train_features, train_labels)
-    provenance = Provenance(
-        model=model,
-        model_sha256=model_sha256,
-        dataset=dataset,
-        n_train=len(train_labels),
-        n_test=len(test_labels),
-        C=float(C),
-        max_iter=int(max_iter),
-        n_iter=int(classifier.n_iter_.max()),
-        random_state=random_state,
-        normalized=normalized,
-        test_accuracy=float(np.mean(classifier.predict(test_features) == test_labels)),
-        versions=package_versions(),
-        date=datetime.date.today().isoformat(),
-        note=note,
-    )
-    return Head(
-        classifier.coef_.astype(np.float32),
-        classifier.intercept_.astype(np.float32),
-        tuple(classnames[i] for i in classifier.classes_),
-        provenance,
-    )
-
-
-def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that a head depends on."""
-    return {name: version(name) for name in ("scikit-learn", "numpy", "torch", "torchvision")}
+    def improve(self, head: Head) -> Head:
+        """Put a head unless one fitted on as many images exists; return the one in use."""
+        key = (head.provenance.model_sha256, head.provenance.dataset)
+        # On disk too: another process may have saved a better one meanwhile.
+        for other in filter(None, (self.get(*key), self._find(key))):
+            if other.provenance.n_train >= head.provenance.n_train:
+                self.remember(other, *key)
+                return other
+        self.put(head)
+        return head
 
 
 def save_head(head: Head, folder: str | Path) -> Path:
-    """Write a head as npz without pickle; see `clip_demo.store.write_npz`."""
+    """Write a head as npz without pickle: ``coef``, ``intercept``, ``classes`` and the provenance as JSON text."""
+    provenance = asdict(head.provenance)
+    provenance["image_set"] = provenance.pop("dataset")  # the key of files written before datasets were called so
     return write_npz(
-        folder,
-        head.provenance.model,
-        head.provenance.dataset,
+        Path(folder) / file_name(head.provenance.model, head.provenance.dataset),
         coef=head.coef,
         intercept=head.intercept,
         classes=np.array(head.classes_, dtype=np.str_),
-        metadata=np.array(json.dumps(asdict(head.provenance))),
+        metadata=np.array(json.dumps(provenance)),
     )
 
 
@@ -189,41 +182,19 @@ def load_head(path: str | Path) -> Head:
         When the file is not a head.
     """
     try:
-        with np.load(path, allow_pickle=False) as data:
-            provenance = Provenance(**json.loads(str(data["metadata"])))
-            head = Head(data["coef"], data["intercept"], tuple(map(str, data["classes"])), provenance)
-    except Exception as error:  # zip, npz, JSON and field errors all mean the same to the user.
+        with np.load(path, allow_pickle=False) as stored:
+            provenance = json.loads(str(stored["metadata"]))
+            provenance["dataset"] = provenance.pop("image_set")
+            classes = tuple(map(str, stored["classes"]))
+            head = Head(stored["coef"], stored["intercept"], classes, Provenance(**provenance))
+    except Exception as error:  # A bad zip, npz, JSON or field: for the user they all mean the same.
         raise HeadError(
             f"head: {str(path)!r} is not a head ({type(error).__name__}: {error}); "
-            "take it away or make it again with `python -m clip_demo fit-probe`."
+            "delete it, or fit it again with `python -m clip_demo fit-probe`."
         ) from error
     if head.coef.shape[:1] != head.intercept.shape or len(head.classes_) != len(head.intercept):
-        raise HeadError(f"head: {str(path)!r} has parts of different length; make it again.")
+        raise HeadError(f"head: {str(path)!r} has parts of different lengths; fit it again.")
     return head
-
-
-class HeadStore(Store[Head]):
-    """Heads by model and dataset; see `clip_demo.store.Store`."""
-
-    def __init__(self, folders: Sequence[str | Path]):
-        super().__init__(folders, _load_with_key)
-
-    def put(self, head: Head, folder: str | Path) -> Path:
-        """Save a head and use it from now on."""
-        path = save_head(head, folder)
-        self.remember(head, head.provenance.model_sha256, head.provenance.dataset)
-        return path
-
-    def improve(self, head: Head, folder: str | Path) -> Head:
-        """Put a head unless one that knows as many training images is there; return the one that is used."""
-        key = (head.provenance.model_sha256, head.provenance.dataset)
-        # On disk too: meanwhile another process may have made a better one.
-        for other in filter(None, (self.get(*key), self._find(key))):
-            if other.provenance.n_train >= head.provenance.n_train:
-                self.remember(other, *key)
-                return other
-        self.put(head, folder)
-        return head
 
 
 def _load_with_key(path: Path) -> tuple[Head, str, str]:

@@ -1,112 +1,202 @@
-"""Makes a head, and a few-shot curve where one is wanted, at once."""
+"""From images to heads and the few-shot curve: the one loop behind the command and the background job."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..datasets.base import Dataset
 from ..errors import OptionError
+from ..features.extract import Extract
 from ..features.feature_store import FeatureStore, TestFeatures
-from ..models.encoder import Report
-from ..zero_shot.templates import README_TEMPLATE
-from . import c_sweep as sweep
+from ..models.encoder import Encoder
+from ..paths import ASSETS, cache_folder
+from ..progress import Progress
+from .c_sweep import sweep_c
 from .few_shot_curve import CurveStore, FewShotCurve, missing_draws, new_curve, with_draw
-from .fit import ProbeFitter
+from .fit import RECIPE, ProbeFitter
 from .head import Head, HeadStore
 
-__all__ = ["Stores", "make_head", "open_curve"]
+__all__ = ["EARLY_TEST", "EARLY_TRAIN", "ProbePipeline", "Stores"]
+
+# The early head, which serves while a better one is fitted: training images of each class, and test images in total.
+EARLY_TRAIN, EARLY_TEST = 20, 1_000
 
 
 @dataclass(frozen=True)
 class Stores:
-    """What is made, and what it is made from.
+    """What is fitted, and the features it is fitted on.
 
     Attributes
     ----------
-    heads, tests, curves
-        What is made goes to each one's last folder.
+    heads, features, curves
+        New files go to the last folder of each.
     shards : pathlib.Path
         Folder of the features of whole datasets.
-    zero_shot : callable
-        Returns the zero-shot accuracy, 0 to 1, of an dataset and a model, by their names, with `README_TEMPLATE`.
     """
 
     heads: HeadStore
-    tests: FeatureStore
+    features: FeatureStore
     curves: CurveStore
     shards: Path
-    zero_shot: Callable[[str, str], float]
+
+    @classmethod
+    def open(cls, *roots: str | Path) -> Stores:
+        """Return the stores below some folders; the first match wins, new files go to the last.
+
+        Parameters
+        ----------
+        *roots : path
+            Each may have the subfolders ``heads``, ``features``, ``curves`` and ``shards``; default ``assets`` and the
+            cache folder.
+        """
+        roots = [Path(root) for root in roots or (ASSETS, cache_folder())]
+        return cls(
+            HeadStore([root / "heads" for root in roots]),
+            FeatureStore([root / "features" for root in roots]),
+            CurveStore([root / "curves" for root in roots]),
+            roots[-1] / "shards",
+        )
 
 
-def make_head(
-    stores: Stores,
-    model: ModelHandle,
-    dataset: Dataset,
-    progress: Report | None = None,
-    *,
-    curve_folder: str | Path | None = None,
-    swept: bool = False,
-    **options,
-) -> Head:
-    """Encode all images where they are not encoded yet, and fit a head on them.
+class ProbePipeline:
+    """Encodes a dataset's images, and fits heads and the few-shot curve on their features.
+
+    Features are kept in shards and the curve after every fit, so interrupted work continues where it stopped.
 
     Parameters
     ----------
-    stores : Stores
-    model : Loading
+    encoder : Encoder
     dataset : Dataset
+    stores : Stores
+    zero_shot : callable
+        Returns the accuracy of zero-shot prediction on the test set, 0 to 1, and its templates. Called after the test
+        features are stored, so that both methods are compared on the same features.
+    extract : Extract, optional
+        How images are encoded; default directly by the encoder.
+    fit_threads : int, optional
+        Most threads that a fit may use; default all.
     progress : callable, optional
-        See `clip_demo.encoder.Report`.
-    curve_folder : path, optional
-        Where the few-shot curve goes; without it none is made. A curve that was cut off goes on.
-    swept : bool
-        Look for the best C first.
-    **options
-        Passed to `clip_demo.probe.fit_head`: ``C`` and ``normalized``.
-
-    Raises
-    ------
-    OptionError
-        When `swept` comes with ``C``, or a curve is wanted of any recipe but the article's.
+        See `clip_demo.progress.Progress`.
     """
-    if swept and "C" in options:
-        raise OptionError(f"C: {options['C']!r} came together with a sweep, which looks for it; leave one of them out.")
-    if curve_folder is not None and (swept or options):
-        raise OptionError("curve: it is fitted by the article's recipe; leave out C, sweep and normalized.")
-    builder = ProbeFitter(model.encoder, dataset, stores.shards)
-    builder.encode(progress)
-    if curve_folder is not None:
-        return _make_curve(stores, builder, model, curve_folder, progress)
-    if swept:
-        options["C"], n_held_out = sweep(builder, progress, normalized=options.get("normalized", False))
-        options["note"] = f"C swept on {n_held_out:,} held-out training images"
-    return builder.fit(**options)
 
+    def __init__(
+        self,
+        encoder: Encoder,
+        dataset: Dataset,
+        stores: Stores,
+        zero_shot: Callable[[], tuple[float, tuple[str, ...]]],
+        *,
+        extract: Extract | None = None,
+        fit_threads: int | None = None,
+        progress: Progress | None = None,
+    ):
+        self._encoder, self._dataset, self._stores, self._zero_shot = encoder, dataset, stores, zero_shot
+        self._key = (encoder.sha256, dataset.name)
+        self._fitter = ProbeFitter(encoder, dataset, stores.shards, extract, fit_threads)
+        self._progress = progress or (lambda what, done, total: None)
 
-def _make_curve(
-    stores: Stores, builder: ProbeFitter, model: ModelHandle, folder: str | Path, progress: Report | None
-) -> Head:
-    """Fit what the curve lacks; the last of its heads is the one on all images."""
-    curve = open_curve(stores, builder, model.name)
-    if curve.complete:
-        curve = new_curve(builder, curve.zero_shot, curve.zero_shot_templates)  # asked for anew
-    left = missing_draws(builder, curve)
-    for number, draw in enumerate(left, 1):
-        head = builder.fit(draw.start, draw.stop)
-        curve = with_draw(builder, curve, draw, head.provenance.test_accuracy)
-        stores.curves.put(curve, folder)
-        if progress:
-            progress("fits of the curve", number, len(left))
-    return head
+    def fit(self, *, curve_folder: str | Path | None = None, sweep: bool = False, **recipe) -> Head:
+        """Return a head fitted on all training images.
 
+        Parameters
+        ----------
+        curve_folder : path, optional
+            Also fit the few-shot curve and store it here.
+        sweep : bool
+            Find the best C first.
+        **recipe
+            Passed to `clip_demo.linear_probe.fit.fit_head`: ``C`` and ``normalized``.
 
-def open_curve(stores: Stores, builder: ProbeFitter, model: str) -> FewShotCurve:
-    """Return the curve as far as it has come, or one without points; all test images are encoded by now."""
-    known = stores.curves.get(builder.encoder.sha256, builder.dataset.name)
-    if known is not None:
-        return known
-    # Kept, so that zero-shot prediction is held against just the features that the heads are.
-    stores.tests.keep(TestFeatures(builder.test.features, builder.labels["test"]), builder.encoder, builder.dataset)
-    return new_curve(builder, stores.zero_shot(builder.dataset.name, model), [README_TEMPLATE])
+        Raises
+        ------
+        OptionError
+            When `sweep` and ``C`` are both given, or a curve is requested by another recipe than the default.
+        """
+        if sweep and "C" in recipe:
+            raise OptionError(f"C: got {recipe['C']!r} together with a sweep, which searches for it; omit one of them.")
+        if curve_folder is not None:
+            if sweep or recipe:
+                raise OptionError("curve: it is fitted by the default recipe; omit C, sweep and normalized.")
+            *_, head = self.heads(curve_folder=curve_folder, restart=True)
+            return head
+        self._encode("train")
+        self._encode("test")
+        if sweep:
+            normalized = recipe.get("normalized", False)
+            recipe["C"], n_held_out = sweep_c(self._fitter, self._progress, normalized=normalized)
+            recipe["note"] = f"C swept on {n_held_out:,} held-out training images"
+        return self._fitter.fit(**recipe)
+
+    def heads(
+        self, *, early: bool = False, restart: bool = False, curve_folder: str | Path | None = None
+    ) -> Iterator[Head]:
+        """Fit the missing heads of the few-shot curve, on ever more images; the last one on all of them.
+
+        Parameters
+        ----------
+        early : bool
+            Where there is no head yet, begin with one that is quickly fitted and tested on few images.
+        restart : bool
+            Fit a complete curve again.
+        curve_folder : path, optional
+            Folder of the curve, which is stored after every fit.
+
+        Yields
+        ------
+        Head
+        """
+        if early and self._stores.heads.get(*self._key) is None:
+            yield from self._early_head()
+        self._encode("test")
+        curve = self._open_curve(restart)
+        draws = missing_draws(self._dataset, curve)
+        for number, draw in enumerate(draws):
+            self._encode("train", draw.stop)
+            self._progress("fits of the curve", number, len(draws))
+            full = draw.stop - draw.start == self._dataset.sizes["train"]
+            head = self._full_head() if full and not restart else self._fitter.fit(draw.start, draw.stop)
+            curve = with_draw(self._dataset, curve, draw, head.provenance.test_accuracy)
+            self._stores.curves.put(curve, curve_folder)
+            yield head
+            self._progress("fits of the curve", number + 1, len(draws))
+        if not draws:
+            yield self._full_head()
+
+    def is_finished(self, *, head_only: bool = False) -> bool:
+        """Whether there is a head on all training images and, unless `head_only`, the complete curve."""
+        head, curve = self._stores.heads.get(*self._key), self._stores.curves.get(*self._key)
+        full = head is not None and head.provenance.n_train >= self._dataset.sizes["train"]
+        return full and (head_only or (curve is not None and curve.complete))
+
+    def _early_head(self) -> Iterator[Head]:
+        n_train = EARLY_TRAIN * len(self._dataset.classnames)
+        if n_train < self._dataset.sizes["train"]:
+            self._encode("train", n_train)
+            self._encode("test", EARLY_TEST)
+            self._progress("fits of an early head", 0, 1)
+            yield self._fitter.fit(0, n_train, EARLY_TEST)
+
+    def _full_head(self) -> Head:
+        """Return the head on all training images by the default recipe, the stored one where it exists."""
+        known = self._stores.heads.get(*self._key)
+        if known is not None and self.is_finished(head_only=True):
+            if known.provenance.C == RECIPE["C"] and not known.provenance.normalized:
+                return known
+        self._encode("train")
+        return self._fitter.fit()
+
+    def _open_curve(self, restart: bool) -> FewShotCurve:
+        """Return the stored curve, or one without points; the test images are encoded."""
+        known = self._stores.curves.get(*self._key)
+        if known is not None:
+            if known.complete and restart:
+                return new_curve(self._encoder, self._dataset, known.zero_shot, known.zero_shot_templates)
+            return known
+        features = TestFeatures(self._fitter.shards["test"].features, self._fitter.labels["test"])
+        self._stores.features.put(features, self._encoder, self._dataset)
+        return new_curve(self._encoder, self._dataset, *self._zero_shot())
+
+    def _encode(self, split: str, n: int | None = None) -> None:
+        self._fitter.encode(split, n, self._progress)

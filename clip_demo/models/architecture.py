@@ -1,4 +1,4 @@
-"""ProbeJobs a `clip.model.CLIP` around given tensors: no random initialisation, no copy."""
+"""Construction of a `clip.model.CLIP` around given tensors, without random initialisation or copies."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import torch
 
 from .openai_clip import import_clip
 
-__all__ = ["build_clip", "sizes_of"]
+__all__ = ["build_clip", "infer_architecture"]
 
-# OpenAI's archives carry these three numbers among their tensors.
+# OpenAI's archives have these three numbers among their tensors.
 NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 
 
-def sizes_of(state_dict: Mapping[str, torch.Tensor]) -> dict:
-    """Read the arguments of ``clip.model.CLIP`` off the shapes, as ``clip.model.build_model`` does.
+def infer_architecture(state_dict: Mapping[str, torch.Tensor]) -> dict:
+    """Infer the arguments of ``clip.model.CLIP`` from the tensors' shapes, as ``clip.model.build_model`` does.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def sizes_of(state_dict: Mapping[str, torch.Tensor]) -> dict:
             "vision_width": convolution.shape[0],
             "vision_patch_size": convolution.shape[-1],
         }
-    else:  # a modified ResNet, which shrinks its input 32 times before the attention pool
+    else:  # a modified ResNet, which downsamples by 32 before the attention pool
         grid = round((state_dict["visual.attnpool.positional_embedding"].shape[0] - 1) ** 0.5)
         vision = {
             "image_resolution": 32 * grid,
@@ -57,16 +57,15 @@ def sizes_of(state_dict: Mapping[str, torch.Tensor]) -> dict:
 def build_clip(state_dict: Mapping[str, torch.Tensor]) -> torch.nn.Module:
     """Return a CLIP in evaluation mode whose parameters are the given tensors themselves.
 
-    ``clip.model.build_model`` first fills every layer with random numbers, which takes most of its time, and then
-    copies; tensors on the meta device have no content to fill.
+    ``clip.model.build_model`` fills every layer with random numbers first, which takes most of its time, and then
+    copies the weights. Layers on the meta device have no memory to fill.
     """
-    sizes = sizes_of(state_dict)
     with torch.device("meta"):
-        model = import_clip().model.CLIP(**sizes)
+        network = import_clip().model.CLIP(**infer_architecture(state_dict))
     weights = {key: value for key, value in state_dict.items() if key not in NOT_WEIGHTS}
-    model.load_state_dict(weights, assign=True)
-    # The causal mask is no parameter: it is the one tensor that has to be made.
-    mask = model.build_attention_mask()
-    for block in model.transformer.resblocks:
+    network.load_state_dict(weights, assign=True)
+    # The causal mask is the only tensor that is not in the state dict.
+    mask = network.build_attention_mask()
+    for block in network.transformer.resblocks:
         block.attn_mask = mask
-    return model.eval().requires_grad_(False)
+    return network.eval().requires_grad_(False)

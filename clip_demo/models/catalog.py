@@ -1,27 +1,52 @@
-"""Which models there are, known without torch."""
+"""Names and sizes of the models. Importing this module does not import torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ..errors import ModelError
-from .catalog import OPENAI_MODEL_MEGABYTES, OPENAI_MODELS
+from ..paths import weights_on_disk
 
-__all__ = ["AUTO", "BUILT_IN", "PREFERRED", "available_models", "check_model", "size_of"]
+__all__ = [
+    "AUTO",
+    "BUILT_IN",
+    "OPENAI_MODELS",
+    "OPENAI_MODEL_MEGABYTES",
+    "PREFERRED",
+    "available_models",
+    "check_model",
+    "is_downloaded",
+    "size_of",
+]
 
 BUILT_IN = "tiny"
-# "auto" is the built-in model at once, and the preferred one as soon as it is there.
+# "auto" starts with the built-in model and switches to the preferred one as soon as that is loaded.
 AUTO = "auto"
 PREFERRED = "ViT-B/32"
 
+# `clip.available_models()` of openai-clip 1.0.1.
+OPENAI_MODELS = ("RN50", "RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336px")
+# Computed from the architectures: two bytes per weight, four where openai-clip keeps single precision.
+OPENAI_MODEL_MEGABYTES = {
+    "RN50": 255,
+    "RN101": 291,
+    "RN50x4": 421,
+    "RN50x16": 660,
+    "RN50x64": 1352,
+    "ViT-B/32": 353,
+    "ViT-B/16": 350,
+    "ViT-L/14": 932,
+    "ViT-L/14@336px": 933,
+}
+
 
 def available_models() -> tuple[str, ...]:
-    """Return the names that a model can have: the built-in one first, then OpenAI's."""
+    """Return the names that can be chosen: the built-in model, then OpenAI's."""
     return (BUILT_IN, *OPENAI_MODELS)
 
 
 def check_model(name: str) -> str:
-    """Return `name`, or raise a ModelError where it is neither a known name nor a file."""
+    """Return `name`, or raise a ModelError when it is neither a known name nor a file."""
     if name not in available_models() and not Path(name).expanduser().is_file():
         raise ModelError(
             f"model: {name!r} is neither a known model nor a file; use one of "
@@ -31,5 +56,10 @@ def check_model(name: str) -> str:
 
 
 def size_of(name: str) -> int | None:
-    """Return about how many megabytes the archive of one of OpenAI's models has; None for any other."""
+    """Return the approximate size of an OpenAI model's archive in megabytes, or None for any other model."""
     return OPENAI_MODEL_MEGABYTES.get(name)
+
+
+def is_downloaded(name: str, root: str | Path | None = None) -> bool:
+    """Return whether a model can be loaded without a download; `root` is the folder of OpenAI's weights."""
+    return name not in OPENAI_MODELS or weights_on_disk(name, root)

@@ -1,8 +1,7 @@
-"""Opens a checkpoint in any of its forms, and keeps a copy that opens fast."""
+"""Opening of checkpoints in several formats, and a converted copy that opens fast."""
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from ..artifacts import atomic_write
 from ..errors import ModelError
 from ..paths import converted_path
 from .architecture import build_clip
@@ -20,26 +20,26 @@ __all__ = ["open_checkpoint", "open_converted", "write_converted"]
 
 
 def open_checkpoint(path: Path) -> tuple[torch.nn.Module, str]:
-    """Return the CLIP of a checkpoint in float32 on the CPU, and the checkpoint's SHA-256.
+    """Return the CLIP of a checkpoint, in float32 on the CPU, and the checkpoint's SHA-256.
 
     Parameters
     ----------
     path : pathlib.Path
-        OpenAI's TorchScript archive, a state dict by ``torch.save``, or a state dict in safetensors form.
+        A TorchScript archive of OpenAI's, a state dict saved with ``torch.save``, or a state dict as safetensors.
 
     Raises
     ------
     ModelError
-        When it is none of these or no CLIP.
+        When the file is none of these or does not hold a CLIP.
     """
     try:
         weights = {name: value.float() if value.is_floating_point() else value for name, value in _read(path).items()}
         return build_clip(weights), sha256_of(path)
-    except Exception as error:  # Whatever a foreign file makes of torch: the user can only choose another file.
+    except Exception as error:  # An arbitrary file can make torch raise anything.
         reason = str(error).splitlines()[0] if str(error) else ""
         raise ModelError(
-            f"model: {str(path)!r} is not a CLIP checkpoint ({type(error).__name__}: {reason}); use OpenAI's archive, "
-            "or a state dict in openai-clip's layout as .pt or .safetensors."
+            f"model: {str(path)!r} is not a CLIP checkpoint ({type(error).__name__}: {reason}); use an archive of "
+            "OpenAI's, or a state dict in openai-clip's layout as .pt or .safetensors."
         ) from error
 
 
@@ -53,28 +53,23 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def write_converted(model: torch.nn.Module, sha256: str, archive: Path) -> None:
-    """Keep a model in a form that opens at once; where there is no room for it, do without.
+def write_converted(network: torch.nn.Module, sha256: str, archive: Path) -> None:
+    """Write a copy that opens fast beside the archive; do nothing where the folder cannot be written.
 
-    It is in float32, since that is what a CPU computes in: the file is then mapped into memory and used in place,
-    and several processes share one copy.
+    The copy is in float32, in which a CPU computes. So it is memory-mapped and used in place, and several processes
+    share it.
     """
     target = converted_path(archive)
     partial = target.with_name(target.name + ".partial")
     try:
-        # One process at a time, and always the same name: what a killed process leaves is written over.
-        with FileLock(f"{target}.lock"):
-            try:
-                save_file(model.state_dict(), partial, metadata={"sha256": sha256})
-                os.replace(partial, target)
-            finally:
-                partial.unlink(missing_ok=True)
+        with FileLock(f"{target}.lock"), atomic_write(target, part=partial) as temporary:
+            save_file(network.state_dict(), temporary, metadata={"sha256": sha256})
     except (OSError, SafetensorError):
-        return  # A folder that is read-only or full: the archive itself still opens, only slower.
+        return  # A read-only folder or a full disk: the archive itself still opens, only more slowly.
 
 
 def open_converted(archive: Path, sha256: str) -> torch.nn.Module | None:
-    """Return the model of an archive's copy, or None where there is no copy of just this archive."""
+    """Return the model of an archive's converted copy, or None unless there is one with this checksum."""
     target = converted_path(archive)
     try:
         with safe_open(target, framework="pt") as file:
@@ -82,4 +77,4 @@ def open_converted(archive: Path, sha256: str) -> torch.nn.Module | None:
                 return None
         return build_clip(load_file(target))
     except (OSError, SafetensorError, KeyError, RuntimeError):
-        return None  # Cut short by a full disk, say: it is made again from the archive.
+        return None  # Missing or damaged: the caller converts the archive again.

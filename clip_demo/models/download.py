@@ -1,4 +1,4 @@
-"""OpenAI's weights, and how they come to this machine."""
+"""Download of OpenAI's weights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,13 +16,11 @@ from filelock import FileLock
 
 from ..errors import ModelError
 from ..paths import weights_path
+from ..progress import Progress
 from .catalog import BUILT_IN
 from .openai_clip import import_clip
 
-__all__ = ["Progress", "checksum_of", "fetch_weights", "sha256_of"]
-
-# Called with the bytes that have come and the bytes in all.
-Progress = Callable[[int, int], None]
+__all__ = ["checksum_of", "fetch_weights", "sha256_of"]
 
 ATTEMPTS = 4
 TIMEOUT = httpx.Timeout(30, connect=10)
@@ -32,7 +31,7 @@ def _url(name: str) -> str:
 
 
 def checksum_of(name: str) -> str:
-    """Return the SHA-256 of the archive: openai-clip's addresses carry it as their last folder."""
+    """Return the SHA-256 that an OpenAI model's archive must have: a component of its URL in openai-clip."""
     return _url(name).split("/")[-2]
 
 
@@ -43,37 +42,37 @@ def sha256_of(path: Path) -> str:
 
 
 def fetch_weights(name: str, root: str | Path | None = None, progress: Progress | None = None) -> Path:
-    """Return the archive of one of OpenAI's models, downloaded and checked where it is not on disk yet.
+    """Return the archive of an OpenAI model; download it unless it is on disk with the right checksum.
 
-    A download that was cut goes on where it stopped; the file gets its name only after its checksum was right, so
-    whatever opens that name finds the whole file. Processes that want the same file wait for one another.
+    An interrupted download is resumed. The file gets its final name after its checksum was verified, so a file with
+    that name is always complete. When several processes request the same file, one downloads it and the others wait.
 
     Parameters
     ----------
     name : str
-        One of ``clip.available_models()``.
+        A name in ``clip.available_models()``.
     root : path, optional
         See `clip_demo.paths.weights_root`.
     progress : callable, optional
-        Called with the bytes that have come and the bytes in all.
+        Called with the model's name, the bytes received and the bytes in total.
 
     Raises
     ------
     ModelError
-        When it cannot be had: no network, no room, or a file that is not what openai-clip's checksum says.
+        When the download fails: no network, no disk space, or a file with a wrong checksum.
     """
     target = weights_path(name, root)
-    if _is_whole(target, name):  # asked before anything is written: a shared folder may be read-only
+    if _is_complete(target, name):  # before anything is written: a shared folder may be read-only
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # An operating-system lock: it falls when its process dies, however it dies.
+        # The operating system releases this lock when its process ends, in whatever way.
         with FileLock(f"{target}.lock"):
-            if not _is_whole(target, name):
-                partial = target.with_name(target.name + ".partial")
-                _download(_url(name), partial, progress)
-                _check(partial, checksum_of(name))
-                os.replace(partial, target)
+            if not _is_complete(target, name):
+                part = target.with_name(target.name + ".partial")
+                _download(_url(name), part, partial(progress, name) if progress else lambda done, total: None)
+                _verify(part, checksum_of(name))
+                os.replace(part, target)
         return target
     except (httpx.HTTPError, OSError, ModelError) as error:
         raise ModelError(
@@ -82,7 +81,7 @@ def fetch_weights(name: str, root: str | Path | None = None, progress: Progress 
         ) from error
 
 
-def _is_whole(path: Path, name: str) -> bool:
+def _is_complete(path: Path, name: str) -> bool:
     return path.is_file() and sha256_of(path) == checksum_of(name)
 
 
@@ -92,53 +91,52 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _check(partial: Path, expected: str) -> None:
-    found = sha256_of(partial)
+def _verify(part: Path, expected: str) -> None:
+    found = sha256_of(part)
     if found != expected:
-        partial.unlink()
-        raise ModelError(f"its SHA-256 is {found[:12]}… and should be {expected[:12]}…; the file was thrown away")
+        part.unlink()
+        raise ModelError(f"its SHA-256 is {found[:12]}… instead of {expected[:12]}…; the file was deleted")
 
 
-def _download(url: str, partial: Path, progress: Progress | None) -> None:
-    """Fill `partial`; where the connection is cut, go on from there a few times before giving up."""
+def _download(url: str, part: Path, progress: Callable[[int, int], None]) -> None:
+    """Download to `part`, and resume a few times when the connection is lost."""
     with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
         for attempt in range(ATTEMPTS):
-            before = _size(partial)
+            before = _size(part)
             try:
-                return _receive(client, url, partial, progress)
+                return _receive(client, url, part, progress)
             except httpx.TransportError:
-                # A server that is gone gives nothing at all: only a cut on the way is worth another try at once.
-                if attempt == ATTEMPTS - 1 or _size(partial) == before:
+                # Only after some progress: a server that sends nothing is probably down.
+                if attempt == ATTEMPTS - 1 or _size(part) == before:
                     raise
                 time.sleep(0.5 * 2**attempt)
 
 
-def _receive(client: httpx.Client, url: str, partial: Path, progress: Progress | None) -> None:
-    have = _size(partial)
-    # A compressed answer would have other bytes and another length than the file.
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+def _receive(client: httpx.Client, url: str, part: Path, progress: Callable[[int, int], None]) -> None:
+    done = _size(part)
+    # A compressed response would not have the bytes and the length of the file.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
     with client.stream("GET", url, headers=headers) as response:
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # All of it is there; the checksum tells whether it is right.
+            return  # `part` is already complete; its checksum is verified next
         response.raise_for_status()
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
-            have = 0  # This server does not resume: from the start.
-        total = have + int(response.headers.get("Content-Length", 0))
-        _check_room(partial.parent, total - have)
-        with partial.open("ab" if have else "wb") as file:
-            # As they come: gathered into larger pieces, the last one would be lost with the connection.
+            done = 0  # the server does not support ranges: start again
+        total = done + int(response.headers.get("Content-Length", 0))
+        _check_free_space(part.parent, total - done)
+        with part.open("ab" if done else "wb") as file:
+            # Without a chunk size: httpx would drop an incomplete last chunk when the connection is lost.
             for chunk in response.iter_raw():
                 file.write(chunk)
-                have += len(chunk)
-                if progress:
-                    progress(have, max(total, have))
+                done += len(chunk)
+                progress(done, max(total, done))
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _check_room(folder: Path, needed: int) -> None:
+def _check_free_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ModelError(f"{needed / 1e6:,.0f} MB are needed in {folder} and {free / 1e6:,.0f} MB are free")

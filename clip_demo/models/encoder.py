@@ -1,32 +1,32 @@
-"""The form of a model as the backend sees it."""
+"""The interface of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
-__all__ = ["Encoder", "Report"]
-
-# Called with what is being done, how many are done and how many there are; what it raises ends the work.
-Report = Callable[[str, int, int], None]
+__all__ = ["Encoder"]
 
 
 class Encoder(Protocol):
-    """Two encoders into one space; `clip_demo.model.ClipModel` is the real one, tests bring a small exact one.
+    """An image encoder and a text encoder with a common embedding space of d dimensions.
+
+    `clip_demo.models.clip_model.ClipModel` implements it with torch. Nothing here assumes that the model runs in this
+    process.
 
     Attributes
     ----------
     name : str
-        What the user calls it, such as ``"ViT-B/32"``.
+        Name for the user, such as ``"ViT-B/32"``.
     note : str
-        One sentence that says what it is and where it comes from.
+        One sentence about what the model is and where it comes from.
     sha256 : str
-        Checksum of its checkpoint, in hexadecimal: its identity, and the key of its heads.
+        SHA-256 of the checkpoint in hexadecimal. It identifies the model, and it is the key of its stored files.
     logit_scale : float
-        What cosines are multiplied by before the softmax (``exp`` of CLIP's parameter; 100 for OpenAI's models).
+        Factor of the cosines in the softmax: ``exp`` of CLIP's parameter, 100 for OpenAI's models.
     """
 
     name: str
@@ -35,17 +35,19 @@ class Encoder(Protocol):
     logit_scale: float
 
     def preprocess(self, image: Image.Image) -> Any:
-        """Turn an RGB image of any size into what `encode_pixels` takes."""
+        """Turn an RGB image of any size into an input of `encode_images`. Cheap, and safe to call in any thread."""
         ...
 
-    def encode_pixels(self, batch: Sequence[Any]) -> np.ndarray:
-        """Encode preprocessed images: shape (n, d), float32, not normalised."""
-        ...
-
-    def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Preprocess and encode images: shape (n, d), float32, not normalised."""
+    def encode_images(self, inputs: Sequence[Any]) -> np.ndarray:
+        """Return the features of preprocessed images: shape (n, d), float32, not normalised."""
         ...
 
     def encode_texts(self, prompts: Sequence[str]) -> np.ndarray:
-        """Encode prompts: shape (n, d), float32, not normalised; a prompt too long is a PromptTooLongError."""
+        """Return the features of prompts: shape (n, d), float32, not normalised.
+
+        Raises
+        ------
+        PromptTooLongError
+            When a prompt has more tokens than the model's context.
+        """
         ...

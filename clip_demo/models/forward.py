@@ -1,4 +1,4 @@
-"""The two encoders' forward passes, without what never reaches the features; exact, not approximations."""
+"""Forward passes of both encoders that skip what does not reach the features; exact, not approximate."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from .openai_clip import import_clip
 __all__ = ["encode_image", "encode_text"]
 
 
-def encode_image(model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-    """Do what ``model.encode_image`` does; of a vision transformer's last block, only for the class token.
+def encode_image(network: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    """Compute ``network.encode_image(pixels)``; the last block of a vision transformer only for the class token.
 
-    The feature is read at that token alone. The last block's attention looks at all patches, but asks for one, and
-    what it would go on to compute for the others is never read: a fifteenth of ViT-B/32.
+    The feature is read at the class token. The last block's attention needs the keys and values of all patches but
+    only one query, and the MLP's output for the patches is never used: 1/15 of the work in ViT-B/32.
 
     Parameters
     ----------
-    model : clip.model.CLIP
+    network : clip.model.CLIP
     pixels : torch.Tensor, shape (n, 3, height, width), float
-        Preprocessed.
+        Preprocessed images.
 
     Returns
     -------
     torch.Tensor, shape (n, d)
         Not normalised.
     """
-    visual = model.visual
+    visual = network.visual
     if not isinstance(visual, import_clip().model.VisionTransformer):
-        return model.encode_image(pixels)
-    patches = visual.conv1(pixels.type(model.dtype)).flatten(2).transpose(1, 2)  # (n, patches, width)
+        return network.encode_image(pixels)
+    patches = visual.conv1(pixels.type(network.dtype)).flatten(2).transpose(1, 2)  # (n, patches, width)
     token = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
     x = torch.cat([token, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
     x = visual.ln_pre(x).transpose(0, 1)  # (1 + patches, n, width)
@@ -38,72 +38,73 @@ def encode_image(model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
     for block in blocks:
         x = block(x)
     y = last.ln_1(x)
-    x = x[:1] + last.attn(y[:1], y, y, need_weights=False)[0]
+    x = x[:1] + last.attn(y[:1], y, y, need_weights=False)[0]  # (1, n, width)
     x = x + last.mlp(last.ln_2(x))
     return visual.ln_post(x[0]) @ visual.proj
 
 
-def encode_text(model: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
-    """Do what ``model.encode_text`` does; what prompts begin with in common, once for all of them.
+def encode_text(network: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+    """Compute ``network.encode_text(tokens)``; prefixes that prompts share only once.
 
-    The attention is causal: what is computed at a token depends on it and on those before it alone. So prompts with
-    the same beginning share what is computed there ("a photo of a" for all classes), and what stands behind the
-    end-of-text token, where the feature is read, is not computed at all.
+    The attention is causal: the activations at a token depend on this token and those before it. So prompts with the
+    same prefix, such as "a photo of a", share the activations there, and nothing is computed after the end-of-text
+    token, where the feature is read.
 
     Parameters
     ----------
-    model : clip.model.CLIP
+    network : clip.model.CLIP
     tokens : torch.Tensor, shape (n, context), int
-        As ``clip.tokenize`` gives them.
+        From ``clip.tokenize``.
 
     Returns
     -------
     torch.Tensor, shape (n, d)
         Not normalised.
     """
-    device = model.text_projection.device
-    words, paths, ends = _beginnings(tokens.long().cpu())
-    sizes, paths = [len(each) for each in words], [each.to(device) for each in paths]
-    places = torch.cat([torch.full_like(each, place) for place, each in enumerate(words)]).to(device)
-    x = model.token_embedding(torch.cat(words).to(device)).type(model.dtype)  # (beginnings, width)
-    x = x + model.positional_embedding[places].type(model.dtype)
-    for block in model.transformer.resblocks:
-        own = block.attn
-        qkv = functional.linear(block.ln_1(x), own.in_proj_weight, own.in_proj_bias)
-        q, k, v = qkv.unflatten(-1, (3, own.num_heads, -1)).unbind(1)  # each (beginnings, heads, width)
-        seen = [_look_back(each, k[path], v[path]) for each, path in zip(q.split(sizes), paths, strict=True)]
-        x = x + own.out_proj(torch.cat(seen).flatten(1))
+    device = network.text_projection.device
+    last_tokens, paths, ends = _distinct_prefixes(tokens.long().cpu())
+    sizes, paths = [len(each) for each in last_tokens], [each.to(device) for each in paths]
+    positions = torch.cat([torch.full_like(each, position) for position, each in enumerate(last_tokens)]).to(device)
+    x = network.token_embedding(torch.cat(last_tokens).to(device)).type(network.dtype)  # (prefixes, width)
+    x = x + network.positional_embedding[positions].type(network.dtype)
+    for block in network.transformer.resblocks:
+        attn = block.attn
+        qkv = functional.linear(block.ln_1(x), attn.in_proj_weight, attn.in_proj_bias)
+        q, k, v = qkv.unflatten(-1, (3, attn.num_heads, -1)).unbind(1)  # each (prefixes, heads, head width)
+        attended = [_attend(each, k[path], v[path]) for each, path in zip(q.split(sizes), paths, strict=True)]
+        x = x + attn.out_proj(torch.cat(attended).flatten(1))
         x = x + block.mlp(block.ln_2(x))
-    return model.ln_final(x[ends.to(device)]).type(model.dtype) @ model.text_projection
+    return network.ln_final(x[ends.to(device)]).type(network.dtype) @ network.text_projection
 
 
-def _look_back(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    """Attend from one token, (n, heads, width), to the whole beginning that it ends, (n, length, heads, width)."""
+def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """Attend from one token, (n, heads, width), to the prefix that ends with it, (n, length, heads, width)."""
     return functional.scaled_dot_product_attention(q[:, :, None], k.transpose(1, 2), v.transpose(1, 2)).squeeze(2)
 
 
-def _beginnings(tokens: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
-    """Give a number to each different beginning of the prompts, up to the end-of-text token; the shortest first.
+def _distinct_prefixes(tokens: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
+    """Enumerate the distinct prefixes of the prompts, up to the end-of-text token, in order of their length.
 
     Returns
     -------
-    words : list of torch.Tensor, shape (beginnings,)
-        For each length from 1, the last token of each beginning of that length.
-    paths : list of torch.Tensor, shape (beginnings, length)
-        The numbers of the beginnings that each consists of, itself last.
+    last_tokens : list of torch.Tensor, shape (prefixes of this length,)
+        For each length from 1, the last token of each prefix.
+    paths : list of torch.Tensor, shape (prefixes of this length, length)
+        For each length from 1, the numbers of all prefixes of each prefix, its own last.
     ends : torch.Tensor, shape (n,)
         The number of each whole prompt.
     """
     end = tokens.argmax(dim=-1)  # the end-of-text token has the highest number
-    numbers = torch.zeros_like(tokens)  # of the beginning that ends here
-    words, paths, count = [], [], 0
-    for place in range(int(end.max()) + 1):
-        rows = (end >= place).nonzero().squeeze(1)
-        # Two prompts begin alike where they did so one token ago, and have the same token here.
-        pairs = torch.stack([numbers[rows, place - 1] if place else torch.zeros_like(rows), tokens[rows, place]])
-        pairs, which = pairs.unique(dim=1, return_inverse=True)
-        numbers[rows, place] = which + count
-        paths.append(numbers.new_empty(pairs.shape[1], place + 1).index_copy(0, which, numbers[rows, : place + 1]))
-        words.append(pairs[1])
+    numbers = torch.zeros_like(tokens)  # of the prefix that ends here
+    last_tokens, paths, count = [], [], 0
+    for position in range(int(end.max()) + 1):
+        rows = (end >= position).nonzero().squeeze(1)
+        # Two prefixes are equal if they were so without their last tokens, and these are equal.
+        before = numbers[rows, position - 1] if position else torch.zeros_like(rows)
+        pairs, which = torch.stack([before, tokens[rows, position]]).unique(dim=1, return_inverse=True)
+        numbers[rows, position] = which + count
+        path = numbers.new_empty(pairs.shape[1], position + 1)
+        paths.append(path.index_copy(0, which, numbers[rows, : position + 1]))
+        last_tokens.append(pairs[1])
         count += pairs.shape[1]
-    return words, paths, numbers.gather(1, end[:, None]).squeeze(1)
+    return last_tokens, paths, numbers.gather(1, end[:, None]).squeeze(1)

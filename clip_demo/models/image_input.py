@@ -13,47 +13,42 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import ImageError
 
-__all__ = ["MAX_ASPECT", "MAX_PIXELS", "image_key", "read_image"]
+__all__ = ["image_key", "read_image"]
 
 _LOCK = threading.Lock()
 MAX_PIXELS = 50_000_000
-# CLIP resizes the shorter side to its input: a strip of 1 × 50,000 pixels would become 224 × 11,200,000.
+# CLIP resizes the shorter side to its input: an image of 1×50,000 pixels would become 224×11,200,000.
 MAX_ASPECT = 100
-# Only what browsers and cameras make: Pillow opens more formats, some of them by way of other programs.
+# The formats of browsers and cameras. Pillow opens more, some of them by running other programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 
 
 def read_image(source: Image.Image | str | Path | bytes) -> Image.Image:
-    """Return a user's image as people see it.
+    """Return an image in RGB, as an image viewer shows it.
 
-    An EXIF rotation is applied; transparency is laid on white; palettes, greys, 16 bits and CMYK become RGB; of an
-    animation the first frame is taken.
+    The EXIF orientation is applied. Transparent images are composited on white. Palettes, greyscale, 16 bits and CMYK
+    are converted. The first frame represents an animation.
 
     Parameters
     ----------
     source : PIL image, path or bytes
-        At most 50 million pixels, at most 100 times as long as wide.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB.
+        At most 50 million pixels; one side at most 100 times the other.
 
     Raises
     ------
     ImageError
-        When it cannot be read or is too large.
+        When the image cannot be read or is too large.
     """
     if not isinstance(source, (Image.Image, str, Path, bytes)):
-        raise ImageError(f"image: {type(source).__name__} came; give a path, the bytes of a file, or a PIL image.")
+        raise ImageError(f"image: got {type(source).__name__}; give a path, the bytes of a file, or a PIL image.")
     name = repr(Path(source).name) if isinstance(source, (str, Path)) else "the image"
     try:
-        # One at a time: a small file may unfold to several hundred megabytes.
+        # One at a time: a small file may decode to several hundred megabytes.
         with _LOCK:
             image = _open(source)
             _check_size(image, name)
             image.load()
-            return _to_rgb(_upright(image))
+            return _to_rgb(_apply_orientation(image))
     except FileNotFoundError as error:
         raise ImageError(f"image: {str(source)!r} does not exist; give the path of an image.") from error
     except UnidentifiedImageError as error:
@@ -64,14 +59,14 @@ def read_image(source: Image.Image | str | Path | bytes) -> Image.Image:
         raise ImageError(
             f"image: {name} has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller."
         ) from error
-    except Exception as error:  # Whatever a damaged file makes of Pillow: the user can only save it again.
+    except Exception as error:  # A damaged file can make Pillow raise anything.
         raise ImageError(f"image: {name} cannot be read ({error}); save it again as PNG or JPEG.") from error
 
 
 def image_key(source: Image.Image | str | Path | bytes) -> Hashable:
-    """Return what an image can be known by: the checksum of its file or, of one in memory, of its pixels.
+    """Return a key that identifies an image: a checksum of its file or, for an image in memory, of its pixels.
 
-    A file is not unfolded for it, so that an image that comes again costs next to nothing.
+    A file is not decoded for this, so an image that was seen before costs almost nothing.
     """
     if isinstance(source, Image.Image):
         image = read_image(source)
@@ -80,7 +75,7 @@ def image_key(source: Image.Image | str | Path | bytes) -> Hashable:
         try:
             source = Path(source).read_bytes()
         except OSError:
-            return object()  # known to nobody; `read_image` says what is wrong with it
+            return object()  # equal to no other key; `read_image` raises the error
     return hashlib.sha256(source).digest() if isinstance(source, bytes) else object()
 
 
@@ -105,10 +100,10 @@ def _check_size(image: Image.Image, name: str) -> None:
         )
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _apply_orientation(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # EXIF data is an extra; where it is damaged the image itself may be whole.
+    except Exception:  # Damaged EXIF data do not mean that the image is damaged.
         return image
 
 
@@ -116,15 +111,14 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bits(image)
     if image.has_transparency_data:
-        # convert("RGB") would drop the alpha channel and show whatever colour lies under it.
+        # convert("RGB") would drop the alpha channel and show the colour of transparent pixels.
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    # Pillow's own convert("L") clips 16-bit greys at 255, which turns nearly every such image white.
+    # Pillow's convert("L") clips 16-bit values at 255, which turns nearly every such image white.
     values = np.asarray(image, dtype=np.float32)
     if image.mode == "F":
         values = values * 255 if values.max(initial=0) <= 1 else values

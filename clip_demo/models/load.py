@@ -1,9 +1,4 @@
-"""Finds, loads and runs a CLIP; the only room of the app that imports torch and clip.
-
-``openai_clip.py`` imports openai-clip, ``weights.py`` fetches OpenAI's archives, ``checkpoint.py`` opens them and
-keeps a fast copy, ``architecture.py`` builds the network, ``clip_model.py`` runs it,
-by the forward passes of ``forward.py``, on all cores by ``cores.py``.
-"""
+"""Loading of a model by name or from a checkpoint."""
 
 from __future__ import annotations
 
@@ -13,14 +8,14 @@ import torch
 
 from ..errors import OptionError
 from ..paths import BUILT_IN_CHECKPOINT, weights_path
+from ..progress import Progress
 from .catalog import BUILT_IN, OPENAI_MODELS, check_model
 from .checkpoint import open_checkpoint, open_converted, write_converted
 from .clip_model import ClipModel
-from .download import Progress, checksum_of, fetch_weights
-from .forward import encode_text
+from .download import checksum_of, fetch_weights
 from .openai_clip import import_clip
 
-__all__ = ["ClipModel", "encode_text", "fetch_weights", "import_clip", "load_model"]
+__all__ = ["load_model"]
 
 
 def load_model(
@@ -35,65 +30,57 @@ def load_model(
     Parameters
     ----------
     name : str
-        ``"tiny"`` for the built-in model; a name of ``clip.available_models()``, which is downloaded where it is not
-        on disk; or the path of a checkpoint: OpenAI's archive, or a state dict as ``.pt`` or ``.safetensors``.
+        ``"tiny"`` for the built-in model; a name in ``clip.available_models()``, which is downloaded if it is not on
+        disk; or the path of a checkpoint: an archive of OpenAI's, or a state dict as ``.pt`` or ``.safetensors``.
     device : str, optional
-        ``"cpu"``, ``"cuda"`` or ``"mps"``; default ``"cuda"`` where there is one, else ``"cpu"``. As openai-clip does,
-        it computes in float16 on a CUDA device and in float32 on any other.
+        ``"cpu"``, ``"cuda"`` or ``"mps"``; default ``"cuda"`` if available, else ``"cpu"``. As in openai-clip, the
+        model computes in float16 on a CUDA device and in float32 elsewhere.
     weights_root : path, optional
-        Where OpenAI's weights lie; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
+        Folder of OpenAI's weights; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
     progress : callable, optional
-        Called during a download with the bytes that have come and the bytes in all.
-
-    Returns
-    -------
-    ClipModel
+        Called during a download with the model's name, the bytes received and the bytes in total.
 
     Raises
     ------
     ModelError
         When the name is unknown, the download fails, or the file is not a CLIP checkpoint.
     OptionError
-        When there is no such device.
+        When the device is not available.
     """
     check_model(name)
     device = _check_device(device)
     if name == BUILT_IN:
         note = "built in, trained by this project on small images; not one of OpenAI's models"
-        model, sha256 = open_checkpoint(BUILT_IN_CHECKPOINT)
+        network, sha256 = open_checkpoint(BUILT_IN_CHECKPOINT)
     elif name in OPENAI_MODELS:
         note = f"OpenAI's CLIP {name}"
-        model, sha256 = _open_openai(name, weights_root, progress)
+        network, sha256 = _open_openai(name, weights_root, progress)
     else:
         path = Path(name).expanduser()
         name, note = path.name, f"a checkpoint from {path}"
-        model, sha256 = open_checkpoint(path)
-    return ClipModel(_on_device(model, device), name=name, note=note, sha256=sha256)
+        network, sha256 = open_checkpoint(path)
+    if device.startswith("cuda"):
+        import_clip().model.convert_weights(network)  # float16 wherever openai-clip uses it
+    return ClipModel(network.to(device), name=name, note=note, sha256=sha256)
 
 
 def _open_openai(name: str, root: str | Path | None, progress: Progress | None) -> tuple[torch.nn.Module, str]:
     archive, sha256 = weights_path(name, root), checksum_of(name)
-    model = open_converted(archive, sha256)
-    if model is None:
+    network = open_converted(archive, sha256)
+    if network is None:
         archive = fetch_weights(name, root, progress)
-        model, _ = open_checkpoint(archive)
-        write_converted(model, sha256, archive)
-        # Opened again, so that the first start too runs on the mapped file and gives the rest of its memory back.
-        model = open_converted(archive, sha256) or model
-    return model, sha256
+        network, _ = open_checkpoint(archive)
+        write_converted(network, sha256, archive)
+        # Reopened, so that the first start also runs on the memory-mapped file and frees the other copy.
+        network = open_converted(archive, sha256) or network
+    return network, sha256
 
 
 def _check_device(device: str | None) -> str:
-    usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device is None:
-        return "cuda" if usable["cuda"] else "cpu"
-    if not usable.get(device.split(":")[0]):
-        allowed = ", ".join(repr(name) for name, there in usable.items() if there)
-        raise OptionError(f"device: {device!r} is not to be had on this machine; use one of {allowed}.")
+        return "cuda" if available["cuda"] else "cpu"
+    if not available.get(device.split(":")[0]):
+        allowed = ", ".join(repr(each) for each, is_available in available.items() if is_available)
+        raise OptionError(f"device: {device!r} is not available on this machine; use one of {allowed}.")
     return device
-
-
-def _on_device(model: torch.nn.Module, device: str) -> torch.nn.Module:
-    if device.startswith("cuda"):
-        import_clip().model.convert_weights(model)  # half precision where openai-clip has it
-    return model.to(device)

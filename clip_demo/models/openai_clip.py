@@ -1,4 +1,4 @@
-"""The one place that imports openai-clip."""
+"""Import of openai-clip, which fails by itself beside recent versions of setuptools."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _LOCK = threading.Lock()
 
 
 def import_clip() -> types.ModuleType:
-    """Return openai-clip.
+    """Return openai-clip's module ``clip``.
 
-    openai-clip 1.0.1 runs ``from pkg_resources import packaging``. setuptools took that name out in version 70 and
-    the whole module in 82, and torch asks for a newer setuptools than 70; so the `packaging` library is put where
-    clip looks for it (openai/CLIP issues 446 and 528).
+    openai-clip 1.0.1 runs ``from pkg_resources import packaging``. setuptools 70 removed that name and setuptools 82
+    the whole module, and torch requires a newer setuptools than 70. So the `packaging` library is provided under the
+    name that clip imports (openai/CLIP issues 446 and 528).
     """
-    # Two models may load at once: the second thread must not see a module that is half imported.
+    # When two threads load models at the same time, the second must not get a half-imported module.
     with _LOCK:
         if "clip" not in sys.modules:
-            with _stand_in_for_pkg_resources():
+            with _pkg_resources_stub():
                 import clip  # noqa: F401
         return sys.modules["clip"]
 
 
 @contextlib.contextmanager
-def _stand_in_for_pkg_resources() -> Iterator[None]:
+def _pkg_resources_stub() -> Iterator[None]:
     import packaging.version
 
     before = sys.modules.get("pkg_resources")
@@ -38,7 +38,7 @@ def _stand_in_for_pkg_resources() -> Iterator[None]:
     try:
         yield
     finally:
-        # Others may look for the real one: leave no trace.
+        # Other packages may need the real module.
         del sys.modules["pkg_resources"]
         if before is not None:
             sys.modules["pkg_resources"] = before

@@ -1,10 +1,1 @@
-"""Heads and few-shot curves: made while one waits, or by a job in the background.
-
-``making.py`` makes them at once, ``job.py`` beside visitors, ``pace.py`` measures its speed, and ``builds.py``
-has at most one job run.
-"""
-
-from ..linear_probe.pipeline import Stores, make_head
-from .probe_jobs_tmp import ProbeJobs
-
-__all__ = ["ProbeJobs", "Stores", "make_head"]
+"""What many visitors at once need: the encoder queue, micro-batching, caches, the model pool and background tasks."""

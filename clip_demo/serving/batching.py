@@ -1,117 +1,112 @@
-"""What several threads ask for at the same time, computed together and remembered."""
+"""Micro-batching: what several threads ask for at the same time is computed in one call, and remembered."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 
 from .encoder_queue import EncoderQueue
 
 __all__ = ["MicroBatcher"]
 
-PATIENCE = 0.1  # of a batch's own time
+PATIENCE = 0.1  # how long to wait for more requests, as a fraction of the time of the last batch
 
 
 @dataclass(frozen=True)
 class _Request:
     items: Mapping[Hashable, Any]
-    result: Future = field(default_factory=Future)
+    rows: Future = field(default_factory=Future)
 
 
 class MicroBatcher:
-    """Rows of numbers by key, in a bounded memory that forgets the least recently used.
+    """Rows of numbers by key. The least recently used rows are forgotten.
 
     Parameters
     ----------
     compute : callable
-        EncoderQueue a list of items into rows, shape (n, d).
-    turns : EncoderQueue
-        Where it is called.
+        Turns a list of items into rows, shape (n, d).
+    queue : EncoderQueue
+        Where `compute` is called.
     memory : int
         How many rows are remembered.
     batch : int
-        How many items are computed in one call, where more are not asked for at once by one thread.
+        How many items are computed in one call, unless a single request has more.
     """
 
-    def __init__(self, compute: Callable[[list], np.ndarray], turns: EncoderQueue, *, memory: int, batch: int):
-        self._compute, self._turns = compute, turns
-        self._limit, self._batch = memory, batch
+    def __init__(self, compute: Callable[[list], np.ndarray], queue: EncoderQueue, *, memory: int, batch: int):
+        self._compute, self._queue, self._batch = compute, queue, batch
         self._lock = threading.Lock()
-        self._rows: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+        self._rows: LRUCache[Hashable, np.ndarray] = LRUCache(memory)
         self._waiting: deque[_Request] = deque()
-        self._last = 1, 0.0  # how many requests the last batch answered, and its seconds
+        self._last = 1, 0.0  # number of requests and seconds of the last batch
+
+    def __len__(self) -> int:
+        """Return how many requests wait."""
+        return len(self._waiting)
 
     def remembered(self, keys: Sequence[Hashable]) -> dict[Hashable, np.ndarray]:
-        """Return the rows that are in memory, by key; never waits for the encoder."""
+        """Return the remembered rows by key; never waits for the encoder."""
         with self._lock:
-            found = {key: self._rows[key] for key in keys if key in self._rows}
-            for key in found:
-                self._rows.move_to_end(key)
-            return found
+            return {key: self._rows[key] for key in keys if key in self._rows}
 
     def rows(self, items: Mapping[Hashable, Any]) -> dict[Hashable, np.ndarray]:
-        """Return a row for each item, by key; computed together with what others are waiting for."""
+        """Return a row for each item by key, computed together with other threads' items."""
         request = _Request(items)
         with self._lock:
             self._waiting.append(request)
-            if len(self._waiting) == 1:  # the others wait for the same turn
-                self._turns.queue(self._serve)
-        return request.result.result()
+            if len(self._waiting) == 1:  # requests that arrive later are served by the same call
+                self._queue.submit(self._serve)
+        return request.rows.result()
 
     def _serve(self) -> None:
-        """Compute for those who have waited longest."""
-        self._gather()
+        """Compute the rows of the requests that have waited longest."""
+        self._wait_for_more()
+        requests, start = self._next_batch(), time.monotonic()
+        groups = deque([requests])
+        while groups:
+            group = groups.popleft()
+            items = {key: item for request in group for key, item in request.items.items()}
+            rows = self.remembered(list(items))
+            missing = [key for key in items if key not in rows]
+            try:
+                computed = self._compute([items[key] for key in missing]) if missing else ()
+            except Exception as error:
+                # An error, such as a prompt that is too long, must reach nobody but the one who caused it.
+                if len(group) == 1:
+                    group[0].rows.set_exception(error)
+                groups.extend([request] for request in group if len(group) > 1)
+                continue
+            self._answer(group, rows, dict(zip(missing, computed, strict=True)))
+        self._last = len(requests), time.monotonic() - start
+
+    def _wait_for_more(self) -> None:
+        """Wait a little until half of the last batch's clients are back: they return one by one."""
+        size, seconds = self._last
+        end = time.monotonic() + PATIENCE * seconds
+        while 2 * len(self._waiting) < size and time.monotonic() < end:
+            time.sleep(0.002)
+
+    def _next_batch(self) -> list[_Request]:
         with self._lock:
             requests, size = [], 0
             while self._waiting and (not requests or size + len(self._waiting[0].items) <= self._batch):
                 requests.append(self._waiting.popleft())
                 size += len(requests[-1].items)
             if self._waiting:
-                self._turns.queue(self._serve)
-        start = time.monotonic()
-        self._answer_all(requests)
-        self._last = len(requests), time.monotonic() - start
+                self._queue.submit(self._serve)
+            return requests
 
-    def _gather(self) -> None:
-        """Those who were answered together come back one by one: wait a little for half of them."""
-        size, seconds = self._last
-        end = time.monotonic() + PATIENCE * seconds
-        while 2 * len(self._waiting) < size and time.monotonic() < end:
-            time.sleep(0.002)
-
-    def _answer_all(self, requests: list[_Request]) -> None:
-        try:
-            self._answer(requests)
-        except Exception as error:
-            # One request's mistake, such as a prompt too long, is nobody else's.
-            if len(requests) == 1:
-                requests[0].result.set_exception(error)
-                return
-            for request in requests:
-                try:
-                    self._answer([request])
-                except Exception as own:
-                    request.result.set_exception(own)
-
-    def _answer(self, requests: list[_Request]) -> None:
-        items = {key: item for request in requests for key, item in request.items.items()}
-        rows = self.remembered(list(items))
-        missing = [key for key in items if key not in rows]
-        if missing:
-            rows.update(zip(missing, self._compute([items[key] for key in missing]), strict=True))
-            self._remember({key: rows[key] for key in missing})
-        for request in requests:
-            request.result.set_result({key: rows[key] for key in request.items})
-
-    def _remember(self, rows: Mapping[Hashable, np.ndarray]) -> None:
+    def _answer(self, requests: list[_Request], known: Mapping, computed: Mapping) -> None:
+        rows = {**known, **computed}
         with self._lock:
-            self._rows.update(rows)
-            while len(self._rows) > self._limit:
-                self._rows.popitem(last=False)
+            self._rows.update(computed)
+        for request in requests:
+            request.rows.set_result({key: rows[key] for key in request.items})

@@ -3,60 +3,69 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 
 from ..datasets.base import Dataset
 from ..errors import ClipDemoError
-from .downloads import DatasetStatus
+from .background import BackgroundTask
 
-__all__ = ["Downloads"]
+__all__ = ["DatasetStatus", "Downloads"]
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """The state of a dataset.
+
+    Attributes
+    ----------
+    name, title : str
+        See `clip_demo.datasets.base.Dataset`.
+    state : {"ready", "absent", "downloading", "failed"}
+    progress : float or None
+        Fraction of the download, 0 to 1; None while nothing is downloading.
+    message : str
+        One sentence for people, empty when ready.
+    download_bytes : int or None
+        Size of the download.
+    """
+
+    name: str
+    title: str
+    state: str
+    progress: float | None
+    message: str
+    download_bytes: int | None
 
 
 class Downloads:
-    """The downloads that have begun, at most one for an dataset."""
+    """The downloads that were started, at most one at a time for each dataset."""
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._begun: dict[str, _Fetch] = {}
+        self._tasks: dict[str, BackgroundTask[None]] = {}
 
     def start(self, dataset: Dataset) -> None:
-        """Begin a download, unless the set is on disk or its download is under way; after a failure, try again."""
+        """Start a download, unless the dataset is available or downloading; after a failure, try again."""
         with self._lock:
-            before = self._begun.get(dataset.name)
-            if not dataset.available() and not (before and before.running):
-                self._begun[dataset.name] = _Fetch(dataset)
+            task = self._tasks.get(dataset.name)
+            if not dataset.available() and (task is None or task.done()):
+                self._tasks[dataset.name] = BackgroundTask(dataset.download, f"download-{dataset.name}")
 
     def status(self, dataset: Dataset) -> DatasetStatus:
-        """Say where an dataset stands."""
-        fetch = self._begun.get(dataset.name)
-        state, progress, message = "ready", None, ""
-        if fetch and fetch.running:
-            state, progress, message = "fetching", fetch.progress, f"{dataset.title} is on its way …"
+        """Return the state of a dataset."""
+        task = self._tasks.get(dataset.name)
+        state, share, message = "ready", None, ""
+        if task and not task.done():
+            _, done, total = task.progress or ("", 0, 1)
+            state, share, message = "downloading", min(done / total, 1.0), f"{dataset.title} is downloading …"
         elif not dataset.available():
-            state, message = "absent", f"{dataset.title} is not on disk."
-            if fetch and fetch.error:
-                state, message = "failed", fetch.error
-        return DatasetStatus(dataset.name, dataset.title, state, progress, message)
+            state, message = "absent", f"{dataset.title} is not on this machine."
+            if task and task.error:
+                state, message = "failed", _message(task.error, dataset)
+        return DatasetStatus(dataset.name, dataset.title, state, share, message, dataset.download_bytes)
 
 
-class _Fetch:
-    """One download: whether it goes on, its share from 0 to 1, and what went wrong, for people."""
-
-    def __init__(self, dataset: Dataset):
-        self.running = True
-        self.progress = 0.0
-        self.error = ""
-        self._dataset = dataset
-        threading.Thread(target=self._run, name=f"fetch-{dataset.name}", daemon=True).start()
-
-    def _run(self) -> None:
-        try:
-            self._dataset.download(self._report)
-        except ClipDemoError as error:
-            self.error = str(error)
-        except Exception as error:  # A thread's exception reaches nobody otherwise.
-            self.error = f"images: {self._dataset.title} cannot be fetched ({error})."
-        finally:
-            self.running = False
-
-    def _report(self, done: int, total: int) -> None:
-        self.progress = min(done / total, 1.0)
+def _message(error: BaseException, dataset: Dataset) -> str:
+    return (
+        str(error) if isinstance(error, ClipDemoError) else f"dataset: {dataset.title} cannot be downloaded ({error})."
+    )

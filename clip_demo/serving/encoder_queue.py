@@ -1,4 +1,4 @@
-"""One piece of heavy work at a time, visitors' before background jobs'."""
+"""The encoder queue: one forward pass at a time, those of visitors before those of background jobs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import TypeVar
 __all__ = ["JOB", "VISITOR", "EncoderQueue"]
 
 T = TypeVar("T")
-VISITOR, JOB = 0, 1
+VISITOR, JOB = 0, 1  # priorities
 
 
 class EncoderQueue:
-    """Runs work in one thread of its own: first what visitors wait for, then jobs; each in the order of asking.
+    """Runs calls in one thread, ordered by priority and then by arrival.
 
-    Two forward passes at once would only fight for the same cores. And it is always the same thread, because torch
-    keeps a pool of helpers for every thread that calls it.
+    Two forward passes at the same time would compete for the same cores. It is always the same thread, because torch
+    keeps a pool of helper threads for every thread that calls it.
     """
 
     def __init__(self):
@@ -28,31 +28,35 @@ class EncoderQueue:
         self._numbers = itertools.count()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
 
-    def run(self, work: Callable[[], T], rank: int = VISITOR) -> T:
-        """Return what `work` returns, or raise what it raises, when its turn has come; see `queue`."""
-        return self.queue(work, rank).result()
+    def __len__(self) -> int:
+        """Return how many calls have not started yet."""
+        return len(self._waiting)
 
-    def queue(self, work: Callable[[], T], rank: int = VISITOR) -> Future[T]:
-        """Have `work` done when its turn has come.
+    def run(self, work: Callable[[], T], priority: int = VISITOR) -> T:
+        """Return what `work` returns, or raise what it raises; see `submit`."""
+        return self.submit(work, priority).result()
+
+    def submit(self, work: Callable[[], T], priority: int = VISITOR) -> Future[T]:
+        """Add a call to the queue.
 
         Parameters
         ----------
         work : callable
-            Short: whoever comes meanwhile waits for its end. Must not call `run` itself.
-        rank : int
-            `VISITOR` or `JOB`; the lower comes first.
+            Should be short, since all others wait for its end. Must not call `run` itself.
+        priority : int
+            `VISITOR` or `JOB`.
         """
         result: Future[T] = Future()
         with self._lock:
-            heapq.heappush(self._waiting, (rank, next(self._numbers), work, result))
+            heapq.heappush(self._waiting, (priority, next(self._numbers), work, result))
         self._thread.submit(self._run_first)
         return result
 
     def _run_first(self) -> None:
-        # As often as something was put in, so nothing is left; but not always what was put in just then.
+        # Called once for each call in the queue, but for the most urgent one rather than the one just added.
         with self._lock:
             *_, work, result = heapq.heappop(self._waiting)
         try:
             result.set_result(work())
-        except BaseException as error:  # It belongs to whoever asked.
+        except BaseException as error:  # raised again by `run`
             result.set_exception(error)

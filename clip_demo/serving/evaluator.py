@@ -1,141 +1,114 @@
-"""Where wordings are handed in: it has the images and the heads, and remembers what was asked last."""
+"""The evaluator: prompt sets on whole test sets, remembered, and safe to use from several threads."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from ..datasets.base import Dataset
-from ..evaluation.ablations import NameRow, TemplateRow, try_each_name, try_each_template
+from ..errors import InputError
+from ..evaluation.ablations import NameRow, TemplateRow, ablate_templates, compare_names
 from ..evaluation.labelled_images import LabelledImages
-from ..evaluation.predictions import Answers, answer
+from ..evaluation.predictions import Predictions, predict_all
 from ..evaluation.report import EvaluationReport
-from ..features.extract import batched
+from ..features.extract import in_small_batches
 from ..features.feature_store import FeatureStore
 from ..linear_probe.head import HeadStore
-from ..models.encoder import Report
-from ..zero_shot.classifier import class_features
+from ..progress import Progress
 from ..zero_shot.prompt_set import PromptSet
+from .memo import Memo
+from .model_handle import ModelHandle
 
 __all__ = ["Evaluator"]
 
-# Answers to 10,000 images and 100 classes take 4 MB, the images of one model and set 20 MB.
-MAX_ANSWERS, MAX_SETS = 16, 4
-PATIENCE = 0.5  # seconds
+# Predictions for 10,000 images and 100 classes take 4 MB, the images of one model and dataset 20 MB.
+MAX_PREDICTIONS, MAX_TEST_SETS = 16, 4
 
 
 class Evaluator:
-    """Examines wordings on whole test sets, safe to use from several threads.
+    """Evaluates prompt sets on whole test sets.
 
     Parameters
     ----------
-    stored : FeatureStore
-        Features of test sets.
+    features : FeatureStore
+        Features of test sets; missing ones are computed and stored.
     heads : HeadStore
         Linear probes.
     """
 
-    def __init__(self, stored: FeatureStore, heads: HeadStore):
-        self._stored, self._heads = stored, heads
-        self._sets: _Memory = _Memory(MAX_SETS)
-        self._answers: _Memory = _Memory(MAX_ANSWERS)
+    def __init__(self, features: FeatureStore, heads: HeadStore):
+        self._features, self._heads = features, heads
+        self._test_sets: Memo[LabelledImages] = Memo(MAX_TEST_SETS)
+        self._predictions: Memo[Predictions] = Memo(MAX_PREDICTIONS)
 
-    def images(self, model: ModelHandle, dataset: Dataset, progress: Report | None = None) -> LabelledImages:
-        """Return a test set as a model sees it; its features are computed where they are not stored."""
+    def evaluate(
+        self,
+        model: ModelHandle,
+        dataset: Dataset,
+        prompts: PromptSet,
+        baseline: PromptSet | None = None,
+        progress: Progress | None = None,
+    ) -> EvaluationReport:
+        """Evaluate a prompt set, and a baseline on the same images where one is given."""
+        prompts.check_covers(dataset)
+        try:
+            if baseline is not None:
+                baseline.check_covers(dataset)
+        except InputError as error:
+            raise type(error)(f"baseline, {error}") from error
+        images = self._labelled_images(model, dataset, progress)
+
+        def predict(each: PromptSet) -> Predictions:
+            key = (model.encoder.sha256, dataset.name, each)
+            return self._predictions.get(key, partial(_predict, model, images, progress, each), progress)
+
+        before = None if baseline is None else predict(baseline)
+        return EvaluationReport(images, predict(prompts), before)
+
+    def ablate_templates(
+        self, model: ModelHandle, dataset: Dataset, prompts: PromptSet, progress: Progress | None = None
+    ) -> tuple[TemplateRow, ...]:
+        """Measure every template of a prompt set."""
+        prompts.check_covers(dataset)
+        return ablate_templates(self._predictor(model, dataset, progress), prompts, progress)
+
+    def compare_names(
+        self,
+        model: ModelHandle,
+        dataset: Dataset,
+        prompts: PromptSet,
+        classname: str,
+        names: list[str],
+        progress: Progress | None = None,
+    ) -> tuple[NameRow, ...]:
+        """Measure other names for one class."""
+        prompts.check_covers(dataset)
+        position = prompts.position(classname)
+        renamed = prompts.renamed(position, names)
+        predict = self._predictor(model, dataset, progress)
+        members = np.flatnonzero(self._labelled_images(model, dataset, progress).labels == position)
+        return compare_names(predict, prompts, renamed, position, members, progress)
+
+    def _predictor(
+        self, model: ModelHandle, dataset: Dataset, progress: Progress | None
+    ) -> Callable[[PromptSet], Predictions]:
+        # Ablations are not remembered: a long one would displace everything that visitors look at.
+        return partial(_predict, model, self._labelled_images(model, dataset, progress), progress)
+
+    def _labelled_images(self, model: ModelHandle, dataset: Dataset, progress: Progress | None) -> LabelledImages:
         encoder = model.encoder
         head = self._heads.get(encoder.sha256, dataset.name)
 
-        def make() -> LabelledImages:
-            test = self._stored.of(encoder, dataset, progress, batched(model.features.of_job))
+        def compute() -> LabelledImages:
+            extract = in_small_batches(model.features.encode_in_background)
+            test = self._features.get_or_encode(encoder, dataset, extract, progress)
             return LabelledImages.of(test, dataset, encoder.logit_scale, head)
 
-        # With the head as a part of the key: one that is fitted while the page is open is used at once.
-        return self._sets.get((encoder.sha256, dataset.name, id(head)), make, progress)
-
-    def examine(
-        self,
-        model: ModelHandle,
-        dataset: Dataset,
-        wording: PromptSet,
-        baseline: PromptSet | None = None,
-        progress: Report | None = None,
-    ) -> EvaluationReport:
-        """Hold a wording against all images, and against a baseline where one is given."""
-        images = self.images(model, dataset, progress)
-
-        def ask(each: PromptSet) -> Answers:
-            key = (model.encoder.sha256, dataset.name, each)
-            return self._answers.get(key, partial(_answer, model, images, each, progress), progress)
-
-        before = None if baseline is None else ask(baseline)
-        return EvaluationReport(images, ask(wording), before)
-
-    def templates(
-        self, model: ModelHandle, dataset: Dataset, wording: PromptSet, progress: Report | None = None
-    ) -> tuple[TemplateRow, ...]:
-        """Measure every template of a wording."""
-        images = self.images(model, dataset, progress)
-        # Not remembered: a long report would push out what visitors look at.
-        return try_each_template(lambda each: _answer(model, images, each, progress), wording, progress)
-
-    def names(
-        self,
-        model: ModelHandle,
-        dataset: Dataset,
-        wordings: list[PromptSet],
-        position: int,
-        progress: Report | None = None,
-    ) -> tuple[NameRow, ...]:
-        """Measure wordings that differ in the name of one class, the present one first."""
-        images = self.images(model, dataset, progress)
-        members = np.flatnonzero(images.labels == position)
-        ask = partial(_answer, model, images, progress=progress)
-        return try_each_name(ask, wordings, position, members, progress)
+        # The head is a part of the key, so that one fitted meanwhile is used at once.
+        return self._test_sets.get((encoder.sha256, dataset.name, id(head)), compute, progress)
 
 
-def _answer(model: ModelHandle, images: LabelledImages, wording: PromptSet, progress: Report | None = None) -> Answers:
-    weights = class_features(
-        model.features, wording.classnames, wording.templates, wording.replace_underscores, progress
-    )
-    return answer(wording, weights, images)
-
-
-class _Memory:
-    """The last few things that were made, by key; what several ask for at once is made once."""
-
-    def __init__(self, limit: int):
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._made: OrderedDict[Hashable, Any] = OrderedDict()
-        self._making: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
-
-    def get(self, key: Hashable, make: Callable[[], Any], progress: Report | None = None) -> Any:
-        with self._lock:
-            if key in self._made:
-                self._made.move_to_end(key)
-                return self._made[key]
-            turn = self._making[key]
-        while not turn.acquire(timeout=PATIENCE):
-            if progress:  # who waits for somebody else's work may give up
-                progress("waiting", 0, 1)
-        try:
-            with self._lock:
-                if key in self._made:
-                    return self._made[key]
-            made = make()
-            self._remember(key, made)
-            return made
-        finally:
-            turn.release()
-
-    def _remember(self, key: Hashable, made: Any) -> None:
-        with self._lock:
-            self._making.pop(key, None)
-            self._made[key] = made
-            while len(self._made) > self._limit:
-                self._made.popitem(last=False)
+def _predict(model: ModelHandle, images: LabelledImages, progress: Progress | None, prompts: PromptSet) -> Predictions:
+    return predict_all(prompts, model.features.class_weights(prompts, progress), images)

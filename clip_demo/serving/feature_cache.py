@@ -1,137 +1,126 @@
-"""Features of prompts and images, each computed once and then remembered."""
+"""The feature cache: features of prompts, class lists and images, each computed once and then remembered."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
+from operator import attrgetter
 
 import numpy as np
+from cachetools import LRUCache, cachedmethod
 from PIL import Image
 
-from ..models.encoder import Encoder, Report
+from ..models.encoder import Encoder
 from ..numerics import normalize
+from ..progress import Progress
+from ..zero_shot.classifier import class_weights
+from ..zero_shot.prompt_set import PromptSet
 from ..zero_shot.prompts import MAX_PROMPTS
 from .batching import MicroBatcher
 from .encoder_queue import JOB, EncoderQueue
 
-__all__ = ["Features"]
+__all__ = ["FeatureCache"]
 
-# 512 float32 numbers are 2 kB, so the prompts take at most about 40 MB and the images 2 MB.
+# 512 numbers in float32 are 2 kB, so prompts take at most about 40 MB, and images 2 MB.
 MAX_IMAGES = 1_000
 MAX_CLASSES = 20_000  # of all remembered class lists together: another 40 MB at most
-# What one turn of the encoder takes: larger is hardly faster on a CPU, and keeps the next visitor waiting. Of a class
-# of thirty, half are encoded while the others' answers and next questions are under way.
+# Batch sizes. Larger ones are hardly faster on a CPU, and keep the next visitor waiting. With thirty visitors, half of
+# them are served while the others' answers and next requests are on the network.
 IMAGES, PROMPTS = 16, 128
-MAX_CHARACTERS = (
-    8_000  # of what one thread asks for in a turn: a hundred and more short prompts, or two dozen of the longest
-)
-# What a background job may take: how long it may keep a visitor waiting, in seconds, and how many images it may hold.
-JOB_TURN, JOB_IMAGES = 0.2, 32
+MAX_CHARACTERS = 8_000  # in one batch of prompts: more than a hundred short prompts, or two dozen of the longest
+# A background job's batches: the longest time that a visitor waits for one, in seconds, and the most images.
+JOB_SECONDS, JOB_IMAGES = 0.2, 32
 
 
-class Features:
-    """An encoder with a bounded memory, safe to use from several threads; what they ask for at once is one batch.
+class FeatureCache:
+    """An encoder with a bounded cache, safe to use from several threads, whose requests share batches.
 
-    Prompts are remembered one by one, so that editing one class of a hundred encodes one prompt.
+    Prompts are remembered one by one: when one class of a hundred is edited, one prompt is encoded.
 
     Parameters
     ----------
     encoder : Encoder
-    turns : EncoderQueue, optional
-        Whom to wait for; models that share it do not run at the same time.
+    queue : EncoderQueue, optional
+        Models that share a queue do not run at the same time.
     """
 
-    def __init__(self, encoder: Encoder, turns: EncoderQueue | None = None):
+    def __init__(self, encoder: Encoder, queue: EncoderQueue | None = None):
         self._encoder = encoder
-        self._turns = turns or EncoderQueue()
+        self._queue = queue or EncoderQueue()
         self._job_batch = 1
         self._lock = threading.Lock()
-        self._classes: OrderedDict[Hashable, np.ndarray] = OrderedDict()
-        self._prompts = MicroBatcher(self._encode_prompts, self._turns, memory=MAX_PROMPTS, batch=PROMPTS)
-        self._images = MicroBatcher(encoder.encode_pixels, self._turns, memory=MAX_IMAGES, batch=IMAGES)
+        self._weights: LRUCache = LRUCache(MAX_CLASSES, getsizeof=len)
+        self._prompts = MicroBatcher(encoder.encode_texts, self._queue, memory=MAX_PROMPTS, batch=PROMPTS)
+        self._images = MicroBatcher(encoder.encode_images, self._queue, memory=MAX_IMAGES, batch=IMAGES)
 
-    def of_prompts(self, prompts: Sequence[str], progress: Report | None = None) -> np.ndarray:
-        """Return the text features: shape (n, d), float32, L2-normalised.
+    @cachedmethod(attrgetter("_weights"), key=lambda self, prompts, progress=None: prompts, lock=attrgetter("_lock"))
+    def class_weights(self, prompts: PromptSet, progress: Progress | None = None) -> np.ndarray:
+        """Return the weights of a prompt set's classifier; see `clip_demo.zero_shot.classifier.class_weights`."""
+        return class_weights(partial(self.encode_prompts, progress=progress), prompts)
 
-        `progress` is told after each turn how many of the prompts that are not remembered are done; what it raises
-        ends the work, and what is done stays remembered.
+    def encode_prompts(self, prompts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+        """Return text features: shape (n, d), float32, L2-normalised.
+
+        After each batch, `progress` is called with the number of new prompts. Where it raises, the work ends, and what
+        is done stays remembered.
         """
         rows = self._prompts.remembered(prompts)
-        # In the alphabet's order, because what prompts begin with in common is computed once for all in a turn.
-        missing = sorted({prompt for prompt in prompts if prompt not in rows})
-        done = 0
-        for part in _turns_of(missing):
-            # The encoder is free between turns: a large ensemble lets the others through.
-            rows.update(self._prompts.rows(dict(zip(part, part, strict=True))))
-            done += len(part)
+        # Sorted, because what the prompts of a batch have in common at their beginning is computed once.
+        missing, done = sorted({prompt for prompt in prompts if prompt not in rows}), 0
+        for batch in _batches(missing):
+            # Between two batches the encoder is free for others.
+            rows.update(self._prompts.rows(dict(zip(batch, batch, strict=True))))
+            done += len(batch)
             if progress:
                 progress("prompts", done, len(missing))
-        return np.stack([rows[prompt] for prompt in prompts])
+        return normalize(np.stack([rows[prompt] for prompt in prompts]))
 
-    def _encode_prompts(self, prompts: list[str]) -> np.ndarray:
-        return normalize(self._encoder.encode_texts(prompts))
-
-    def of_classes(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
-        """Return what `make` returns, remembered by `key` for the next image: the weights of a class list."""
-        with self._lock:
-            if key in self._classes:
-                self._classes.move_to_end(key)
-                return self._classes[key]
-        weights = make()
-        with self._lock:
-            self._classes[key] = weights
-            while sum(map(len, self._classes.values())) > MAX_CLASSES:
-                self._classes.popitem(last=False)
-        return weights
-
-    def image_features(self, key: Hashable, read: Callable[[], Image.Image]) -> np.ndarray:
-        """Return the image features of one image: shape (d,), float32, not normalised.
+    def encode_image(self, key: Hashable, read: Callable[[], Image.Image]) -> np.ndarray:
+        """Return the features of one image: shape (d,), float32, not normalised.
 
         Parameters
         ----------
         key : hashable
-            What the image is known by: the same key is the same image.
+            Identifies the image.
         read : callable
-            Returns it as RGB; called only where its features are not remembered.
+            Returns the image in RGB. Called only where its features are not remembered.
         """
         rows = self._images.remembered([key])
         if not rows:
-            # Made ready here, beside the encoder, which is busy with somebody else's.
+            # Preprocessed in this thread, while the encoder is busy with other images.
             rows = self._images.rows({key: self._encoder.preprocess(read())})
         return rows[key]
 
-    def of_job(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Return the image features of a background job's images: shape (n, d), float32, not normalised.
+    def encode_in_background(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """Return the features of a background job's images: shape (n, d), float32, not normalised.
 
-        Not remembered. They are encoded when no visitor waits, and few at a time, so that the next one need not wait
-        long.
+        They are not remembered, and encoded a few at a time when no visitor waits.
         """
         rows, start = [], 0
         while start < len(images):
-            pixels = [self._encoder.preprocess(each) for each in images[start : start + self._job_batch]]
-            rows.append(self._turns.run(partial(self._encode_for_job, pixels), JOB))
-            start += len(pixels)
+            inputs = [self._encoder.preprocess(each) for each in images[start : start + self._job_batch]]
+            rows.append(self._queue.run(partial(self._encode_job_batch, inputs), JOB))
+            start += len(inputs)
         return np.concatenate(rows)
 
-    def _encode_for_job(self, pixels: list) -> np.ndarray:
+    def _encode_job_batch(self, inputs: list) -> np.ndarray:
         start = time.perf_counter()
-        rows = self._encoder.encode_pixels(pixels)
-        pace = len(pixels) / (time.perf_counter() - start)  # images a second
-        self._job_batch = int(min(max(pace * JOB_TURN, 1), 2 * self._job_batch, JOB_IMAGES))
+        rows = self._encoder.encode_images(inputs)
+        images_per_second = len(inputs) / (time.perf_counter() - start)
+        self._job_batch = int(min(max(images_per_second * JOB_SECONDS, 1), 2 * self._job_batch, JOB_IMAGES))
         return rows
 
 
-def _turns_of(prompts: list[str]) -> Iterator[list[str]]:
-    """Divide prompts into what the encoder takes in one turn: many short ones or few long ones."""
-    turn, letters = [], 0
+def _batches(prompts: list[str]) -> Iterator[list[str]]:
+    """Divide prompts into batches of many short ones or few long ones."""
+    batch, characters = [], 0
     for prompt in prompts:
-        if turn and (len(turn) == PROMPTS or letters + len(prompt) > MAX_CHARACTERS):
-            yield turn
-            turn, letters = [], 0
-        turn.append(prompt)
-        letters += len(prompt)
-    if turn:
-        yield turn
+        if batch and (len(batch) == PROMPTS or characters + len(prompt) > MAX_CHARACTERS):
+            yield batch
+            batch, characters = [], 0
+        batch.append(prompt)
+        characters += len(prompt)
+    if batch:
+        yield batch

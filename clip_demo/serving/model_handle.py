@@ -1,82 +1,102 @@
-"""A model on its way."""
+"""A handle on a model that may still be downloading or loading."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from dataclasses import dataclass
 
 from ..errors import ClipDemoError, ModelError
+from ..models.catalog import size_of
 from ..models.encoder import Encoder
+from ..progress import Progress
+from .background import BackgroundTask
 from .encoder_queue import EncoderQueue
-from .feature_cache import Features
+from .feature_cache import FeatureCache
 
-__all__ = ["LoadModel", "Loading"]
+__all__ = ["LoadModel", "ModelHandle", "ModelStatus"]
 
-# Loads a model by its name; calls back with the bytes of a download that have come and the bytes in all.
-LoadModel = Callable[[str, Callable[[int, int], None]], Encoder]
+# Loads a model by its name. Its progress counts the bytes of a download.
+LoadModel = Callable[[str, Progress], Encoder]
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """The state of a model.
+
+    Attributes
+    ----------
+    name : str
+    note : str
+        One sentence on what the model is; empty until it is ready.
+    state : {"absent", "downloading", "loading", "ready", "failed"}
+        "absent": not in memory.
+    progress : float or None
+        Fraction of the download, 0 to 1; None while nothing is downloading.
+    message : str
+        One sentence for people, empty when ready.
+    megabytes : int or None
+        Approximate size of the download, for OpenAI's models.
+    """
+
+    name: str
+    note: str
+    state: str
+    progress: float | None
+    message: str
+    megabytes: int | None
 
 
 class ModelHandle:
-    """A model that a thread downloads where it must and loads.
+    """A model that a background task downloads, where it must, and loads.
 
     Parameters
     ----------
     name : str
-        The model's name.
     load : callable
-        See `LoadModel`; called in the thread at once.
-    turns : EncoderQueue, optional
-        See `clip_demo.features.Features`.
-
-    Attributes
-    ----------
-    progress : float or None
-        Share of the download that has come, 0 to 1; None while nothing is being downloaded.
+        See `LoadModel`; called at once.
+    queue : EncoderQueue
+        See `clip_demo.serving.feature_cache.FeatureCache`.
     """
 
-    def __init__(self, name: str, load: LoadModel, turns: EncoderQueue | None = None):
+    def __init__(self, name: str, load: LoadModel, queue: EncoderQueue):
         self.name = name
-        self._turns = turns
-        self.progress: float | None = None
-        self._result: Future[tuple[Encoder, Features]] = Future()
-        threading.Thread(target=self._run, args=(load,), name=f"load-{name}", daemon=True).start()
+        self._task = BackgroundTask(lambda progress: self._load(load, queue, progress), f"load-{name}")
 
-    def _run(self, load: LoadModel) -> None:
+    def _load(self, load: LoadModel, queue: EncoderQueue, progress: Progress) -> tuple[Encoder, FeatureCache]:
         try:
-            encoder = load(self.name, self._report)
-            self._result.set_result((encoder, Features(encoder, self._turns)))
-        except ClipDemoError as error:
-            self._result.set_exception(error)
-        except Exception as error:  # Anything else would leave every visitor waiting for ever.
-            self._result.set_exception(ModelError(f"model: {self.name!r} cannot be loaded ({error})."))
-
-    def _report(self, done: int, total: int) -> None:
-        # All of it is there: what goes on now is loading.
-        self.progress = None if done >= total else done / total
+            encoder = load(self.name, progress)
+        except ClipDemoError:
+            raise
+        except Exception as error:
+            raise ModelError(f"model: {self.name!r} cannot be loaded ({error}).") from error
+        return encoder, FeatureCache(encoder, queue)
 
     @property
     def encoder(self) -> Encoder:
-        """The model; waits until it is loaded, and raises a ModelError where that failed."""
-        return self._result.result()[0]
+        """The model. Waits until it is loaded, and raises a ModelError where that failed."""
+        return self._task.result()[0]
 
     @property
-    def features(self) -> Features:
-        """The model with its memory; waits in the same way."""
-        return self._result.result()[1]
+    def features(self) -> FeatureCache:
+        """The model with its cache. Waits in the same way."""
+        return self._task.result()[1]
+
+    @property
+    def status(self) -> ModelStatus:
+        """The current state."""
+        done, error, progress = self._task.done(), self._task.error, self._task.progress
+        note, message, share = "", "", None
+        if done:
+            state = "failed" if error else "ready"
+            note, message = ("", str(error)) if error else (self.encoder.note, "")
+        elif progress and progress[1] < progress[2]:
+            share = progress[1] / progress[2]
+            state, message = "downloading", f"{self.name} is downloading: {share:.0%} …"
+        else:
+            state, message = "loading", f"{self.name} is loading …"
+        return ModelStatus(self.name, note, state, share, message, size_of(self.name))
 
     @property
     def state(self) -> str:
-        """One of "fetching", "loading", "ready" and "failed"."""
-        if self._result.done():
-            return "failed" if self._result.exception() else "ready"
-        return "loading" if self.progress is None else "fetching"
-
-    @property
-    def message(self) -> str:
-        """One sentence for people, empty when ready."""
-        if self.state == "fetching":
-            return f"{self.name} is on its way: {self.progress or 0:.0%} …"
-        if self.state == "loading":
-            return f"{self.name} is loading …"
-        return str(self._result.exception() or "")
+        """See `ModelStatus`."""
+        return self.status.state

@@ -1,4 +1,4 @@
-"""The models that are in memory."""
+"""The model pool: the models on offer, of which a few are in memory."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from collections.abc import Callable, Sequence
 from ..errors import ModelError
 from ..models.catalog import size_of
 from ..models.encoder import Encoder
+from ..progress import Progress
 from .encoder_queue import EncoderQueue
-from .model_handle import LoadModel, ModelHandle
-from .model_pool import ModelStatus
+from .model_handle import LoadModel, ModelHandle, ModelStatus
 
 __all__ = ["ModelPool"]
 
 
 class ModelPool:
-    """The models that are offered, and the few of them in memory; the least recently used one goes.
+    """Loads models in the background, and drops the least recently used ones.
 
     Parameters
     ----------
     load : callable
-        See `clip_demo.loading.LoadModel`.
+        See `clip_demo.serving.model_handle.LoadModel`.
     names : sequence of str
-        What may be asked for: never just any path, which would let visitors open files.
+        The models on offer. Arbitrary paths are not, because visitors could then open any file.
     preferred : str, optional
-        Takes over from the first of `names` as the default as soon as it is loaded.
-    available : callable, optional
-        Tells by its name whether a model loads without a download.
+        Replaces the first of `names` as the default as soon as it is loaded.
+    is_downloaded : callable, optional
+        Returns whether the model of that name can be loaded without a download.
     limit : int
-        How many models may be in memory beside the first and the preferred one, which stay. Others are loaded one
-        after another, so that at most one more is on its way.
+        How many models may be in memory besides the first and the preferred one, which are never dropped. Others are
+        loaded one at a time, so at most one more is in memory while it loads.
     """
 
     def __init__(
@@ -40,51 +40,47 @@ class ModelPool:
         names: Sequence[str],
         preferred: str | None = None,
         *,
-        available: Callable[[str], bool] = lambda name: True,
+        is_downloaded: Callable[[str], bool] = lambda name: True,
         limit: int = 1,
     ):
         self.names = tuple(names)
-        self._load = load
         self.preferred = preferred or self.names[0]
-        self._on_disk = available
-        self._limit = limit
+        self.is_downloaded = is_downloaded
+        self._load, self._limit = load, limit
         self._lock = threading.Lock()
-        self._turn = threading.Lock()
-        self._turns = EncoderQueue()  # one for all models: they would fight for the same cores
+        self._one_at_a_time = threading.Lock()
+        self._queue = EncoderQueue()  # shared by all models, which would compete for the same cores
         self._models: OrderedDict[str, ModelHandle] = OrderedDict()
         for name in (self.names[0], self.preferred):
             self.get(name)
 
+    @classmethod
+    def of(cls, encoder: Encoder) -> ModelPool:
+        """Return a pool that offers one encoder."""
+        return cls(lambda name, progress: encoder, [encoder.name])
+
     @property
     def default(self) -> str:
-        """Name of the model that answers unless another is asked for."""
+        """Name of the model that answers unless a call names another."""
         preferred = self.peek(self.preferred)
-        return preferred.name if preferred and preferred.state == "ready" else self.names[0]
+        return self.preferred if preferred and preferred.state == "ready" else self.names[0]
 
     def get(self, name: str | None = None) -> ModelHandle:
-        """Return a model; where it is not in memory it begins to load.
+        """Return a model, which begins to load where it is not in memory.
 
         Raises
         ------
         ModelError
-            When the name is not offered.
+            When the model is not on offer.
         """
         name = name or self.default
         if not isinstance(name, str) or name not in self.names:
-            raise ModelError(f"model: {name!r} is not offered here; use one of {', '.join(map(repr, self.names))}.")
+            raise ModelError(f"model: {name!r} is not available here; use one of {', '.join(map(repr, self.names))}.")
         with self._lock:
-            model = self._models.get(name)
-            if model is None:
-                model = self._models[name] = ModelHandle(name, self._load_in_turn, self._turns)
+            if name not in self._models:
+                self._models[name] = ModelHandle(name, self._load_one_at_a_time, self._queue)
             self._models.move_to_end(name)
-            return model
-
-    def _load_in_turn(self, name: str, progress: Callable[[int, int], None]) -> Encoder:
-        if name == self.names[0]:
-            return self._load(name, progress)  # what everybody waits for
-        with self._turn:
-            self._put_away(name)
-            return self._load(name, progress)
+            return self._models[name]
 
     def retry(self, name: str) -> ModelHandle:
         """Return a model as `get` does, and try again where it failed before."""
@@ -93,25 +89,31 @@ class ModelPool:
                 del self._models[name]
         return self.get(name)
 
-    def _put_away(self, wanted: str) -> None:
-        """Make room for one more."""
-        if wanted == self.preferred:
-            return
-        with self._lock:
-            stay = (self.names[0], self.preferred, wanted)
-            idle = [name for name, model in self._models.items() if model.state == "ready" and name not in stay]
-            for name in idle[: max(0, len(idle) - self._limit + 1)]:
-                del self._models[name]
-
     def peek(self, name: str) -> ModelHandle | None:
-        """Return a model where it is in memory, and begin nothing."""
+        """Return a model where it is in memory or loading; never loads one."""
         with self._lock:
             return self._models.get(name)
 
     def status(self, name: str) -> ModelStatus:
-        """Say where a model stands."""
+        """Return the state of a model; never waits, and looks up no file."""
         model = self.peek(name)
-        state, progress, message = "absent", None, f"{name} is not loaded."
         if model is not None:
-            state, progress, message = model.state, model.progress, model.message
-        return ModelStatus(name, state, progress, message, size_of(name), state == "ready" or self._on_disk(name))
+            return model.status
+        return ModelStatus(name, "", "absent", None, f"{name} is not loaded.", size_of(name))
+
+    def _load_one_at_a_time(self, name: str, progress: Progress) -> Encoder:
+        if name == self.names[0]:
+            return self._load(name, progress)  # every visitor waits for it
+        with self._one_at_a_time:
+            self._make_room(name)
+            return self._load(name, progress)
+
+    def _make_room(self, wanted: str) -> None:
+        """Drop models so that one more may be loaded."""
+        if wanted == self.preferred:
+            return
+        with self._lock:
+            keep = (self.names[0], self.preferred, wanted)
+            idle = [name for name, model in self._models.items() if model.state == "ready" and name not in keep]
+            for name in idle[: max(0, len(idle) - self._limit + 1)]:
+                del self._models[name]

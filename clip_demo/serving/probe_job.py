@@ -1,204 +1,234 @@
-"""A head and its curve, made in the background while visitors come first."""
+"""The background job that fits a head and its few-shot curve while visitors come first."""
 
 from __future__ import annotations
 
 import os
 import sys
 import threading
-from collections.abc import Sequence
-
-import numpy as np
-from PIL import Image
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from ..datasets.base import Dataset
-from ..errors import ClipDemoError
-from ..features.extract import batched
-from ..features.shards import Shards
-from ..linear_probe.few_shot_curve import missing_draws, with_draw
-from ..linear_probe.fit import EARLY_TEST, EARLY_TRAIN, Draw, ProbeFitter
-from ..linear_probe.head import RECIPE, Head
-from ..linear_probe.pipeline import Stores, open_curve
+from ..errors import Cancelled, ClipDemoError, OptionError
+from ..features.extract import in_small_batches
+from ..linear_probe.pipeline import ProbePipeline, Stores
+from ..progress import Progress
+from .background import BackgroundTask
 from .downloads import Downloads
-from .pace_tmp import Pace
-from .probe_job import ProbeJobStatus
+from .model_handle import ModelHandle
 
-__all__ = ["Job"]
+__all__ = ["ProbeJob", "ProbeJobStatus", "ProbeJobs", "ZeroShot"]
 
-_LOOK = 0.2  # seconds between two looks at what the job waits for
+# Returns the zero-shot accuracy of a model on a dataset, 0 to 1, and its templates.
+ZeroShot = Callable[[ModelHandle, Dataset], tuple[float, tuple[str, ...]]]
 
-
-class _Stopped(Exception):
-    """Somebody does not want the job any more."""
+_POLL = 0.2  # seconds
 
 
-class Job:
-    """Makes a head, and a better one again and again, in a thread that starts at once.
+@dataclass(frozen=True)
+class ProbeJobStatus:
+    """The state of a job.
+
+    Attributes
+    ----------
+    state : {"waiting", "encoding", "fitting", "done", "failed", "stopped"}
+        "waiting": for the model or the dataset. The last three are final.
+    message : str
+        One sentence for people.
+    done, total : int
+        Numbers of encoded images, earlier runs included, and of all images; 0 and 0 while waiting.
+    images_per_second : float or None
+        Speed of encoding.
+    seconds_left : float or None
+        Until all images are encoded at that speed.
+    head_note : str
+        The note of the best head so far, such as ``"20 images per class"``; empty without a head.
+    """
+
+    state: str
+    message: str
+    done: int
+    total: int
+    images_per_second: float | None
+    seconds_left: float | None
+    head_note: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether the job still works."""
+        return self.state in ("waiting", "encoding", "fitting")
+
+
+class ProbeJobs:
+    """The jobs that were started, at most one at a time; the latest of each model and dataset is remembered.
 
     Parameters
     ----------
     stores : Stores
-    fetches : Downloads
-    model : Loading
+    downloads : Downloads
+        Downloads missing datasets.
+    zero_shot : callable
+        See `ZeroShot`.
+    """
+
+    def __init__(self, stores: Stores, downloads: Downloads, zero_shot: ZeroShot):
+        self._stores, self._downloads, self._zero_shot = stores, downloads, zero_shot
+        self._lock = threading.Lock()
+        self._jobs: dict[tuple[str, str], ProbeJob] = {}
+
+    def start(self, model: ModelHandle, dataset: Dataset, if_missing: bool = False) -> None:
+        """Start a job unless it is running; see `clip_demo.backend.Backend.start_probe_job`."""
+        key = (model.name, dataset.name)
+        with self._lock:
+            running = self._running()
+            if running is None:
+                job = ProbeJob(model, dataset, self._stores, self._downloads, self._zero_shot, if_missing)
+                self._jobs[key] = job
+            elif running is not self._jobs.get(key):
+                raise OptionError(f"job: one for {running.title} is running; wait until it is done, or stop it.")
+
+    def stop(self) -> None:
+        """Stop the running job, if any."""
+        with self._lock:
+            if running := self._running():
+                running.stop()
+
+    def status(self, model: str, dataset: str) -> ProbeJobStatus | None:
+        """Return the state of the latest job for a model and a dataset."""
+        job = self._jobs.get((model, dataset))
+        return None if job is None else job.status
+
+    @property
+    def running_message(self) -> str:
+        """Message of the running job, whatever it is for; empty without one."""
+        running = self._running()
+        return running.status.message if running else ""
+
+    def _running(self) -> ProbeJob | None:
+        return next((job for job in list(self._jobs.values()) if job.status.running), None)
+
+
+class ProbeJob:
+    """Fits better and better heads, and the few-shot curve, in a background task.
+
+    Parameters
+    ----------
+    model : ModelHandle
     dataset : Dataset
+    stores, downloads, zero_shot
+        See `ProbeJobs`.
     if_missing : bool
-        Make nothing where a head on all training images is there.
+        Do nothing where a head on all training images exists.
 
     Attributes
     ----------
     title : str
-        What it works on, for people.
+        Model and dataset, for people.
     """
 
-    def __init__(self, stores: Stores, fetches: Downloads, model: ModelHandle, dataset: Dataset, if_missing: bool):
+    def __init__(
+        self,
+        model: ModelHandle,
+        dataset: Dataset,
+        stores: Stores,
+        downloads: Downloads,
+        zero_shot: ZeroShot,
+        if_missing: bool,
+    ):
         self.title = f"{model.name} on {dataset.title}"
-        self._stores, self._fetches, self._model, self._dataset = stores, fetches, model, dataset
-        self._if_missing = if_missing
-        self._stop = threading.Event()
-        self._pace = Pace()
-        self._state, self._message = "waiting", f"{self.title}: about to begin."
-        self._done = {"train": 0, "test": 0}
+        self._model, self._dataset, self._stores, self._downloads = model, dataset, stores, downloads
+        self._zero_shot, self._if_missing = zero_shot, if_missing
+        self._state, self._message = "waiting", f"{self.title}: starting."
+        self._done = {"train features": 0, "test features": 0}
+        self._speed: float | None = None
+        self._speed_since: tuple[float, int] | None = None  # time and images at the start of the current encoding
         self._head_note = ""
-        self._thread = threading.Thread(target=self._run, name=f"build-{model.name}", daemon=True)
-        self._thread.start()
-
-    @property
-    def running(self) -> bool:
-        """Whether it still does something."""
-        return self._thread.is_alive() and self._state not in ("done", "failed", "stopped")
+        self._task = BackgroundTask(self._run, f"probe-job-{model.name}")
 
     def stop(self) -> None:
-        """Let it stop as soon as it can."""
-        self._stop.set()
+        """Stop after the current batch or fit."""
+        self._task.cancel()
 
     @property
     def status(self) -> ProbeJobStatus:
-        """Where it stands."""
+        """The current state."""
         done = sum(self._done.values())
         total = sum(self._dataset.sizes.values()) if done else 0
-        speed = self._pace.images_per_second if self._state == "encoding" else None
-        left = (total - done) / speed if speed and total else None
+        speed = self._speed if self._state == "encoding" else None
+        left = (total - done) / speed if speed else None
         return ProbeJobStatus(self._state, self._message, done, total, speed, left, self._head_note)
 
-    # --- the thread -----------------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        _step_back()
+    def _run(self, check: Progress) -> None:
+        _lower_priority()
         try:
-            self._wait()
-            head = self._make()
-            accuracy = 100 * head.provenance.test_accuracy
-            self._say("done", f"The head of {self.title} is ready: {accuracy:.2f} % of the test images.")
-        except _Stopped:
-            self._say("stopped", f"{self.title}: stopped; what was computed is kept.")
+            self._wait_for_inputs(check)
+            accuracy = self._fit(check)
+            self._set("done", f"The head of {self.title} is ready: {accuracy:.2%} of the test images are correct.")
+        except Cancelled:
+            self._set("stopped", f"{self.title}: stopped; what was computed is kept.")
         except ClipDemoError as error:
-            self._say("failed", str(error))
-        except Exception as error:  # A thread's exception reaches nobody otherwise.
-            self._say("failed", f"build: {self.title} cannot go on ({type(error).__name__}: {error}).")
+            self._set("failed", str(error))
+        except Exception as error:  # Nobody would see an exception of this thread.
+            self._set("failed", f"job: {self.title} failed ({type(error).__name__}: {error}).")
 
-    def _say(self, state: str, message: str) -> None:
+    def _set(self, state: str, message: str) -> None:
         self._message, self._state = message, state
 
-    def _check(self) -> None:
-        if self._stop.is_set():
-            raise _Stopped
+    def _wait_for_inputs(self, check: Progress) -> None:
+        """Wait for the model and the dataset, which is downloaded where it is missing."""
+        while (model := self._model.status).state in ("downloading", "loading"):
+            self._wait(model.message, check)
+        self._downloads.start(self._dataset)
+        while (dataset := self._downloads.status(self._dataset)).state == "downloading":
+            self._wait(dataset.message, check)
 
-    def _wait(self) -> None:
-        """Wait for the model and the images, and have them fetched where they are not there."""
-        while self._model.state in ("fetching", "loading"):
-            self._say("waiting", self._model.message)
-            self._pause()
-        self._fetches.start(self._dataset)
-        while (status := self._fetches.status(self._dataset)).state == "fetching":
-            self._say("waiting", status.message)
-            self._pause()
-        self._check()
+    def _wait(self, message: str, check: Progress) -> None:
+        self._set("waiting", message)
+        check("waiting", 0, 1)
+        time.sleep(_POLL)
 
-    def _pause(self) -> None:
-        if self._stop.wait(_LOOK):
-            raise _Stopped
+    def _fit(self, check: Progress) -> float:
+        """Fit what is missing, and return the accuracy of the head on all training images."""
+        encoder = self._model.encoder
 
-    def _make(self) -> Head:
-        """Make the head on all images; better and better ones, and the points of the curve, on the way."""
-        encoder, stores = self._model.encoder, self._stores
-        before = stores.heads.get(encoder.sha256, self._dataset.name)
-        curve = stores.curves.get(encoder.sha256, self._dataset.name)
-        if before and self._is_full(before) and (self._if_missing or (curve and curve.complete)):
-            return before
-        builder = ProbeFitter(encoder, self._dataset, stores.shards, batched(self._encode_few))
-        self._early(builder)
-        self._encode(builder.test, "test")
-        curve = open_curve(stores, builder, self._model.name)
-        folder = stores.curves.folders[-1]
-        for draw in missing_draws(builder, curve):
-            self._encode(builder.train, "train", draw.stop)
-            curve = with_draw(builder, curve, draw, self._accuracy(builder, draw))
-            stores.curves.put(curve, folder)
-        return self._full(builder)
+        def progress(what: str, done: int, total: int) -> None:
+            check(what, done, total)
+            self._note(what, done, total)
 
-    def _early(self, builder: ProbeFitter) -> None:
-        """Make a first head from few images, where there is none that knows as many."""
-        head = self._stores.heads.get(builder.encoder.sha256, self._dataset.name)
-        n_train = EARLY_TRAIN * len(self._dataset.classnames)
-        if head is None and n_train < len(builder.train.order):
-            self._encode(builder.train, "train", n_train)
-            self._encode(builder.test, "test", EARLY_TEST)
-            head = self._fit(builder, 0, n_train, EARLY_TEST)
-            self._use(head)
-        elif head is not None:
-            self._head_note = head.provenance.note
-
-    def _accuracy(self, builder: ProbeFitter, draw: Draw) -> float:
-        """Return what a draw's head gets right; the head is used where it knows more images than the one that is."""
-        if draw.stop - draw.start == len(builder.train.order):
-            return self._full(builder).provenance.test_accuracy
-        head = self._fit(builder, draw.start, draw.stop)
-        self._use(head)
+        pipeline = ProbePipeline(
+            encoder,
+            self._dataset,
+            self._stores,
+            lambda: self._zero_shot(self._model, self._dataset),
+            extract=in_small_batches(self._model.features.encode_in_background),
+            fit_threads=1,
+            progress=progress,
+        )
+        head = self._stores.heads.get(encoder.sha256, self._dataset.name)
+        if not pipeline.is_finished(head_only=self._if_missing):
+            self._head_note = head.provenance.note if head else ""
+            for fitted in pipeline.heads(early=True):
+                head = self._stores.heads.improve(fitted)
+                self._head_note = head.provenance.note
         return head.provenance.test_accuracy
 
-    def _full(self, builder: ProbeFitter) -> Head:
-        """Return the head on all images by the article's recipe, fitted where it is not there yet."""
-        known = self._stores.heads.get(builder.encoder.sha256, self._dataset.name)
-        if known and self._is_full(known) and known.provenance.C == RECIPE["C"] and not known.provenance.normalized:
-            return known
-        size = len(builder.train.order)
-        self._encode(builder.train, "train", size)
-        head = self._fit(builder, 0, size)
-        self._use(head)
-        return head
-
-    def _is_full(self, head: Head) -> bool:
-        return head.provenance.n_train >= self._dataset.sizes["train"]
-
-    def _use(self, head: Head) -> None:
-        self._head_note = self._stores.heads.improve(head, self._stores.heads.folders[-1]).provenance.note
-
-    # --- the work -------------------------------------------------------------------------------------------------
-
-    def _encode(self, shards: Shards, split: str, n: int | None = None) -> None:
-        self._check()
-        self._say("encoding", f"Encoding the images of {self._dataset.title} with {self._model.name}")
-        self._pace.rest()
-        shards.up_to(len(shards.order) if n is None else n, lambda done: self._done.update({split: done}))
-
-    def _encode_few(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Encode when no visitor waits, and tell the pace."""
-        self._check()
-        rows = self._model.features.of_job(images)
-        self._pace.took(len(images))
-        return rows
-
-    def _fit(self, builder: ProbeFitter, start: int, stop: int, n_test: int | None = None) -> Head:
-        self._check()
-        each = (stop - start) // len(self._dataset.classnames)
-        self._say("fitting", f"Fitting a head on {each} image{'s' if each > 1 else ''} of each class")
-        # Imported late, as scikit-learn is, which brings it.
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(1, user_api="blas"):
-            return builder.fit(start, stop, n_test)
+    def _note(self, what: str, done: int, total: int) -> None:
+        """Take over the pipeline's progress."""
+        if what not in self._done:
+            self._speed_since = None
+            self._set("fitting", f"Fitting heads of {self.title}: {done} of {total} are ready")
+            return
+        self._done[what] = done
+        now, encoded = time.monotonic(), sum(self._done.values())
+        if self._state != "encoding" or self._speed_since is None:
+            self._set("encoding", f"Encoding the images of {self._dataset.title} with {self._model.name}")
+            self._speed_since = (now, encoded)
+        elif now > self._speed_since[0]:
+            self._speed = (encoded - self._speed_since[1]) / (now - self._speed_since[0])
 
 
-def _step_back() -> None:
-    """Let this thread have the processor only where nobody else wants it."""
-    if sys.platform == "linux":  # where a thread has a priority of its own
+def _lower_priority() -> None:
+    """Let this thread use the processor only when nothing else does."""
+    if sys.platform == "linux":  # where every thread has its own priority
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)

@@ -1,8 +1,8 @@
 """The captions that the built-in model is trained on.
 
-At every step each class gets one caption, a random phrasing of its name, so that an image is told from all classes
-at once. The 20 unseen pairs of Shapes-100 are never written: their colour and their shape are, each in eight other
-pairs and by itself.
+At every step each class gets one caption, its name in a random template, and each image is classified among these
+captions. The 20 unseen classes of Shapes-100 never occur in a caption, but their colours and shapes do, each in eight
+other classes and by itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
     "write_captions",
 ]
 
-# Our own phrasings, beside the published ones: bare words and what a user may type.
+# Our own templates beside the published ones: bare names, and what a user may type.
 FREE_TEMPLATES = (
     README_TEMPLATE,
     "{}",
@@ -34,14 +34,14 @@ FREE_TEMPLATES = (
     "the {}",
     "{}.",
     "an image of a {}.",
-    "an image of a {}.",
-    "a small image of a {}.",
+    "a picture of a {}.",
+    "a small picture of a {}.",
     "this is a {}.",
     "there is a {} in the photo.",
 )
-_PUBLISHED = 0.7  # share of captions in the published templates
+_PUBLISHED = 0.7  # fraction of captions in the published templates
 
-# Labels of Shapes-100 whose images and names may be used in training, in order.
+# Labels of Shapes-100's training classes, in order.
 SEEN_LABELS: tuple[int, ...] = tuple(
     label for label, name in enumerate(Shapes100.classnames) if name not in UNSEEN_CLASSNAMES
 )
@@ -49,14 +49,14 @@ SEEN_LABELS: tuple[int, ...] = tuple(
 
 @dataclass(frozen=True)
 class CaptionGroup:
-    """Names among which an image's one is to be found.
+    """The classes of one classification task.
 
     Attributes
     ----------
     names : tuple of str
-        Spelled as a class list spells them, perhaps with underscores.
+        Class names, possibly with underscores.
     weight : float
-        Weight of this group's cross-entropy in the loss.
+        Weight of the task's cross-entropy in the loss.
     smoothing : float
         Label smoothing.
     """
@@ -67,10 +67,10 @@ class CaptionGroup:
 
 
 def caption_groups(datasets: Sequence[str]) -> dict[str, CaptionGroup]:
-    """Return the groups of names for the datasets trained on.
+    """Return the classification tasks by name for the training datasets.
 
-    The fine names of all datasets are one group, ``"fine"``: whoever types a list may mix them. The other groups
-    are easier questions about the same image that make the words mean something by themselves.
+    The fine names of all datasets form one group, ``"fine"``, because a user's class list may mix them. The other
+    groups are easier tasks on the same images, from which single words get a meaning.
     """
     fine: tuple[str, ...] = ()
     groups = {}
@@ -85,10 +85,10 @@ def caption_groups(datasets: Sequence[str]) -> dict[str, CaptionGroup]:
 
 
 def hidden_names(groups: dict[str, CaptionGroup]) -> dict[str, np.ndarray]:
-    """Return the names that an image is not told from, because together they would name an unseen pair.
+    """Return the names to exclude for each image, since with its own colour or shape they name an unseen class.
 
-    No red star is ever shown. Were "star" among the choices for a red circle, the model would learn that what is
-    red is no star, and would be wrong about red stars. So the choice is left out, not answered with no.
+    Red stars are never shown. If "star" were a wrong answer for a red circle, the model would learn that red things
+    are not stars, and would misclassify red stars. So this answer is excluded from the softmax.
 
     Returns
     -------
@@ -108,31 +108,19 @@ def hidden_names(groups: dict[str, CaptionGroup]) -> dict[str, np.ndarray]:
 
 
 def write_captions(names: Sequence[str], rng: np.random.Generator) -> list[str]:
-    """Write one caption a name, each in a template and a spelling of its own.
-
-    Parameters
-    ----------
-    names : sequence of str
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    list of str
-        As long as `names`.
-    """
+    """Return one caption for each name, with a random template, and with or without underscores."""
     published = rng.random(len(names)) < _PUBLISHED
     picks = rng.integers(0, 2**31, len(names))
     underscores = rng.random(len(names)) < 0.4
     captions = []
-    for name, known, pick, under in zip(names, published, picks, underscores, strict=True):
-        templates = CIFAR100_TEMPLATES if known else FREE_TEMPLATES
-        spelled = name if under else name.replace("_", " ")
-        captions.append(templates[pick % len(templates)].replace("{}", spelled))
+    for name, is_published, pick, keep in zip(names, published, picks, underscores, strict=True):
+        templates = CIFAR100_TEMPLATES if is_published else FREE_TEMPLATES
+        captions.append(templates[pick % len(templates)].replace("{}", name if keep else name.replace("_", " ")))
     return captions
 
 
 def all_captions(datasets: Sequence[str]) -> Iterator[str]:
-    """Yield every caption that `write_captions` can write for the datasets."""
+    """Yield every caption that `write_captions` can return for the datasets."""
     for group in caption_groups(datasets).values():
         for name in group.names:
             for spelled in dict.fromkeys((name, name.replace("_", " "))):

@@ -1,8 +1,7 @@
-"""The images that the built-in model is trained on: cached, shuffled, moved about, brought to its input size."""
+"""The training images: cache, shuffling, augmentation, and resizing to the model's input."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,29 +9,29 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..datasets.base import Dataset
+from ..artifacts import atomic_write
 from ..datasets.cifar100 import Cifar100
 from ..datasets.shapes100 import SHAPES, Shapes100
 from .captions import SEEN_LABELS
 
 __all__ = ["Shuffled", "TrainingSet", "cifar100_set", "resize", "shapes100_set"]
 
-# openai-clip's `_transform` in numbers of 0 to 255.
+# Mean and standard deviation of openai-clip's `_transform`, for values from 0 to 255.
 _MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).mul(255).view(3, 1, 1)
 _STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).mul(255).view(3, 1, 1)
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Images with their positions in the caption groups.
+    """Images with their labels in the caption groups.
 
     Attributes
     ----------
     pixels : numpy.ndarray, shape (n, 32, 32, 3), uint8
     targets : dict of str to numpy.ndarray, shape (n,), int64
-        For each group's name the position of the image's own name in the group.
+        Labels by the name of the caption group.
     shift : int
-        By how many pixels at most an image is moved.
+        Maximum random shift in pixels.
     """
 
     pixels: np.ndarray
@@ -43,22 +42,22 @@ class TrainingSet:
         return len(self.pixels)
 
     def batch(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return images, moved and mirrored left to right at random, shape (n, 32, 32, 3), uint8."""
+        """Return images, shifted and flipped horizontally at random, shape (n, 32, 32, 3), uint8."""
         n, pad, side = len(indices), self.shift, self.pixels.shape[1]
         padded = np.pad(self.pixels[indices], ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect")
-        moves = rng.integers(0, 2 * pad + 1, (n, 2))
+        shifts = rng.integers(0, 2 * pad + 1, (n, 2))
         flips = rng.integers(0, 2, n)
         out = np.empty_like(self.pixels[indices])
-        for i, (dy, dx) in enumerate(moves):
+        for i, (dy, dx) in enumerate(shifts):
             image = padded[i, dy : dy + side, dx : dx + side]
             out[i] = image[:, ::-1] if flips[i] else image
         return out
 
 
 class Shuffled:
-    """An endless sequence of indices: one permutation after the other, each known from (seed, pass) alone.
+    """An endless sequence of indices: permutations of 0 to n - 1 that depend only on the seed and the epoch.
 
-    Nothing is kept between calls, so a resumed run goes through the same images as an uninterrupted one.
+    There is no state between calls, so a resumed run sees the same images as an uninterrupted one.
     """
 
     def __init__(self, n: int, seed: tuple[int, ...]):
@@ -66,34 +65,33 @@ class Shuffled:
         self._orders: dict[int, np.ndarray] = {}
 
     def take(self, start: int, count: int) -> np.ndarray:
-        """Return the indices at the places start .. start + count - 1, shape (count,), int64."""
-        places = np.arange(start, start + count)
-        return np.array([self._order(place // self._n)[place % self._n] for place in places], dtype=np.int64)
+        """Return elements start to start + count - 1 of the sequence, shape (count,), int64."""
+        return np.array([self._order(k // self._n)[k % self._n] for k in range(start, start + count)], dtype=np.int64)
 
-    def _order(self, number: int) -> np.ndarray:
-        if number not in self._orders:
-            self._orders = {k: order for k, order in self._orders.items() if k == number - 1}
-            self._orders[number] = np.random.default_rng((*self._seed, number)).permutation(self._n)
-        return self._orders[number]
+    def _order(self, epoch: int) -> np.ndarray:
+        if epoch not in self._orders:
+            self._orders = {k: order for k, order in self._orders.items() if k == epoch - 1}
+            self._orders[epoch] = np.random.default_rng((*self._seed, epoch)).permutation(self._n)
+        return self._orders[epoch]
 
 
 def cifar100_set(root: str | Path | None) -> TrainingSet:
-    """Return CIFAR-100's 50,000 training images."""
+    """Return CIFAR-100's training images."""
     dataset = Cifar100(root)
-    labels = np.asarray(dataset.labels("train"))
+    labels = dataset.labels("train")
     targets = {"fine": labels, "coarse": np.array(dataset.coarse_of)[labels]}
     return TrainingSet(dataset.pixels(np.arange(len(labels)), "train"), targets, shift=3)
 
 
 def shapes100_set(cache: Path, offset: int) -> TrainingSet:
-    """Return the training images of Shapes-100 whose classes may be seen.
+    """Return the training images of Shapes-100's training classes.
 
     Parameters
     ----------
     cache : Path
-        Folder for the drawn images, 150 MB; drawn anew where it is empty.
+        Folder where the drawn images are cached (150 MB).
     offset : int
-        Position of the first of these classes in the group ``"fine"``.
+        Label of the first of these classes in the group ``"fine"``.
     """
     labels = Shapes100().labels("train")
     seen = np.flatnonzero(np.isin(labels, SEEN_LABELS))
@@ -103,22 +101,20 @@ def shapes100_set(cache: Path, offset: int) -> TrainingSet:
         "colour": labels // len(SHAPES),
         "shape": labels % len(SHAPES),
     }
-    return TrainingSet(drawn(Shapes100(), "train", cache)[seen], targets, shift=2)
+    return TrainingSet(_drawn(cache)[seen], targets, shift=2)
 
 
-def drawn(dataset: Dataset, split: str, cache: Path) -> np.ndarray:
-    """Return all images of a split, drawn once and kept in `cache`, shape (n, 32, 32, 3), uint8."""
-    path = cache / f"{dataset.name}-{split}.npy"
+def _drawn(cache: Path) -> np.ndarray:
+    """Return all training images of Shapes-100, drawn once and cached, shape (n, 32, 32, 3), uint8."""
+    path = cache / "shapes100-train.npy"
     if not path.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.npy")
-        np.save(part, dataset.pixels(np.arange(dataset.sizes[split]), split))
-        os.replace(part, path)
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
+            np.save(file, Shapes100().pixels(np.arange(Shapes100.sizes["train"]), "train"))
     return np.load(path, allow_pickle=False)
 
 
 def resize(pixels: np.ndarray, side: int) -> torch.Tensor:
-    """Do to a whole batch what openai-clip's ``_transform(side)`` does to one square image.
+    """Apply openai-clip's ``_transform(side)`` to a whole batch of square images.
 
     Parameters
     ----------
@@ -128,10 +124,10 @@ def resize(pixels: np.ndarray, side: int) -> torch.Tensor:
     Returns
     -------
     torch.Tensor, shape (n, 3, side, side), float32
-        In channels-last memory order, normalised with CLIP's mean and deviation.
+        In channels-last memory format, normalised with CLIP's mean and standard deviation.
     """
     x = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2)  # a channels-last view
     if x.shape[-1] != side:
-        # On uint8 and with antialias torch rounds as Pillow does: at most one grey level apart.
+        # On uint8 with antialias, torch rounds as Pillow does: they differ by at most one grey level.
         x = F.interpolate(x, size=(side, side), mode="bicubic", antialias=True)
     return ((x.float() - _MEAN) / _STD).contiguous(memory_format=torch.channels_last)

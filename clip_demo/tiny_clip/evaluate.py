@@ -1,4 +1,4 @@
-"""The numbers of a checkpoint: ``python -m clip_demo.tiny_clip.evaluate assets/tiny.pt --data-root ROOT``."""
+"""Evaluation of a checkpoint: ``python -m clip_demo.tiny_clip.evaluate assets/tiny.pt --data-root ROOT``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..datasets.shapes100 import Shapes100
 from ..models.clip_model import ClipModel
 from ..models.load import load_model
 from ..numerics import normalize
-from ..zero_shot.prompts import prompts_for
+from ..zero_shot.prompt_set import PromptSet
 from ..zero_shot.templates import CIFAR100_TEMPLATES
 from .captions import SEEN_LABELS
 from .data import resize
@@ -26,35 +26,33 @@ __all__ = ["encode", "report", "zero_shot"]
 
 @torch.inference_mode()
 def encode(model: ClipModel, pixels: np.ndarray, batch: int = 256) -> np.ndarray:
-    """Encode images of one size, shape (n, d), float32, not normalised."""
-    side = model.model.visual.input_resolution
-    parts = [
-        model.model.encode_image(resize(pixels[start : start + batch], side)).float()
-        for start in range(0, len(pixels), batch)
-    ]
-    return torch.cat(parts).numpy()
+    """Return the features of images of one size, shape (n, d), float32, not normalised."""
+    side = model.network.visual.input_resolution
+    batches = [pixels[start : start + batch] for start in range(0, len(pixels), batch)]
+    return torch.cat([model.network.encode_image(resize(each, side)).float() for each in batches]).numpy()
 
 
 def zero_shot(
     model: ClipModel, features: np.ndarray, classnames: Sequence[str], templates: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Predict the class of every image, once a template.
+    """Predict the class of every image with each template separately.
 
     Returns
     -------
     dict of str to numpy.ndarray, shape (n,), int64
-        For every template the positions in `classnames`.
+        The predicted labels, positions in `classnames`, by template.
     """
     features = normalize(features)
     predictions = {}
     for template in templates:
-        texts = model.encode_texts([row[0] for row in prompts_for(classnames, [template], replace_underscores=True)])
-        predictions[template] = (features @ normalize(texts).T).argmax(axis=1)
+        prompts = PromptSet(classnames, (template,), replace_underscores=True).prompts
+        texts = normalize(model.encode_texts([prompt for row in prompts for prompt in row]))
+        predictions[template] = (features @ texts.T).argmax(axis=1)
     return predictions
 
 
 def report(path: Path, root: str | Path | None = None) -> None:
-    """Print zero-shot accuracy on both datasets; `python -m clip_demo fit-probe` prints a linear probe's."""
+    """Print the zero-shot accuracy on both datasets; ``python -m clip_demo fit-probe`` prints a linear probe's."""
     model = load_model(str(path), device="cpu")
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, sha256 {model.sha256}, logit scale {model.logit_scale:.1f}")
     shapes = Shapes100()
@@ -66,7 +64,7 @@ def report(path: Path, root: str | Path | None = None) -> None:
     cifar = Cifar100(root)
     if not cifar.available():
         return
-    labels = np.asarray(cifar.labels())
+    labels = cifar.labels()
     features = encode(model, cifar.pixels(np.arange(len(labels))))
     _print_templates("CIFAR-100", model, features, labels, cifar)
 
@@ -81,8 +79,10 @@ def _print_templates(title: str, model: ClipModel, features: np.ndarray, labels:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read the arguments and print the numbers."""
-    parser = argparse.ArgumentParser(prog="python -m clip_demo.tiny_clip.evaluate", description="Measure a checkpoint.")
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m clip_demo.tiny_clip.evaluate", description="Evaluate a checkpoint."
+    )
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--data-root", help="folder that holds cifar-100-python")
     args = parser.parse_args(arguments)

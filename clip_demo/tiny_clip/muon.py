@@ -1,4 +1,4 @@
-"""The optimiser of the convolutions."""
+"""Muon, the optimiser of the convolutions."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ __all__ = ["Muon", "orthogonal"]
 
 
 def orthogonal(matrix: torch.Tensor, rounds: int = 3) -> torch.Tensor:
-    """Bring all singular values of a matrix near 1, by Newton-Schulz iteration.
+    """Move all singular values of a matrix towards 1 by Newton-Schulz iteration.
 
     Parameters
     ----------
     matrix : torch.Tensor, shape (m, n), float32
     rounds : int
-        Three leave the singular values roughly between 0.5 and 1.3, which is as good as exact here.
+        Number of iterations. Three leave the singular values roughly between 0.5 and 1.3, which is close enough.
 
     Returns
     -------
     torch.Tensor, shape (m, n), float32
     """
-    a, b, c = 3.4445, -4.7750, 2.0315  # of Keller Jordan's Muon: steepest at 0
+    a, b, c = 3.4445, -4.7750, 2.0315  # from Keller Jordan's Muon, chosen for a large slope at 0
     x = matrix / (matrix.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
@@ -33,18 +33,18 @@ def orthogonal(matrix: torch.Tensor, rounds: int = 3) -> torch.Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon (Jordan 2024) for convolutions that a normalisation follows.
+    """Muon (Jordan 2024) for convolutions that are followed by a normalisation.
 
-    The step is the momentum with its singular values evened out, so that weak directions learn as fast as strong
-    ones: with a few epochs to spend that is worth several points of accuracy over Adam. What comes out of such a
-    convolution does not depend on the weight's length, so the length is held and no weight decay is needed.
+    The step is the momentum with its singular values equalised, so that all directions learn at the same rate. With
+    only a few epochs this gains several points of accuracy over Adam. The normalised output does not depend on the
+    norm of the weight, so this norm is held constant and there is no weight decay.
 
     Parameters
     ----------
     params : iterable of torch.nn.Parameter
         Weights of convolutions, (out, in, height, width).
     lr : float
-        Length of a step relative to that of the weight.
+        Norm of a step relative to the norm of the weight.
     momentum : float
     """
 
@@ -53,11 +53,11 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None, each: Callable = map) -> None:
-        """Make one step; `each` may be a thread pool's ``map``."""
+        """Perform one optimisation step; `each` may be a thread pool's ``map``."""
         for group in self.param_groups:
             list(each(lambda p, group=group: self._update(p, group), group["params"]))
 
-    @torch.no_grad()  # again: a worker thread has a switch of its own
+    @torch.no_grad()  # again, because the gradient mode belongs to the thread
     def _update(self, p: torch.nn.Parameter, group: dict) -> None:
         state = self.state[p]
         if "momentum" not in state:

@@ -1,11 +1,9 @@
-"""The model that is trained, and the way to its file and back."""
+"""The model during training, and its conversion to openai-clip's state dict."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,21 +11,14 @@ from torch import nn
 
 from ..models.openai_clip import import_clip
 
-__all__ = [
-    "Architecture",
-    "Vocabulary",
-    "encode_images",
-    "make_model",
-    "save_checkpoint",
-    "to_state_dict",
-]
+__all__ = ["Architecture", "Vocabulary", "encode_images", "make_model", "to_state_dict"]
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What `clip.model.build_model` reads off a state dict, in its terms.
+    """Arguments of `clip.model.CLIP`.
 
-    The numbers of heads follow from the widths: ``vision_width * 32 // 64`` and ``text_width // 64``.
+    The numbers of attention heads follow from the widths: ``vision_width * 32 // 64`` and ``text_width // 64``.
     """
 
     embed_dim: int = 256
@@ -39,36 +30,36 @@ class Architecture:
 
 
 class Vocabulary:
-    """The few tokens that captions use, numbered anew.
+    """The few tokens that captions use, renumbered.
 
-    A table of 49,408 rows would be two thirds of the optimiser's work while all but a few hundred rows never
-    change. The order of the tokens is kept, so the end-of-text token is still the highest number.
+    With the full embedding table of 49,408 rows, the optimiser would take three times as long, although only a few
+    hundred rows ever change. The order of the tokens is kept, so the end-of-text token still has the highest number.
 
     Parameters
     ----------
     captions : iterable of str
-        All that will ever be written.
+        All captions that `encode` may be called with.
     """
 
     def __init__(self, captions: Iterable[str]):
         self._clip = import_clip()
-        used = np.unique(self._clip.tokenize(list(captions)).numpy())  # the padding's 0 is a token too
-        self.tokens: np.ndarray = used  # (n,) openai-clip's numbers, ascending
+        # (n,) openai-clip's numbers, ascending; they include 0, the padding.
+        self.tokens: np.ndarray = np.unique(self._clip.tokenize(list(captions)).numpy())
 
     def encode(self, captions: list[str]) -> torch.Tensor:
-        """Return the tokens of captions in this numbering, shape (n, 77), int64."""
+        """Return the renumbered tokens of captions, shape (n, 77), int64."""
         return torch.from_numpy(np.searchsorted(self.tokens, self._clip.tokenize(captions).numpy()))
 
 
 def make_model(arch: Architecture, vocabulary: Vocabulary, seed: int) -> nn.Module:
-    """Make a `clip.model.CLIP` with random weights and a small token table, float32, in training mode."""
+    """Return a `clip.model.CLIP` with random weights and a small embedding table, in float32 and training mode."""
     torch.manual_seed(seed)
     model = import_clip().model.CLIP(
         arch.embed_dim,
         arch.image_resolution,
         arch.vision_layers,
         arch.vision_width,
-        None,  # vision_patch_size is for vision transformers
+        None,  # vision_patch_size, only for vision transformers
         77,
         len(vocabulary.tokens),
         arch.text_width,
@@ -80,7 +71,7 @@ def make_model(arch: Architecture, vocabulary: Vocabulary, seed: int) -> nn.Modu
 
 
 def encode_images(visual: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Run the image tower, also on images so small that the attention pool is left a grid of one place.
+    """Run the image encoder, also on images that are so small that the attention pool gets a 1×1 grid.
 
     Parameters
     ----------
@@ -95,15 +86,15 @@ def encode_images(visual: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """
     if images.shape[-1] == visual.input_resolution:
         return visual(images)
-    places = visual.attnpool.positional_embedding  # the mean's, then one for each place of the grid
-    one = torch.cat([places[:1], places[1:].mean(dim=0, keepdim=True)])
-    return torch.func.functional_call(visual, {"attnpool.positional_embedding": one}, (images,))
+    positions = visual.attnpool.positional_embedding  # of the mean token, then of each grid cell
+    positions = torch.cat([positions[:1], positions[1:].mean(dim=0, keepdim=True)])
+    return torch.func.functional_call(visual, {"attnpool.positional_embedding": positions}, (images,))
 
 
 def to_state_dict(model: nn.Module, vocabulary: Vocabulary) -> dict[str, torch.Tensor]:
-    """Return the state dict in openai-clip's layout: the full token table, half precision.
+    """Return the state dict in openai-clip's layout: with the full embedding table, in half precision.
 
-    Rows that no caption uses are zero; a word that the model was never told has no meaning to it.
+    Rows of tokens that no caption uses are zero: such words have no meaning to the model.
     """
     state = {name: value.detach().clone().contiguous() for name, value in model.state_dict().items()}
     small = state["token_embedding.weight"]
@@ -111,11 +102,3 @@ def to_state_dict(model: nn.Module, vocabulary: Vocabulary) -> dict[str, torch.T
     full[torch.from_numpy(vocabulary.tokens).long()] = small
     state["token_embedding.weight"] = full
     return {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
-
-
-def save_checkpoint(content: dict, path: Path) -> None:
-    """Write with `torch.save` so that a reader finds the old file or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    torch.save(content, part)
-    os.replace(part, path)

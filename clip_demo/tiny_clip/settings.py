@@ -1,4 +1,4 @@
-"""How the built-in model is trained, in numbers."""
+"""Hyperparameters of the built-in model's training."""
 
 from __future__ import annotations
 
@@ -9,23 +9,31 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train.
+    """Hyperparameters.
 
     Attributes
     ----------
     datasets : tuple of str
-        Of ``"cifar100"`` and ``"shapes100"``.
+        ``"cifar100"``, ``"shapes100"``, or both in this order.
     epochs : float
-        Work in passes through the first dataset at full size.
+        Length of the training, in passes through the first dataset at full image size.
     hours : float
-        When above 0 the learning rate falls with the time used instead, and training ends when it is used up.
+        If above 0, the length of the training in time; the learning rate then follows the time instead of `epochs`.
     small : float
-        For this first share of the work images come at half the side, and twice as many a step: half the work
-        each, and what is learned carries over.
+        Fraction of the training, at its beginning, with images of half the side. Such an image takes about half the
+        time, and a batch has twice as many.
     batch, part : int
-        Images a step, and images a worker takes at a time (batch normalisation sees one part).
+        Images per step, and images per forward pass of a worker (the batch of batch normalisation).
     share : float
-        Share of Shapes-100 in a batch of both.
+        Fraction of Shapes-100 in a batch of both datasets.
+    lr, weight_decay : float
+        Of AdamW.
+    muon_lr : float
+        Of Muon.
+    warmup : float
+        Fraction of the training in which the learning rate rises.
+    workers : int
+        Number of threads.
     """
 
     datasets: tuple[str, ...] = ("cifar100", "shapes100")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import torch
 
-from ..errors import OptionError
+from ..artifacts import atomic_write
+from ..datasets.cifar100_classes import CIFAR100_CLASSNAMES
 from .data import TrainingSet, cifar100_set, shapes100_set
-from .network import save_checkpoint, to_state_dict
+from .network import to_state_dict
 from .settings import Settings
 from .trainer import Trainer
 
@@ -19,17 +20,17 @@ __all__ = ["load_sets", "main"]
 
 
 def load_sets(settings: Settings, root: str | Path | None, cache: Path) -> dict[str, TrainingSet]:
-    """Return the images of the datasets trained on, in their order."""
+    """Return the training sets by the name of their dataset."""
     sets = {}
     if "cifar100" in settings.datasets:
         sets["cifar100"] = cifar100_set(root)
     if "shapes100" in settings.datasets:
-        sets["shapes100"] = shapes100_set(cache, offset=100 if sets else 0)
+        sets["shapes100"] = shapes100_set(cache, offset=len(CIFAR100_CLASSNAMES) if sets else 0)
     return sets
 
 
-def keep_memory() -> None:
-    """Tell glibc to keep freed memory: giving it back at every step and asking anew costs most of the time."""
+def _keep_freed_memory() -> None:
+    """Make glibc keep freed memory, because returning and requesting it at every step takes most of the time."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         for parameter in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
@@ -37,7 +38,7 @@ def keep_memory() -> None:
 
 
 def run(trainer: Trainer, output: Path, cache: Path, name: str) -> None:
-    """Train to the end, with a progress bar, and write the checkpoint after every epoch."""
+    """Train to the end with a progress bar, save the state after every epoch, and write the checkpoint."""
     from tqdm import tqdm
 
     with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}") as bar:
@@ -50,11 +51,12 @@ def run(trainer: Trainer, output: Path, cache: Path, name: str) -> None:
             if int(trainer.epoch) > before:
                 trainer.save(cache / f"{name}.pt")
     trainer.save(cache / f"{name}.pt")
-    save_checkpoint(to_state_dict(trainer.model, trainer.vocabulary), output)
+    with atomic_write(output) as temporary:
+        torch.save(to_state_dict(trainer.model, trainer.vocabulary), temporary)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read the arguments, train, write the checkpoint and print its numbers."""
+    """Run the command line."""
     from .evaluate import report
 
     parser = argparse.ArgumentParser(
@@ -62,22 +64,25 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--data-root", help="folder that holds cifar-100-python")
     parser.add_argument("--output", type=Path, required=True, help="the checkpoint to write")
-    parser.add_argument("--dataset", default="cifar100,shapes100", help="datasets to train on, with a comma")
+    parser.add_argument("--dataset", default="cifar100,shapes100", help="training datasets, separated by a comma")
     parser.add_argument(
-        "--epochs", type=float, default=Settings.epochs, help="work in passes through the first dataset at full size"
+        "--epochs",
+        type=float,
+        default=Settings.epochs,
+        help="length of the training, in passes through the first dataset",
     )
-    parser.add_argument("--hours", type=float, default=0, help="instead of --epochs: train for so long")
+    parser.add_argument("--hours", type=float, default=0, help="length of the training in time, instead of --epochs")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lr", type=float, default=Settings.lr)
-    parser.add_argument("--workers", type=int, default=2, help="threads; 1 makes the result exactly repeatable")
+    parser.add_argument("--workers", type=int, default=2, help="threads; with 1 the result is exactly reproducible")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "clip_demo" / "tiny")
-    parser.add_argument("--resume", action="store_true", help="go on from the cache's last epoch")
+    parser.add_argument("--resume", action="store_true", help="continue after the last epoch in the cache")
     args = parser.parse_args(arguments)
     chosen = args.dataset.split(",")
     datasets = tuple(name for name in ("cifar100", "shapes100") if name in chosen)
     if not datasets or set(chosen) - set(datasets):
-        parser.error(str(OptionError(f"--dataset: {args.dataset!r}; allowed are 'cifar100', 'shapes100' or both.")))
-    keep_memory()
+        parser.error(f"--dataset: {args.dataset!r} is not allowed; use 'cifar100', 'shapes100' or both.")
+    _keep_freed_memory()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     settings = Settings(datasets, args.epochs, args.hours, args.seed, lr=args.lr, workers=args.workers)

@@ -1,12 +1,12 @@
 """The training loop of the built-in model.
 
-The loss is the image-to-text half of CLIP's: every image is told from the captions of all classes, written anew
-at each step, by a softmax over cosines times a learned scale. As every class is present at every step, there is
-nothing that the text-to-image half would add.
+The loss is the image-to-text half of CLIP's: every image is classified among the captions of all classes, with a
+softmax over cosines times a learned scale. Each step has new captions. Since every class is present in every step, the
+text-to-image half would add nothing.
 
-Everything random follows from the seed and the step, so a resumed run goes on as if it had not been interrupted.
-With one worker thread, a number of epochs and one version of torch the result is the same bit for bit; several
-threads add their gradients in the order in which they finish, which changes roundings.
+All random numbers depend only on the seed and the step, so a resumed run gives the same result as an uninterrupted
+one. With one worker, `epochs` instead of `hours`, and the same version of torch, the result is bit-identical. Several
+workers add their gradients in the order in which they finish, which changes the rounding.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..artifacts import atomic_write
 from ..models.forward import encode_text
 from .captions import all_captions, caption_groups, hidden_names, write_captions
 from .data import Shuffled, TrainingSet, resize
 from .muon import Muon
-from .network import Architecture, Vocabulary, encode_images, make_model, save_checkpoint
+from .network import Architecture, Vocabulary, encode_images, make_model
 from .settings import Settings
 
 __all__ = ["Trainer"]
 
-_SMALL_WORK = 0.55  # time for an image at half the side, measured, with what a step costs besides
+_SMALL_WORK = 0.55  # measured time per image of half the side, relative to full size, including a step's overhead
 
 
 class Trainer:
@@ -59,7 +60,7 @@ class Trainer:
         self.muon = Muon(convolutions, lr=settings.muon_lr)
         self.adamw = torch.optim.AdamW(others, lr=settings.lr, betas=(0.9, 0.98))
         self.step, self.seconds, self.work = 0, 0.0, 0.0
-        self.taken = dict.fromkeys(sets, 0)  # images of each dataset so far
+        self.taken = dict.fromkeys(sets, 0)  # images used of each dataset
         self._orders = {name: Shuffled(len(each), (settings.seed, k)) for k, (name, each) in enumerate(sets.items())}
         self._replicas: queue.SimpleQueue = queue.SimpleQueue()
         self._visuals = [_replica(self.model.visual) for _ in range(settings.workers)]
@@ -67,19 +68,19 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """How much of the run is done, 0 to 1."""
+        """Fraction of the run that is done, 0 to 1."""
         if self.settings.hours:
             return min(1.0, self.seconds / (3600 * self.settings.hours))
         return min(1.0, self.work / self.settings.epochs)
 
     @property
     def epoch(self) -> float:
-        """Passes through the first dataset so far."""
+        """Passes through the first dataset that are done."""
         first = self.settings.datasets[0]
         return self.taken[first] / len(self.sets[first])
 
     def train_step(self) -> float:
-        """Make one step and return its loss."""
+        """Perform one step and return its loss."""
         start = time.monotonic()
         rng = np.random.default_rng((self.settings.seed, 1000, self.step))
         factor = _schedule(self.progress, self.settings.warmup)
@@ -105,7 +106,7 @@ class Trainer:
         return loss
 
     def _batch(self, rng: np.random.Generator, small: bool) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        """Return the step's images and targets, cut into parts; -1 where a group does not ask an image."""
+        """Return the step's images and targets, split into parts; the target is -1 where a group does not apply."""
         batch, part = (size * (2 if small else 1) for size in (self.settings.batch, self.settings.part))
         counts = _counts(self.settings.datasets, batch, self.settings.share)
         first = self.settings.datasets[0]
@@ -118,14 +119,14 @@ class Trainer:
             pixels.append(each.batch(indices, rng))
             for group, column in targets.items():
                 column.append(each.targets[group][indices] if group in each.targets else np.full(count, -1))
-        order = rng.permutation(batch)  # so that every part is a fair mixture
+        order = rng.permutation(batch)  # so that both datasets are in every part
         pixels = np.concatenate(pixels)[order]
         columns = {group: np.concatenate(column)[order] for group, column in targets.items()}
-        cut = [slice(start, start + part) for start in range(0, batch, part)]
-        return [(pixels[each], {group: column[each] for group, column in columns.items()}) for each in cut]
+        parts = [slice(start, start + part) for start in range(0, batch, part)]
+        return [(pixels[each], {group: column[each] for group, column in columns.items()}) for each in parts]
 
     def _part_step(self, part: tuple[np.ndarray, dict[str, np.ndarray]], side: int, batch: int) -> float:
-        """Add the gradients of one part to those of a free replica."""
+        """Add the gradients of one part to those of an idle replica, and return the loss."""
         pixels, targets = part
         visual, texts = self._replicas.get()
         features = F.normalize(encode_images(visual, resize(pixels, side)), dim=-1)  # (n, d)
@@ -147,7 +148,7 @@ class Trainer:
         return loss.item()
 
     def _gather(self, texts: torch.Tensor) -> None:
-        """Bring the replicas' gradients and running statistics together in the model."""
+        """Combine the replicas' gradients and running statistics in the model."""
         self.model.zero_grad()
         leaves = dict(self._replicas.get() for _ in self._visuals)
         grads = [leaf.grad for leaf in leaves.values() if leaf.grad is not None]
@@ -161,7 +162,7 @@ class Trainer:
             own.copy_(torch.stack(copies).float().mean(dim=0))
 
     def _parameter_groups(self) -> tuple[list[torch.nn.Parameter], list[dict]]:
-        """Return the convolutions, and AdamW's groups: gains, biases, positions and the scale do not decay."""
+        """Return Muon's parameters, and AdamW's groups: no weight decay of gains, biases, positions and the scale."""
         named = list(self.model.named_parameters())
         matrices = [p for name, p in named if p.ndim == 2 and "positional" not in name]
         others = [p for name, p in named if p.ndim < 2 or "positional" in name]
@@ -171,7 +172,7 @@ class Trainer:
         ]
 
     def save(self, path: Path) -> None:
-        """Write all that `resume` needs."""
+        """Save the state of the run for `resume`."""
         state = {
             "settings": json.dumps(asdict(self.settings)),
             "step": self.step,
@@ -183,10 +184,11 @@ class Trainer:
             "muon": self.muon.state_dict(),
             "buffers": [dict(visual.named_buffers()) for visual in self._visuals],
         }
-        save_checkpoint(state, path)
+        with atomic_write(path) as temporary:
+            torch.save(state, temporary)
 
     def resume(self, path: Path) -> None:
-        """Go on from what `save` wrote."""
+        """Restore the state that `save` wrote."""
         state = torch.load(path, weights_only=True)
         self.step, self.seconds, self.work = state["step"], state["seconds"], state["work"]
         self.taken = state["taken"]
@@ -198,12 +200,12 @@ class Trainer:
                 buffer.copy_(buffers[name])
 
     def close(self) -> None:
-        """End the worker threads."""
+        """Stop the worker threads."""
         self._pool.shutdown()
 
 
 def _replica(visual: torch.nn.Module) -> torch.nn.Module:
-    """Return a copy with gradients and running statistics of its own but with the same weights in memory."""
+    """Return a copy with separate gradients and running statistics that shares the weights' memory."""
     twin = copy.deepcopy(visual)
     for mine, shared in zip(twin.parameters(), visual.parameters(), strict=True):
         mine.data = shared.data
@@ -211,7 +213,7 @@ def _replica(visual: torch.nn.Module) -> torch.nn.Module:
 
 
 def _counts(datasets: tuple[str, ...], batch: int, share: float) -> dict[str, int]:
-    """Return how many images of each dataset a batch has."""
+    """Return the number of images of each dataset in a batch."""
     if len(datasets) == 1:
         return {datasets[0]: batch}
     shapes = round(batch * share)
@@ -219,7 +221,7 @@ def _counts(datasets: tuple[str, ...], batch: int, share: float) -> dict[str, in
 
 
 def _schedule(progress: float, warmup: float) -> float:
-    """Return the factor of the learning rate: up in a line, down in a cosine to 0."""
+    """Return the factor of the learning rate: a linear rise, then a cosine down to 0."""
     if progress < warmup:
         return max(progress, 1e-3) / warmup
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))

@@ -1,15 +1,32 @@
-"""What the events of all tabs share."""
+"""Helpers that the events of all tabs share."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["INSTANT", "QUIET", "now"]
+from ..errors import ImageError
+
+__all__ = ["INSTANT", "QUIET", "now", "uploaded_path"]
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 INSTANT = {**QUIET, "queue": False}
 
 
 def now() -> str:
-    """Return a new value for a hidden field, whose change asks for something."""
+    """Return a new value for a hidden field. The change of the field triggers an event."""
     return str(time.time_ns())
+
+
+def uploaded_path(upload: Mapping[str, Any]) -> str:
+    """Return the path of an uploaded image, as Gradio sends it without preprocessing.
+
+    Gradio's preprocessing is skipped so that `clip_demo.models.image_input.read_image` reads every image and writes
+    every error message. Gradio has checked that the path is one of its uploads, but only if `meta` marks it as a file.
+    """
+    if (upload.get("meta") or {}).get("_type") != "gradio.FileData" or not upload.get("path"):
+        raise ImageError(
+            "image: this is not an uploaded file; upload a file, or pass handle_file(PATH) from a program."
+        )
+    return upload["path"]

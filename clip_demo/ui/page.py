@@ -1,4 +1,4 @@
-"""Puts the tabs together and says how the page is served."""
+"""The page with all its tabs, and the options it is launched with."""
 
 from __future__ import annotations
 
@@ -9,68 +9,59 @@ import gradio as gr
 
 from ..backend import Backend
 from ..paths import EXAMPLES
-from . import prompt_lab as lab
 from .api import add_endpoints
-from .explore.events import connect, model_choices
-from .explore.layout import lay_out
-from .explore.view import status_line
-from .few_shot import layout as probe_tab
-from .few_shot.events import connect_probe
+from .explore import events as explore_events
+from .explore import layout as explore
+from .few_shot import events as few_shot_events
+from .few_shot import layout as few_shot
 from .how_it_works import layout as how_it_works
+from .prompt_lab import events as prompt_lab_events
+from .prompt_lab import layout as prompt_lab
+from .prompt_lab.context import ExploreTab
+from .status_line import status_line
 
 __all__ = ["build_ui", "launch_options"]
 
-_HERE = Path(__file__).parent
+_STATIC = Path(__file__).parent / "static"
 _DAY = 24 * 60 * 60
 _HEADING = (
     "<header><h1>CLIP Explorer</h1><p>Zero-shot prediction beside a linear probe: change a word, a class, the image"
     "</p></header>"
 )
-# Fonts of the visitor's own system: nothing is fetched from elsewhere, and the page looks right without a network.
+# System fonts: the page loads nothing from elsewhere and looks the same without a network.
 _FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
 _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
 def build_ui(backend: Backend) -> gr.Blocks:
-    """Return the page.
-
-    Parameters
-    ----------
-    backend : Backend
-        What answers. Its model may still be loading.
-
-    Returns
-    -------
-    gr.Blocks
-        To be launched with `launch_options`.
-    """
-    # Uploads are kept for a day at most: a server that runs for weeks must not fill its disk.
+    """Return the page, to be launched with `launch_options`. The backend's model may still be loading."""
+    # Uploads are deleted after a day: they would fill the disk of a server that runs for weeks.
     with gr.Blocks(title="CLIP Explorer", analytics_enabled=False, delete_cache=(_DAY // 24, _DAY)) as demo:
         top = _top(backend)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
-            with gr.Tab("Explore", id="explore") as tab:
-                fields, places = lay_out(backend, top)
+            with gr.Tab("Explore", id="explore") as explore_tab:
+                fields, controls = explore.lay_out(backend, top)
             with gr.Tab("Prompt Lab", elem_id="lab") as lab_tab:
-                prompt_lab = lab.lay_out(lab_tab)
-            with gr.Tab("Few-shot") as few_shot:
-                probe_places = probe_tab.lay_out()
+                lab = prompt_lab.lay_out(lab_tab)
+            with gr.Tab("Few-shot") as few_shot_tab:
+                few_shot_outputs = few_shot.lay_out()
             with gr.Tab("How it works"):
                 how_it_works.lay_out()
-        request = connect(demo, backend, fields, places)
-        lab.connect(backend, prompt_lab, lab.Explore(tabs, tab, fields, places, request))
-        connect_probe(few_shot, backend, fields, probe_places, request)
+        state = explore_events.connect(demo, backend, fields, controls)
+        prompt_lab_events.connect(backend, lab, ExploreTab(tabs, explore_tab, fields, controls, state.request))
+        few_shot_events.connect_probe(few_shot_tab, backend, fields, few_shot_outputs, state.refresh)
         add_endpoints(backend)
     return demo
 
 
 def _top(backend: Backend) -> dict[str, Any]:
-    """Make what stands above all tabs: the heading, the choice of a model, and the line that says what is on."""
-    model = backend.default_model
+    """Make the components above all tabs: the heading, the model and the status line."""
+    status = backend.status()
     with gr.Row(elem_id="top", equal_height=False):
         gr.HTML(_HEADING, apply_default_css=False, elem_id="heading")
-        choice = gr.Dropdown(
-            model_choices(backend),
-            value=model,
+        model = gr.Dropdown(
+            explore_events.model_choices(backend),
+            value=status.model.name,
             label="Model",
             show_label=False,
             container=False,
@@ -78,32 +69,36 @@ def _top(backend: Backend) -> dict[str, Any]:
             visible=len(backend.models) > 1,
             elem_id="model",
         )
-    banner = gr.HTML(status_line(backend, backend.default_dataset, model), apply_default_css=False, elem_id="status")
-    return {"model": choice, "banner": banner, "offer": gr.Button(visible=False, size="md", elem_id="offer")}
+    line = gr.HTML(
+        status_line(status, backend.datasets[status.dataset.name]), apply_default_css=False, elem_id="status"
+    )
+    return {"model": model, "status_line": line, "offer": gr.Button(visible=False, size="md", elem_id="offer")}
 
 
 def launch_options() -> dict[str, Any]:
-    """Return what `gr.Blocks.launch` needs for this page, beside address and port."""
+    """Return the arguments of `gr.Blocks.launch` for this page, except address and port."""
     return {
         "theme": _theme(),
-        "css": _all("*.css"),
-        "head": f"<script>{_all('*.js')}</script>",
+        "css": _static(".css"),
+        "head": f"<script>{_static('.js')}</script>",
         "allowed_paths": [str(EXAMPLES)],
         "max_file_size": "20mb",
-        # Threads mostly wait for the encoder: one for each place in the queues.
+        # One thread for each place in the queues; most of them wait for the encoder.
         "max_threads": 80,
-        # Gradio keeps half a megabyte for each session, and a program that names none has a new one at each call.
+        # A session takes half a megabyte, and a program that sends no session id gets a new one with each call.
         "state_session_capacity": 300,
         "footer_links": ["api", "settings"],
-        # Gradio would keep every run in the visitor's browser, images included.
+        # The history would keep every run, images included, in the visitor's browser.
         "run_history": False,
         "enable_monitoring": False,
     }
 
 
-def _all(pattern: str) -> str:
-    """Return the style sheets, or the scripts, of all tabs as one text."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(_HERE.glob(pattern)))
+def _static(suffix: str) -> str:
+    """Return all style sheets, or all scripts, as one text."""
+    # page.js comes first: it defines the object that other scripts extend.
+    paths = sorted(_STATIC.glob(f"*{suffix}"), key=lambda path: (path.stem != "page", path.name))
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def _theme() -> gr.themes.Base:

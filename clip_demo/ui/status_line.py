@@ -1,92 +1,84 @@
-"""The line that says which model, dataset and head are on, and the panel of a download."""
+"""The status line with model, dataset and head, and the panel of a download."""
 
 from __future__ import annotations
 
+from html import escape
+
 from ..backend import Status
-from ..linear_probe.head import Provenance
+from ..datasets.base import Dataset
 from ..serving.downloads import DatasetStatus
 from ..serving.model_pool import ModelStatus
-from .html import escape, percent
+from .html import percent
+from .probe_job_panel import early_head
 
-__all__ = ["banner", "download_panel", "head_line"]
+__all__ = ["download_panel", "status_line"]
 
 
-def banner(
-    status: Status, dataset: str, head: Provenance | None, problem: str = "", *, early: str = "", job: str = ""
-) -> str:
-    """Return the status line.
+def status_line(status: Status, dataset: Dataset) -> str:
+    """Return the status line of a model and a dataset.
 
     Parameters
     ----------
     status : Status
-        Where the service stands.
-    images : str
-        Name of the dataset that is on.
-    head : Provenance or None
-        Where the head for this model and dataset comes from.
-    problem : str
-        Why the head cannot be used, where that is so.
-    early : str
-        What to call a head that knows only some of the training images; empty for one that knows them all.
-    job : str
-        What a job is doing, where one runs.
+        Snapshot for this model and dataset.
+    dataset : Dataset
+        The dataset of the snapshot.
     """
-    title = next((each.title for each in status.datasets if each.name == dataset), dataset)
     parts = (
-        _part("Model", _model_line(status), status.state),
-        _part("Dataset", f"<strong>{escape(title)}</strong>", ""),
-        _part("Linear-probe head", head_line(status, title, head, problem, early), ""),
-        _part("Job", escape(job), "") if job else "",
-        *(_other(each) for each in status.models if each.name != status.model),
+        _part("Model", _model(status.model), status.model.state),
+        _part("Dataset", f"<strong>{escape(dataset.title)}</strong>"),
+        _part("Linear-probe head", _head(status, dataset)),
+        _part("Job", escape(status.running_job)) if status.running_job else "",
+        *(_other_model(each) for each in status.models if each.name != status.model.name),
     )
-    # role=status: a screen reader says it when it changes, after what it is saying.
+    # role=status: a screen reader announces changes when it is idle.
     return f'<div class="banner" role="status">{"".join(parts)}</div>'
 
 
-def _other(model: ModelStatus) -> str:
-    """Return the word on another model that is on its way, or did not come."""
-    if model.state in ("fetching", "loading"):
+def _part(name: str, value: str, state: str = "") -> str:
+    return f'<span class="part {state}"><span class="name">{name}:</span> <span class="value">{value}</span></span> '
+
+
+def _model(model: ModelStatus) -> str:
+    if model.state in ("downloading", "loading"):
+        return f'<span class="spinner" aria-hidden="true"></span>{escape(model.message)}'
+    detail = {"ready": model.note, "failed": "could not be loaded"}.get(model.state, "not loaded")
+    return f"<strong>{escape(model.name)}</strong>" + (f" — {escape(detail)}" if detail else "")
+
+
+def _head(status: Status, dataset: Dataset) -> str:
+    model, head = status.model, status.head
+    if model.state in ("downloading", "loading"):
+        return "shown when the model is loaded"
+    if model.state != "ready":
+        return "none without a model"
+    if status.head_problem:
+        return escape(status.head_problem)
+    if head is None:
+        return f"none for {escape(model.name)} on {escape(dataset.title)}: not fitted yet"
+    early = early_head(head, dataset)
+    # An early head may have been tested on some of the test images only.
+    tested = f"{head.n_test:,} test images" if early else "its test set"
+    return (
+        f"<strong>{escape(head.model)} on {escape(head.dataset)}</strong>, {f'{early}, ' if early else ''}"
+        f"{head.n_train:,} images, C={head.C:g}, {100 * head.test_accuracy:.1f}\N{NO-BREAK SPACE}% on {tested}"
+    )
+
+
+def _other_model(model: ModelStatus) -> str:
+    """Return a note on a model that is loading or has failed while another is in use."""
+    if model.state in ("downloading", "loading"):
         return f'<span class="part other">{escape(model.message)}</span> '
     if model.state == "failed":
         return (
-            f'<details class="part other"><summary>{escape(model.name)} could not be had; this page goes on with what '
-            f"is here.</summary>{escape(model.message)}</details> "
+            f'<details class="part other"><summary>{escape(model.name)} could not be loaded; the page uses the model '
+            f"above.</summary>{escape(model.message)}</details> "
         )
     return ""
 
 
-def _part(name: str, value: str, state: str) -> str:
-    return f'<span class="part {state}"><span class="name">{name}:</span> <span class="value">{value}</span></span> '
-
-
-def _model_line(status: Status) -> str:
-    name = f"<strong>{escape(status.model)}</strong>"
-    if status.state in ("fetching", "loading"):
-        return f'<span class="spinner" aria-hidden="true"></span>{escape(status.message)}'
-    # Why it failed is said at length beside the results.
-    detail = "could not be loaded" if status.state == "failed" else status.model_note or status.message
-    return f"{name} — {escape(detail)}" if detail else name
-
-
-def head_line(status: Status, title: str, head: Provenance | None, problem: str = "", early: str = "") -> str:
-    """Return where the head comes from, or that there is none."""
-    if status.state != "ready":
-        return "none without a model" if status.state == "failed" else "looked for when the model is there"
-    if problem:
-        return escape(problem)
-    if head is None:
-        return f"none for {escape(status.model)} on {escape(title)}: not fitted yet"
-    named = f"{escape(early)}, " if early else ""
-    # An early head may have been tested on some of the test images only.
-    tested = f"{head.n_test:,} test images" if early else "its test set"
-    return (
-        f"<strong>{escape(head.model)} on {escape(head.dataset)}</strong>, {named}{head.n_train:,} images, "
-        f"C={head.C:g}, {100 * head.test_accuracy:.1f}\N{NO-BREAK SPACE}% on {tested}"
-    )
-
-
 def download_panel(dataset: DatasetStatus | None) -> str:
-    """Return how far the download of an dataset is, what went wrong, or nothing."""
+    """Return the progress of a download or why it failed; "" if there is nothing to show."""
     if dataset is None or dataset.state in ("ready", "absent"):
         return ""
     if dataset.state == "failed":

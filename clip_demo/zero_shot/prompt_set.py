@@ -1,4 +1,4 @@
-"""What a visitor types."""
+"""The prompt set: class names, templates and the underscore switch, checked once."""
 
 from __future__ import annotations
 
@@ -10,100 +10,120 @@ from ..errors import ClassnamesError, InputError, OptionError
 from .prompts import check_classnames, check_number_of_prompts, check_templates, same_class
 from .templates import README_TEMPLATE
 
-__all__ = ["MAX_NAMES", "Wording", "check_baseline", "check_whole_set", "check_wording"]
+__all__ = ["MAX_NAMES", "PromptSet", "baseline_of"]
 
-MAX_NAMES = 50  # each is a whole evaluation
+MAX_NAMES = 50  # each name means one evaluation of the whole test set
 
 
 @dataclass(frozen=True)
 class PromptSet:
-    """Everything that makes a zero-shot classifier out of a model; the backend checks it.
+    """Everything that turns a CLIP into a zero-shot classifier. Its parts are checked when it is made.
 
     Attributes
     ----------
     classnames : tuple of str
-        Over a whole test set one for each class of the dataset, in its order.
+        From 2 to 1000 names; any iterable is accepted.
     templates : tuple of str
-        One prompt template, or several for an ensemble.
-    spaces : bool
-        Whether underscores of class names become spaces in the prompts.
+        One prompt template with ``{}``, or several for an ensemble; any iterable is accepted. Default: the template
+        of openai/CLIP's README.
+    replace_underscores : bool
+        Whether underscores in class names become spaces in the prompts.
+
+    Raises
+    ------
+    ClassnamesError, TemplateError, OptionError
+        When a part is not allowed.
     """
 
     classnames: tuple[str, ...]
-    templates: tuple[str, ...]
+    templates: tuple[str, ...] = (README_TEMPLATE,)
     replace_underscores: bool = False
+
+    def __post_init__(self):
+        object.__setattr__(self, "classnames", check_classnames(self.classnames))
+        object.__setattr__(self, "templates", check_templates(self.templates))
+        check_number_of_prompts(self.classnames, self.templates)
+        if not isinstance(self.replace_underscores, bool):
+            raise OptionError(f"replace_underscores: {self.replace_underscores!r} is not allowed; use true or false.")
+
+    @classmethod
+    def for_dataset(
+        cls,
+        dataset: Dataset,
+        classnames: Iterable[str] | None = None,
+        templates: Iterable[str] | None = None,
+        replace_underscores: bool = False,
+    ) -> PromptSet:
+        """Return a prompt set whose class names are the dataset's own unless others are given."""
+        return cls(
+            dataset.classnames if classnames is None else classnames,
+            (README_TEMPLATE,) if templates is None else templates,
+            replace_underscores,
+        )
+
+    @property
+    def prompts(self) -> list[list[str]]:
+        """The prompts: a row per class, an entry per template."""
+        names = [name.replace("_", " ") for name in self.classnames] if self.replace_underscores else self.classnames
+        # str.replace and not str.format: a class name may contain braces.
+        return [[template.replace("{}", name) for template in self.templates] for name in names]
 
     def varied(
         self,
         classnames: Iterable[str] | None = None,
         templates: Iterable[str] | None = None,
         replace_underscores: bool | None = None,
-    ) -> PromptSet | None:
-        """Return the same wording but for what is given, not checked yet; None where nothing is given."""
-        given = {"classnames": classnames, "templates": templates, "replace_underscores": replace_underscores}
-        given = {name: value for name, value in given.items() if value is not None}
-        return replace(self, **given) if given else None
+    ) -> PromptSet:
+        """Return the prompt set with the given parts replaced; itself where nothing is given."""
+        parts = {"classnames": classnames, "templates": templates, "replace_underscores": replace_underscores}
+        given = {name: value for name, value in parts.items() if value is not None}
+        return replace(self, **given) if given else self
 
     def position(self, classname: str) -> int:
-        """Return where a class stands, or raise a ClassnamesError; case, spaces and underscores do not count."""
+        """Return the position of a class name; case, spaces and underscores do not count.
+
+        Raises
+        ------
+        ClassnamesError
+            When the name is not in the class list.
+        """
         for i, each in enumerate(self.classnames):
             if isinstance(classname, str) and same_class(each, classname):
                 return i
         raise ClassnamesError(f"classname: {classname!r} is not in the class list; use one of its names.")
 
     def renamed(self, position: int, names: Iterable[str]) -> list[PromptSet]:
-        """Return the wording with each of some other names for one class, or say what is wrong with them."""
+        """Return a prompt set for each of 1 to 50 other names of the class at `position`."""
         names = [names] if isinstance(names, str) else list(names)
         if not 1 <= len(names) <= MAX_NAMES:
-            raise OptionError(f"names: {len(names)} came; give 1 to {MAX_NAMES} other names for the class.")
+            raise OptionError(f"names: got {len(names)}; give 1 to {MAX_NAMES} other names for the class.")
         before, after = self.classnames[:position], self.classnames[position + 1 :]
-        return [replace(self, classnames=check_classnames((*before, name, *after))) for name in names]
+        return [replace(self, classnames=(*before, name, *after)) for name in names]
+
+    def check_covers(self, dataset: Dataset) -> None:
+        """Raise a ClassnamesError unless there is one class name for each class of the dataset."""
+        if len(self.classnames) != len(dataset.classnames):
+            raise ClassnamesError(
+                f"classnames: got {len(self.classnames)}; the test set of {dataset.title} needs one for each of its "
+                f"{len(dataset.classnames)} classes, in its order."
+            )
 
 
-def check_wording(
-    dataset: Dataset, classnames: Iterable[str] | None, templates: Iterable[str] | None, replace_underscores: bool
-) -> PromptSet:
-    """Return the wording that is meant, or say what is wrong with it.
-
-    Without class names the dataset's own, without templates the article's.
-
-    Raises
-    ------
-    ClassnamesError, TemplateError, OptionError
-    """
-    classnames = tuple(dataset.classnames) if classnames is None else check_classnames(classnames)
-    templates = check_templates([README_TEMPLATE] if templates is None else templates)
-    check_number_of_prompts(classnames, templates)
-    if not isinstance(replace_underscores, bool):
-        raise OptionError(f"spaces: {replace_underscores!r} is not allowed; use true or false.")
-    return PromptSet(classnames, templates, replace_underscores)
-
-
-def check_whole_set(
-    dataset: Dataset, classnames: Iterable[str] | None, templates: Iterable[str] | None, replace_underscores: bool
-) -> PromptSet:
-    """Return the wording as `check_wording` does, where it has a name for each class of the dataset.
+def baseline_of(
+    prompts: PromptSet,
+    classnames: Iterable[str] | None = None,
+    templates: Iterable[str] | None = None,
+    replace_underscores: bool | None = None,
+) -> PromptSet | None:
+    """Return the prompt set to compare `prompts` with: the same but for the given parts; None where none is given.
 
     Raises
     ------
     ClassnamesError, TemplateError, OptionError
+        When a part is not allowed; the message says that it belongs to the baseline.
     """
-    wording = check_wording(dataset, classnames, templates, replace_underscores)
-    if len(wording.classnames) != len(dataset.classnames):
-        raise ClassnamesError(
-            f"classnames: {len(wording.classnames)} came; the test set of {dataset.title} needs one for each of its "
-            f"{len(dataset.classnames)} classes, in its order."
-        )
-    return wording
-
-
-def check_baseline(dataset: Dataset, baseline: PromptSet | None) -> PromptSet | None:
-    """Return the baseline as `check_whole_set` does; what is wrong with it is said to be the baseline's."""
-    if baseline is None:
-        return None
-    if not isinstance(baseline, PromptSet):
-        raise OptionError(f"baseline: {baseline!r} came; give a clip_demo.lab.PromptSet.")
     try:
-        return check_whole_set(dataset, baseline.classnames, baseline.templates, baseline.replace_underscores)
+        baseline = prompts.varied(classnames, templates, replace_underscores)
     except InputError as error:
         raise type(error)(f"baseline, {error}") from error
+    return None if baseline is prompts else baseline

@@ -1,4 +1,4 @@
-"""Images divided among the cores; run in processes of their own, because torch's number of threads is a process's."""
+"""A batch split among the cores. Each test runs in its own process because torch's number of threads is global."""
 
 import subprocess
 import sys
@@ -9,28 +9,28 @@ COMMON = """
 import threading
 import numpy as np
 import torch
-from clip_demo.model.cores import divided
+from clip_demo.models.data_parallel import run_data_parallel
 
 torch.set_num_threads(3)
-shares = []
+parts = []
 
 def work(items):
-    shares.append((threading.current_thread().name, torch.get_num_threads(), list(items)))
+    parts.append((threading.current_thread().name, torch.get_num_threads(), list(items)))
     return np.array(items)[:, None] * 2
 
 """
 
 
-def _run(code: str) -> list[str]:
+def run(code):
     out = subprocess.run([sys.executable, "-W", "ignore", "-c", COMMON + code], capture_output=True, text=True)
     assert out.returncode == 0, out.stderr
     return out.stdout.splitlines()
 
 
-def test_each_core_has_its_share_and_the_rows_come_in_order():
-    lines = _run(
-        "print(divided(work, list(range(8)))[:, 0].tolist())\n"
-        "for name, threads, items in sorted(shares, key=lambda share: share[2]):\n"
+def test_each_core_gets_a_part_and_the_rows_keep_their_order():
+    lines = run(
+        "print(run_data_parallel(work, list(range(8)))[:, 0].tolist())\n"
+        "for name, threads, items in sorted(parts, key=lambda part: part[2]):\n"
         "    print(name.startswith('core'), threads, items)\n"
     )
     assert lines == [
@@ -41,25 +41,25 @@ def test_each_core_has_its_share_and_the_rows_come_in_order():
     ]
 
 
-def test_few_items_are_left_to_torch_itself():
-    assert _run("divided(work, [1, 2, 3, 4, 5])\nprint(shares)") == ["[('MainThread', 3, [1, 2, 3, 4, 5])]"]
-    assert _run("torch.set_num_threads(1)\ndivided(work, list(range(50)))\nprint(len(shares))") == ["1"]
+def test_a_small_batch_or_a_single_core_is_not_split():
+    assert run("run_data_parallel(work, [1, 2, 3, 4, 5])\nprint(parts)") == ["[('MainThread', 3, [1, 2, 3, 4, 5])]"]
+    assert run("torch.set_num_threads(1)\nrun_data_parallel(work, list(range(50)))\nprint(len(parts))") == ["1"]
 
 
-def test_no_other_thread_is_held_to_one_core():
+def test_other_threads_still_use_all_cores():
     code = """
-divided(work, list(range(9)))
+run_data_parallel(work, list(range(9)))
 seen = [torch.get_num_threads()]
 other = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
 other.start()
 other.join()
 print(seen)
 """
-    assert _run(code) == ["[3, 3]"]
+    assert run(code) == ["[3, 3]"]
 
 
 @pytest.mark.parametrize("count", [6, 40])
-def test_a_mistake_comes_to_whoever_asked_and_the_next_is_answered(count):
+def test_an_exception_reaches_the_caller_and_the_next_call_works(count):
     code = f"""
 def fails(items):
     if 5 in items:
@@ -67,9 +67,9 @@ def fails(items):
     return work(items)
 
 try:
-    divided(fails, list(range({count})))
+    run_data_parallel(fails, list(range({count})))
 except ValueError as error:
     print(error)
-print(len(divided(work, list(range({count})))))
+print(len(run_data_parallel(work, list(range({count})))))
 """
-    assert _run(code) == ["five", str(count)]
+    assert run(code) == ["five", str(count)]

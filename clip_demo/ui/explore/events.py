@@ -1,148 +1,233 @@
-"""What happens when a field changes: one event draws everything, all others only set fields.
+"""The events of the Explore tab.
 
-Every change of a field ends in the one event `show`, with ``always_last``: while it is away nothing is sent, and
-what was typed meanwhile is sent when it is back. So an older answer does not overwrite a newer one. Handlers that
-set fields which `show` does not listen to (it listens to people there) end by changing the hidden field `request`.
+`show` predicts and draws the results. Every field triggers it; handlers that set fields themselves trigger it through
+the hidden field `request`. Its trigger mode ``always_last`` sends the last input after the running event has returned,
+so an old result never replaces a newer one. `show` runs on every keystroke and takes no full status.
+
+`refresh` draws the status line and the panels from one `Status`. It runs on a timer while something is downloading,
+loading or being fitted, and triggers `show` when the results on the page are out of date.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from ...backend import Backend
+from ...backend import Backend, Status
+from ...datasets.base import Dataset
+from ...errors import ClipDemoError, DatasetError, IndexRangeError
+from ...linear_probe.head import LinearProbe
 from ...models.catalog import BUILT_IN
 from ...serving.downloads import DatasetStatus
 from ...serving.model_pool import ModelStatus
-from ...zero_shot.prompts import parse_classnames
-from .. import probe_job_panel as probe_job
-from .. import status_line as status
-from ..event_options import INSTANT, QUIET, now
+from ...zero_shot.prompt_set import PromptSet
+from ...zero_shot.prompts import MAX_CLASSNAMES, parse_classnames, parse_templates
+from .. import probe_job_panel
+from ..event_options import INSTANT, QUIET, now, uploaded_path
 from ..few_shot.events import press
-from ..permalink import View, from_query, own_classes
-from . import view as answers
-from .layout import OWN, PRESETS, Fields, Places, example_images
+from ..permalink import View, from_query, own_classes, to_query
+from ..status_line import download_panel, status_line
+from . import view
+from .layout import OWN, PRESETS, Controls, Fields, example_images, index_range
+from .prediction_cards import results
 
-__all__ = ["MODEL_QUEUE", "connect", "model_choices"]
+__all__ = ["MODEL_QUEUE", "PageState", "connect", "model_choices"]
 
-# One group for everything that asks the model; the backend encodes together what comes together, up to this many.
+# One group for all events that use a model. The backend encodes simultaneous images in one batch of up to this size.
 MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 32}
 
 
 @dataclass(frozen=True)
-class _Hidden:
-    """What no visitor sees: see the note on top of this file."""
+class PageState:
+    """Components that no visitor sees.
+
+    Attributes
+    ----------
+    request, refresh : gr.Textbox
+        A new value triggers `show` or `refresh`.
+    query : gr.Textbox
+        The query string of the fields, for the address bar.
+    notice : gr.Textbox
+        A message that `show` writes once.
+    drawn, reported : gr.State
+        The facts (see `_facts`) that the results, and the status line, were drawn from.
+    timer : gr.Timer
+        Triggers `refresh` while it is active.
+    """
 
     request: gr.Textbox
+    refresh: gr.Textbox
     query: gr.Textbox
     notice: gr.Textbox
-    seen: gr.State
+    drawn: gr.State
+    reported: gr.State
     timer: gr.Timer
 
 
-def connect(demo: gr.Blocks, backend: Backend, fields: Fields, places: Places) -> gr.Textbox:
-    """Connect the components of the main tab with each other and with the backend.
-
-    Returns
-    -------
-    gr.Textbox
-        The hidden field `request`: who sets fields from elsewhere ends by changing it.
-    """
-    request, query, notice = (gr.Textbox(visible="hidden", elem_id=name) for name in ("request", "query", "notice"))
-    hidden = _Hidden(request, query, notice, gr.State(""), gr.Timer(1.0, active=False))
-    _connect_show(backend, fields, places, hidden)
-    _connect_index(fields, places, request)
-    _connect_prompts(backend, fields, places, request)
-    _connect_status(backend, fields, places, hidden)
-
-    def restore(search: str) -> list:
-        view, problems = from_query(backend, search or "")
-        seen = _signature(backend, view.dataset, view.model)
-        values = [view.dataset, view.index, view.index, view.templates, view.classes, view.replace_underscores]
-        model = gr.Dropdown(model_choices(backend), value=view.model)
-        return [*values, model, problems, *_watch(backend, view.dataset, view.model, seen), now()]
-
-    demo.load(
-        restore,
-        inputs=query,
-        outputs=[
-            *[
-                fields.dataset,
-                fields.index,
-                places.slider,
-                fields.templates,
-                fields.classes,
-                fields.replace_underscores,
-            ],
-            *[fields.model, notice, *_watched(places, hidden), request],
-        ],
-        js="() => window.location.search",
-        **INSTANT,
-    )
-    return request
+def connect(demo: gr.Blocks, backend: Backend, fields: Fields, controls: Controls) -> PageState:
+    """Connect the components of the Explore tab with each other and with the backend."""
+    names = ("request", "refresh", "query", "notice")
+    hidden = {name: gr.Textbox(visible="hidden", elem_id=name) for name in names}
+    state = PageState(**hidden, drawn=gr.State(()), reported=gr.State(()), timer=gr.Timer(1.0, active=False))
+    _connect_show(backend, fields, controls, state)
+    _connect_index(backend, fields, controls, state.request)
+    _connect_prompts(backend, fields, controls)
+    _connect_refresh(backend, fields, controls, state)
+    _connect_load(demo, backend, fields, controls, state)
+    return state
 
 
 def model_choices(backend: Backend) -> list[tuple[str, str]]:
-    """Return the models with what one should know before choosing one."""
-    return [(f"{each.name} ({_whereabouts(each)})", each.name) for each in backend.status().models]
+    """Return the choices of the model dropdown, with the size of those that would be downloaded."""
+    return [(f"{name} ({_source(backend, name)})", name) for name in backend.models]
 
 
-def _whereabouts(model: ModelStatus) -> str:
-    if model.name == BUILT_IN:
+def _source(backend: Backend, model: str) -> str:
+    if model == BUILT_IN:
         return "built in"
-    return "on disk" if model.available else f"{model.megabytes} MB to download"
+    return "on disk" if backend.is_downloaded(model) else f"{backend.model_status(model).megabytes} MB to download"
 
 
-def _connect_show(backend: Backend, fields: Fields, places: Places, hidden: _Hidden) -> None:
-    def show(source, dataset, index, photo, templates, classes, replace_underscores, model, said):
-        seen = _signature(backend, dataset, model)
-        view = View(dataset, index, templates or "", classes or "", bool(replace_underscores), model)
-        made = answers.answer(backend, view, own=source == OWN, photo=photo, notice=said or "")
-        drawn = [made.image, made.alert, made.results, made.count, made.query]
-        drawn = [gr.skip() if each is answers.KEEP else each for each in drawn]
-        return [*drawn, "", *_watch(backend, dataset, model, seen)]
+# --- results -----------------------------------------------------------------------------------------------------
+
+
+def _connect_show(backend: Backend, fields: Fields, controls: Controls, state: PageState) -> None:
+    def show(source, dataset, index, photo, templates, classes, replace_underscores, model, notice, reported):
+        chosen, own = backend.datasets[dataset], source == OWN
+        inputs = View(dataset, index, templates or "", classes or "", bool(replace_underscores), model)
+        classnames, lines = parse_classnames(inputs.classes), parse_templates(inputs.templates)
+        status = _load_if_downloaded(backend, model)
+        predicted, prediction, problem = gr.skip(), None, ""
+        try:
+            if status.state == "absent":
+                predicted = view.missing_model(status)
+            elif status.state in view.WAITING:
+                predicted = view.waiting(status)
+            elif own and photo is None:
+                predicted = view.NO_PHOTO
+            else:
+                prompts = PromptSet(classnames, lines, inputs.replace_underscores)
+                prediction = backend.predict(
+                    image=uploaded_path(photo) if own else None,
+                    index=None if own else _filled(index, chosen),
+                    dataset=dataset,
+                    prompts=prompts,
+                    top_k=MAX_CLASSNAMES,
+                    model=model,
+                )
+                predicted = results(prediction, chosen, prompts)
+        except ClipDemoError as error:
+            problem = str(error)
+        image, available = gr.skip(), None
+        if not own:
+            image, available, missing = _image(chosen, index, prediction and prediction.truth)
+            problem = problem or missing
+        facts = _facts(status, dataset, available, prediction and _n_train(prediction.linear_probe))
+        out_of_date = status.state in view.WAITING or _changed(reported, facts)
+        return [
+            image,
+            view.alert(problem, stale=True) + view.alert(notice or "", stale=False),
+            predicted,
+            view.count(classnames, lines),
+            to_query(backend, inputs),
+            "",
+            facts,
+            gr.Timer(active=True) if out_of_date else gr.skip(),
+        ]
 
     shown = gr.on(
         [
-            hidden.request.change,
+            state.request.change,
             fields.source.input,
             fields.index.input,
             fields.photo.change,
-            # Not `input`: Gradio 6 sends that for key presses only, and misses Backspace, paste and phone keyboards.
+            # Not `input`: Gradio 6 triggers it by key presses only, not by Backspace, paste or phone keyboards.
             fields.templates.change,
             fields.classes.change,
             fields.replace_underscores.input,
         ],
         show,
-        inputs=[*fields.all(), hidden.notice],
+        inputs=[*fields.all(), state.notice, state.reported],
         outputs=[
-            *[places.image, places.alert, places.results, places.count, hidden.query, hidden.notice],
-            *_watched(places, hidden),
+            *[controls.image, controls.alert, controls.results, controls.count],
+            *[state.query, state.notice, state.drawn, state.timer],
         ],
-        # The backend reads images itself and says itself what is wrong with a value.
+        # The backend reads images and checks values itself.
         preprocess=False,
         trigger_mode="always_last",
         js="(...values) => { clipExplorer.sent(); return values; }",
         **MODEL_QUEUE,
         **QUIET,
     )
-    shown.then(None, inputs=hidden.query, js="(query) => clipExplorer.arrived(query)", **QUIET)
+    shown.then(None, inputs=state.query, js="(query) => clipExplorer.received(query)", **QUIET)
 
 
-def _connect_index(fields: Fields, places: Places, request) -> None:
-    last = places.slider.maximum
-    both = [fields.index, places.slider, request]
+def _load_if_downloaded(backend: Backend, model: str) -> ModelStatus:
+    """Return the state of a model, after starting to load one that is on disk but not in memory."""
+    status = backend.model_status(model)
+    if status.state == "absent" and backend.is_downloaded(model):
+        backend.load_model(model)
+        status = backend.model_status(model)
+    return status
+
+
+def _filled(index: float | None, dataset: Dataset) -> float:
+    if index is None:
+        last, _ = index_range(dataset)
+        raise IndexRangeError(f"index: the field is empty; type a whole number from 0 to {last}.")
+    return index
+
+
+def _image(dataset: Dataset, index: float | None, truth: str | None) -> tuple[Any, bool | None, str]:
+    """Return the test image as HTML, whether the dataset is available (None: unknown), and an error message."""
+    try:
+        return view.figure(dataset, _filled(index, dataset)), True, ""
+    except DatasetError as error:
+        available = dataset.available()  # a damaged dataset may be
+        if truth is None:
+            return gr.skip(), available, str(error)
+        return view.missing_image(dataset, index, truth), available, ""
+    except ClipDemoError as error:
+        return gr.skip(), None, str(error)
+
+
+def _n_train(probe: LinearProbe | None) -> int:
+    return probe.head.n_train if probe else 0
+
+
+def _facts(model: ModelStatus, dataset: str, available: bool | None, n_train: int | None) -> tuple[Any, ...]:
+    """Return what results and status line depend on besides the fields; None stands for what is unknown.
+
+    `n_train` is the number of training images of the head, 0 without a head.
+    """
+    return model.name, model.state, dataset, available, n_train
+
+
+def _changed(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
+    """Whether a known fact has a new value. A dataset or a head that is lost does not count: it redraws nothing."""
+    return any(old is not None and new and old != new for old, new in zip(before, after, strict=False))
+
+
+# --- fields ------------------------------------------------------------------------------------------------------
+
+
+def _connect_index(backend: Backend, fields: Fields, controls: Controls, request: gr.Textbox) -> None:
+    # The browser changes the index itself: clicks may come faster than answers of the server.
+    last = json.dumps({name: index_range(dataset)[0] for name, dataset in backend.datasets.items()}) + "[dataset]"
+    inputs, outputs = [fields.index, fields.dataset], [fields.index, controls.slider, request]
     for button, js in (
-        (places.previous, f"(index) => clipExplorer.step(index, -1, {last})"),
-        (places.next, f"(index) => clipExplorer.step(index, 1, {last})"),
-        (places.random, f"(index) => clipExplorer.random(index, {last})"),
+        (controls.previous, f"(index, dataset) => clipExplorer.step(index, -1, {last})"),
+        (controls.next, f"(index, dataset) => clipExplorer.step(index, 1, {last})"),
+        (controls.random, f"(index, dataset) => clipExplorer.random(index, {last})"),
     ):
-        button.click(None, inputs=fields.index, outputs=both, js=js, trigger_mode="multiple", **QUIET)
-    places.slider.input(
+        button.click(None, inputs=inputs, outputs=outputs, js=js, trigger_mode="multiple", **QUIET)
+    controls.slider.input(
         None,
-        inputs=places.slider,
+        inputs=controls.slider,
         outputs=[fields.index, request],
         js="(index) => [index, clipExplorer.now()]",
         trigger_mode="multiple",
@@ -150,130 +235,165 @@ def _connect_index(fields: Fields, places: Places, request) -> None:
     )
     fields.index.input(
         None,
-        inputs=[fields.index, places.slider],
-        outputs=places.slider,
-        js=f"(index, slider) => clipExplorer.slide(index, slider, {last})",
+        inputs=[fields.index, controls.slider, fields.dataset],
+        outputs=controls.slider,
+        js=f"(index, slider, dataset) => clipExplorer.slide(index, slider, {last})",
         trigger_mode="multiple",
         **QUIET,
     )
-    if places.examples is not None:
+    if controls.examples is not None:
         paths = {path.name: str(path) for path in example_images()}
 
-        # A name and never a path comes from the browser, so only these files can be asked for.
+        # The browser sends a name and never a path, so no other file can be requested.
         def pick(event: gr.EventData) -> Any:
             return paths.get(event.name, gr.skip())
 
-        places.examples.click(pick, outputs=fields.photo, **INSTANT)
+        controls.examples.click(pick, outputs=fields.photo, **INSTANT)
 
 
-def _connect_prompts(backend: Backend, fields: Fields, places: Places, request) -> None:
-    for name, button in places.presets.items():
+def _connect_prompts(backend: Backend, fields: Fields, controls: Controls) -> None:
+    for name, button in controls.presets.items():
         button.click(lambda text=PRESETS[name]: text, outputs=fields.templates, **INSTANT)
-    places.reset.click(
-        lambda dataset: own_classes(backend, dataset), inputs=fields.dataset, outputs=fields.classes, **INSTANT
-    )
+    controls.reset.click(partial(own_classes, backend), inputs=fields.dataset, outputs=fields.classes, **INSTANT)
 
-    def follow(dataset: str, classes: str) -> list:
+
+def _is_own_list(backend: Backend, classes: str | None) -> bool:
+    """Whether a class list is empty or that of a dataset, and not edited."""
+    names = parse_classnames(classes or "")
+    return not names or any(names == tuple(each.classnames) for each in backend.datasets.values())
+
+
+# --- status ------------------------------------------------------------------------------------------------------
+
+
+def _reports(controls: Controls, state: PageState) -> list[gr.components.Component]:
+    """Return the components that `_report` fills."""
+    panels = [controls.status_line, controls.offer, controls.download_dataset, controls.download_panel, controls.job]
+    return [*panels, state.reported, state.timer]
+
+
+def _report(backend: Backend, status: Status) -> list[Any]:
+    missing = next((each for each in status.datasets if each.state != "ready"), None)
+    return [
+        status_line(status, backend.datasets[status.dataset.name]),
+        _offer(status),
+        _download_button(missing),
+        download_panel(missing),
+        probe_job_panel.panel(status.job),
+        _status_facts(status),
+        gr.Timer(active=_is_busy(status)),
+    ]
+
+
+def _offer(status: Status) -> gr.Button:
+    """Offer the preferred model when it has been loaded after the page was opened."""
+    offered = status.model.name == status.models[0].name != status.default_model
+    return gr.Button(f"{status.default_model} is ready: use it", visible=True) if offered else gr.Button(visible=False)
+
+
+def _download_button(missing: DatasetStatus | None) -> gr.Button:
+    if missing is None or missing.state == "downloading":
+        return gr.Button(visible=False)
+    size = f" ({missing.download_bytes / 1e6:.0f} MB)" if missing.download_bytes else ""
+    again = "Try again: download" if missing.state == "failed" else "Download"
+    return gr.Button(f"{again} {missing.title}{size}", visible=True)
+
+
+def _status_facts(status: Status) -> tuple[Any, ...]:
+    known = status.model.state == "ready" and not status.head_problem
+    n_train = (status.head.n_train if status.head else 0) if known else None
+    return _facts(status.model, status.dataset.name, status.dataset.state == "ready", n_train)
+
+
+def _is_busy(status: Status) -> bool:
+    """Whether the status will change without a click."""
+    loading = any(each.state in ("downloading", "loading") for each in (*status.models, *status.datasets))
+    return loading or bool(status.running_job)
+
+
+def _connect_refresh(backend: Backend, fields: Fields, controls: Controls, state: PageState) -> None:
+    def refresh(dataset: str, model: str, drawn: tuple) -> list[Any]:
+        status = backend.status(model, dataset)
+        return [*_report(backend, status), now() if _changed(drawn, _status_facts(status)) else gr.skip()]
+
+    def download(dataset: str, model: str, drawn: tuple) -> list[Any]:
+        missing = next((name for name, each in backend.datasets.items() if not each.available()), None)
+        if missing is not None:
+            backend.download_dataset(missing)
+        return refresh(dataset, model, drawn)
+
+    def pressed(event: gr.EventData, dataset: str, model: str, drawn: tuple) -> list[Any]:
+        # A client may send anything: `press` knows "start" and "stop" and ignores the rest.
+        if getattr(event, "job", "") == "load":
+            return choose(dataset, model)
+        press(backend, event, dataset, model)
+        return refresh(dataset, model, drawn)
+
+    def choose(dataset: str, model: str) -> list[Any]:
+        backend.load_model(model)
+        return [*_report(backend, backend.status(model, dataset)), now()]
+
+    def accept(dataset: str) -> list[Any]:
+        model = backend.default_model
+        return [model, *choose(dataset, model)]
+
+    def follow(dataset: str, model: str, classes: str) -> list[Any]:
+        last, label = index_range(backend.datasets[dataset])
         own = own_classes(backend, dataset)
-        # A class list that changes asks for a redraw itself.
-        return [own, gr.skip()] if _untouched(backend, classes) and classes != own else [gr.skip(), now()]
+        replaced = _is_own_list(backend, classes) and classes != own
+        return [
+            gr.Number(label=label),
+            gr.Slider(maximum=last, label=label),
+            own if replaced else gr.skip(),
+            *_report(backend, backend.status(model, dataset)),
+            gr.skip() if replaced else now(),  # the change of the class list triggers `show`
+        ]
 
+    chosen, outputs = [fields.dataset, fields.model], [*_reports(controls, state), state.request]
+    refreshed = {"inputs": [*chosen, state.drawn], "outputs": outputs, **INSTANT}
+    state.timer.tick(refresh, **refreshed)
+    state.refresh.change(refresh, **refreshed)
+    controls.download_dataset.click(download, **refreshed)
+    for place in (controls.results, controls.job):
+        place.click(pressed, **refreshed)
+    fields.model.input(choose, inputs=chosen, outputs=outputs, trigger_mode="always_last", **INSTANT)
+    controls.offer.click(accept, inputs=fields.dataset, outputs=[fields.model, *outputs], **INSTANT)
     fields.dataset.input(
         follow,
-        inputs=[fields.dataset, fields.classes],
-        outputs=[fields.classes, request],
+        inputs=[*chosen, fields.classes],
+        outputs=[fields.index, controls.slider, fields.classes, *outputs],
         trigger_mode="always_last",
         **INSTANT,
     )
 
 
-def _untouched(backend: Backend, classes: str) -> bool:
-    """Whether a class list is some dataset's own: then it follows to another set, an edited one stays."""
-    names = parse_classnames(classes or "")
-    return not names or any(names == tuple(each.classnames) for each in backend.datasets.values())
+def _connect_load(demo: gr.Blocks, backend: Backend, fields: Fields, controls: Controls, state: PageState) -> None:
+    def restore(search: str) -> list[Any]:
+        query, problems = from_query(backend, search or "")
+        _load_if_downloaded(backend, query.model)
+        last, label = index_range(backend.datasets[query.dataset])
+        return [
+            query.dataset,
+            gr.Number(query.index, label=label),
+            gr.Slider(value=query.index, maximum=last, label=label),
+            query.templates,
+            query.classes,
+            query.replace_underscores,
+            gr.Dropdown(model_choices(backend), value=query.model),
+            problems,
+            *_report(backend, backend.status(query.model, query.dataset)),
+            now(),
+        ]
 
-
-def _connect_status(backend: Backend, fields: Fields, places: Places, hidden: _Hidden) -> None:
-    watched = _watched(places, hidden)
-    chosen = [fields.dataset, fields.model]
-
-    def tick(dataset: str, model: str, before: str) -> list[Any]:
-        seen = _signature(backend, dataset, model)
-        # A model or an dataset that has come (or failed) changes what the fields lead to.
-        return [*_watch(backend, dataset, model, seen), gr.skip() if seen == before else now()]
-
-    hidden.timer.tick(tick, inputs=[*chosen, hidden.seen], outputs=[*watched, hidden.request], **INSTANT)
-
-    def get(dataset: str, model: str) -> list[Any]:
-        seen, missing = _signature(backend, dataset, model), answers.missing_set(backend)
-        if missing is not None:
-            backend.fetch(missing.name)
-        return _watch(backend, dataset, model, seen)
-
-    places.get.click(get, inputs=chosen, outputs=watched, **INSTANT)
-
-    def use(dataset: str, model: str) -> list[Any]:
-        seen = _signature(backend, dataset, model)
-        backend.use(model)
-        return [*_watch(backend, dataset, model, seen), now()]
-
-    def pressed(event: gr.EventData, dataset: str, model: str) -> list[Any]:
-        seen = _signature(backend, dataset, model)
-        press(backend, event, dataset, model)
-        return _watch(backend, dataset, model, seen)
-
-    for place in (places.results, places.job):
-        place.click(pressed, inputs=chosen, outputs=watched, **INSTANT)
-    fields.model.input(use, inputs=chosen, outputs=[*watched, hidden.request], trigger_mode="always_last", **INSTANT)
-    places.offer.click(lambda: [backend.default_model, now()], outputs=[fields.model, hidden.request], **INSTANT)
-
-
-def _watched(places: Places, hidden: _Hidden) -> list:
-    """Return the components that `_watch` fills."""
-    return [places.banner, places.offer, places.get, places.download, places.job, hidden.seen, hidden.timer]
-
-
-def _watch(backend: Backend, dataset: str, model: str, seen: str) -> list[Any]:
-    """Return what is on and what is on its way; the timer runs only while something is.
-
-    `seen` is the signature from before the handler's own work: where that is over already, one more tick finds it.
-    """
-    missing = answers.missing_set(backend)
-    return [
-        answers.status_line(backend, dataset, model),
-        _offer(backend, model),
-        _get(backend, missing),
-        status.download_panel(missing),
-        probe_job.panel(backend.build_status(dataset, model)),
-        seen,
-        gr.Timer(active=_busy(backend, dataset, model) or _signature(backend, dataset, model) != seen),
-    ]
-
-
-def _offer(backend: Backend, model: str) -> gr.Button:
-    """Offer a better model that has come since the page was opened."""
-    better = backend.default_model
-    offered = better != model and model == backend.models[0]
-    return gr.Button(f"{better} is ready: use it", visible=True) if offered else gr.Button(visible=False)
-
-
-def _get(backend: Backend, missing: DatasetStatus | None) -> gr.Button:
-    if missing is None or missing.state not in ("absent", "failed"):
-        return gr.Button(visible=False)
-    size = getattr(backend.datasets[missing.name], "archive_bytes", None)
-    again = "Try again: get" if missing.state == "failed" else "Get"
-    return gr.Button(f"{again} {missing.title}" + (f" ({size / 1e6:.0f} MB)" if size else ""), visible=True)
-
-
-def _signature(backend: Backend, dataset: str, model: str) -> str:
-    """Return the states of the model, its head and the datasets, without how far they are."""
-    state = backend.status(model)
-    head, _ = answers.head_of(backend, dataset, model)
-    fitted = f"head:{head.n_train}" if head else ""
-    return " ".join([model, state.state, fitted, *(f"{each.name}:{each.state}" for each in state.datasets)])
-
-
-def _busy(backend: Backend, dataset: str, model: str) -> bool:
-    state = backend.status()
-    coming = any(each.state in ("fetching", "loading") for each in (*state.models, *state.datasets))
-    return coming or probe_job.running(backend.build_status(dataset, model))
+    demo.load(
+        restore,
+        inputs=state.query,
+        outputs=[
+            *[fields.dataset, fields.index, controls.slider, fields.templates, fields.classes],
+            *[fields.replace_underscores, fields.model, state.notice],
+            *_reports(controls, state),
+            state.request,
+        ],
+        js="() => window.location.search",
+        **INSTANT,
+    )

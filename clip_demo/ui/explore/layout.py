@@ -1,33 +1,36 @@
-"""The main tab: an image on the left; both predictions and the prompts behind them on the right."""
+"""The components of the Explore tab: an image on the left, both predictions and their prompts on the right."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from ...backend import Backend
+from ...datasets.base import Dataset
 from ...paths import EXAMPLES
 from ...zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
-from ..html import escape, listening, thumbnail
+from ..html import listening, thumbnail
 from ..permalink import View, start
 
-__all__ = ["PRESETS", "Fields", "Places", "example_images", "lay_out"]
+__all__ = ["OWN", "PRESETS", "Controls", "Fields", "example_images", "index_range", "lay_out"]
 
-# What a click writes into the template field.
+# The text that a click on each button writes into the template field.
 PRESETS = {
     README_TEMPLATE: README_TEMPLATE,
     f"{len(CIFAR100_TEMPLATES)} CIFAR-100 templates": "\n".join(CIFAR100_TEMPLATES),
     "{}": "{}",
 }
-OWN = "own"
-_SOURCES = [("From an dataset", "set"), ("Your own image", OWN)]
+OWN = "own"  # the value of `Fields.source` for a photo of the visitor's own
+_SOURCES = [("From a dataset", "set"), ("Your own photo", OWN)]
 
 
 @dataclass(frozen=True)
 class Fields:
-    """What a visitor fills in."""
+    """The components that a visitor fills in. Their values decide what is predicted."""
 
     source: gr.Radio
     dataset: gr.Radio
@@ -39,14 +42,13 @@ class Fields:
     model: gr.Dropdown
 
     def all(self) -> list[gr.components.Component]:
-        """Return them in the order that `clip_demo.ui.events` hands on."""
-        typed = [self.templates, self.classes, self.replace_underscores]
-        return [self.source, self.dataset, self.index, self.photo, *typed, self.model]
+        """Return the components in the order of the attributes."""
+        return [getattr(self, field.name) for field in fields(self)]
 
 
 @dataclass(frozen=True)
-class Places:
-    """Everything else on the tab: what is clicked, and what answers are written to."""
+class Controls:
+    """The other components: buttons, and the places that results are written to."""
 
     slider: gr.Slider
     previous: gr.Button
@@ -55,10 +57,10 @@ class Places:
     examples: gr.HTML | None
     presets: dict[str, gr.Button]
     reset: gr.Button
-    banner: gr.HTML
+    status_line: gr.HTML
     offer: gr.Button
-    get: gr.Button
-    download: gr.HTML
+    download_dataset: gr.Button
+    download_panel: gr.HTML
     image: gr.HTML
     alert: gr.HTML
     results: gr.HTML
@@ -67,19 +69,25 @@ class Places:
 
 
 def example_images(folder: Path = EXAMPLES) -> list[Path]:
-    """Return the images that one can click."""
+    """Return the example photos of a folder, in the order of their names."""
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp"})
 
 
-def lay_out(backend: Backend, top: dict) -> tuple[Fields, Places]:
+def index_range(dataset: Dataset) -> tuple[int, str]:
+    """Return the last index of the test split, and the label of the fields that take an index."""
+    last = dataset.sizes["test"] - 1
+    return last, f"Test image, 0 to {last}"
+
+
+def lay_out(backend: Backend, top: dict[str, Any]) -> tuple[Fields, Controls]:
     """Make the tab's components inside the current gradio context.
 
     Parameters
     ----------
     backend : Backend
-        For the names of the datasets and what a first visit shows.
+        Has the datasets, and decides what a first visit shows.
     top : dict
-        What stands above all tabs: `model`, `banner` and `offer`.
+        The components above all tabs: ``model``, ``status_line`` and ``offer``.
     """
     first = start(backend)
     with gr.Row(elem_id="explore", equal_height=False):
@@ -88,10 +96,10 @@ def lay_out(backend: Backend, top: dict) -> tuple[Fields, Places]:
         with gr.Column(scale=8, min_width=320, elem_id="answer-side"):
             right = _answer_side(first)
     made = {**top, **left, **right}
-    return tuple(kind(**{name: made[name] for name in kind.__dataclass_fields__}) for kind in (Fields, Places))
+    return tuple(kind(**{field.name: made[field.name] for field in fields(kind)}) for kind in (Fields, Controls))
 
 
-def _image_side(backend: Backend, first: View) -> dict:
+def _image_side(backend: Backend, first: View) -> dict[str, Any]:
     source = gr.Radio(_SOURCES, value="set", label="Which image", show_label=False, container=False, elem_id="source")
     dataset = gr.Radio(
         [(each.title, each.name) for each in backend.datasets.values()],
@@ -101,10 +109,10 @@ def _image_side(backend: Backend, first: View) -> dict:
         container=False,
         elem_id="dataset",
     )
-    get = gr.Button(visible=False, size="md", elem_id="get")
-    download = gr.HTML(apply_default_css=False, elem_id="download")
-    with gr.Column(elem_id="set-side"):
-        index_row = _index_row(backend, first)
+    download_dataset = gr.Button(visible=False, size="md", elem_id="download-dataset")
+    download_panel = gr.HTML(apply_default_css=False, elem_id="download-panel")
+    with gr.Column(elem_id="dataset-side"):
+        index_row = _index_row(backend.datasets[first.dataset], first)
         image = gr.HTML(apply_default_css=False, elem_id="image")
     with gr.Column(elem_id="own-side"):
         photo = gr.Image(
@@ -113,17 +121,17 @@ def _image_side(backend: Backend, first: View) -> dict:
             sources=["upload", "clipboard", "webcam"],
             label="Upload, paste or webcam",
             buttons=["fullscreen"],
-            alt_text="Your own image",
+            alt_text="Your own photo",
             height=320,
             elem_id="photo",
         )
-        gr.HTML('<p class="truth">Your own image has <strong>no true label</strong>.</p>', apply_default_css=False)
+        gr.HTML('<p class="truth">Your own photo has <strong>no true label</strong>.</p>', apply_default_css=False)
         examples = _examples()
     return {
         "source": source,
         "dataset": dataset,
-        "get": get,
-        "download": download,
+        "download_dataset": download_dataset,
+        "download_panel": download_panel,
         "image": image,
         **index_row,
         "photo": photo,
@@ -131,25 +139,18 @@ def _image_side(backend: Backend, first: View) -> dict:
     }
 
 
-def _index_row(backend: Backend, first: View) -> dict:
-    last = max(each.sizes["test"] for each in backend.datasets.values()) - 1
+def _index_row(dataset: Dataset, first: View) -> dict[str, Any]:
+    last, label = index_range(dataset)
     with gr.Row(elem_id="index-row"):
         previous = gr.Button("Previous", size="md", min_width=60)
-        # No minimum and maximum here: Gradio would answer with a toast, the backend answers with a message.
-        index = gr.Number(
-            first.index,
-            label=f"Test image, 0 to {last}",
-            show_label=False,
-            container=False,
-            min_width=80,
-            elem_id="index",
-        )
+        # No minimum and maximum: Gradio would show a toast for an index out of range, the page shows a message.
+        index = gr.Number(first.index, label=label, show_label=False, container=False, min_width=80, elem_id="index")
         following = gr.Button("Next", size="md", min_width=60)
         shuffle = gr.Button("Random", size="md", min_width=60, elem_id="random")
     slider = gr.Slider(
         *(0, last, first.index),
         step=1,
-        label=f"Test image, 0 to {last}",
+        label=label,
         show_label=False,
         container=False,
         buttons=[],
@@ -159,7 +160,7 @@ def _index_row(backend: Backend, first: View) -> dict:
 
 
 def _examples() -> gr.HTML | None:
-    # Not gr.Dataset: its buttons have no names, so that a screen reader could not tell one image from another.
+    # Not gr.Dataset: its buttons have no names, so a screen reader cannot tell them apart.
     paths = example_images()
     if not paths:
         return None
@@ -169,7 +170,7 @@ def _examples() -> gr.HTML | None:
         for path in paths
     )
     return gr.HTML(
-        f'<p class="caption">Examples: click one</p><div class="thumbnails">{buttons}</div>',
+        f'<p class="caption">Click an example:</p><div class="thumbnails">{buttons}</div>',
         apply_default_css=False,
         js_on_load=listening("button"),
         elem_id="examples",
@@ -180,9 +181,9 @@ def _caption(path: Path) -> str:
     return escape(path.stem.replace("-", " ").replace("_", " "))
 
 
-def _answer_side(first: View) -> dict:
+def _answer_side(first: View) -> dict[str, Any]:
     alert = gr.HTML(apply_default_css=False, elem_id="alert")
-    # The probe's card has a button where there is no head, and the panel of a job has others.
+    # Buttons with data-job: in the results for a missing head or model, in the job panel to stop or resume a job.
     press = listening("button[data-job]")
     results = gr.HTML(apply_default_css=False, js_on_load=press, elem_id="results", min_height=300)
     job = gr.HTML(apply_default_css=False, js_on_load=press, elem_id="job")
@@ -198,12 +199,12 @@ def _answer_side(first: View) -> dict:
             with gr.Row(elem_classes="small-buttons"):
                 presets = {name: gr.Button(name, size="sm", min_width=60) for name in PRESETS}
             replace_underscores = gr.Checkbox(
-                first.replace_underscores, label="Underscores become spaces in prompts", elem_id="replace_underscores"
+                first.replace_underscores, label="Underscores become spaces in prompts", elem_id="replace-underscores"
             )
         with gr.Column(min_width=300):
             classes = gr.Textbox(
                 first.classes,
-                label="Class list, one a line or with commas",
+                label="Class list, one per line or separated by commas",
                 lines=2,
                 max_lines=5,
                 elem_id="classes",

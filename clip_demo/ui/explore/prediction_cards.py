@@ -1,54 +1,59 @@
-"""The markup of both predictions: pure functions from a `Prediction` to HTML."""
+"""The cards with both predictions: pure functions from a `Prediction` to HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 from ...backend import Prediction
 from ...datasets.base import Dataset
+from ...datasets.catalog import CIFAR100, SHAPES100
+from ...datasets.shapes100 import UNSEEN_CLASSNAMES
 from ...linear_probe.head import ProbeScore
+from ...models.catalog import BUILT_IN
 from ...zero_shot.classifier import ZeroShotScore
+from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import same_class
-from ..html import escape, percent
+from ..html import percent
 from ..probe_job_panel import early_head, offer
-from .hints_tmp import hint
 
-__all__ = ["SHOWN", "agreement", "probe_card", "results", "zero_shot_card"]
+__all__ = ["SHOWN", "hint", "probe_card", "results"]
 
-SHOWN = 5  # bars a card
+SHOWN = 5  # bars per card
 
 
-def results(prediction: Prediction, dataset: Dataset, *, n_classes: int, n_templates: int) -> str:
-    """Return both cards with what they agree on above.
+def results(prediction: Prediction, dataset: Dataset, prompts: PromptSet) -> str:
+    """Return both cards below a badge that says whether they agree.
 
     Parameters
     ----------
     prediction : Prediction
-        With all classes, so that the place of the true label is known even where it is no bar.
+        With the scores of all classes, so that the rank of the true label is known even if it has no bar.
     dataset : Dataset
-        The one that is on.
-    n_classes, n_templates : int
-        Lengths of the class list and of the ensemble.
+        The dataset of the prediction.
+    prompts : PromptSet
+        The prompt set of the prediction.
     """
-    cards = zero_shot_card(prediction, n_classes, n_templates) + probe_card(prediction, dataset)
-    return f'<div class="results">{agreement(prediction)}<div class="cards">{cards}</div>{hint(prediction)}</div>'
+    cards = _zero_shot_card(prediction, prompts) + probe_card(prediction, dataset)
+    return f'<div class="results">{_badge(prediction)}<div class="cards">{cards}</div>{hint(prediction)}</div>'
 
 
-def agreement(prediction: Prediction) -> str:
-    """Return the badge that says whether both put the same class first, and whether that is right."""
+def _badge(prediction: Prediction) -> str:
+    """Say whether both predictions have the same class first, and which of them is right."""
     if prediction.agree is None:
         return ""
     zero_shot, probe = prediction.zero_shot[0].label, prediction.linear_probe.top[0].label
     if prediction.agree:
-        said, kind = f"Both say <strong>{escape(probe)}</strong>", "agree"
+        text, kind = f"Both say <strong>{escape(probe)}</strong>", "agree"
     else:
-        said = (
+        text = (
             f"They disagree: zero-shot says <strong>{escape(zero_shot)}</strong>, "
             f"the probe says <strong>{escape(probe)}</strong>"
         )
         kind = "differ"
-    verdict = _verdict(same_class(zero_shot, prediction.truth), same_class(probe, prediction.truth))
-    return f'<p class="badge {kind}">{said}{verdict if prediction.truth else ""}.</p>'
+    if prediction.truth:
+        text += _verdict(same_class(zero_shot, prediction.truth), same_class(probe, prediction.truth))
+    return f'<p class="badge {kind}">{text}.</p>'
 
 
 def _verdict(zero_shot_right: bool, probe_right: bool) -> str:
@@ -56,38 +61,36 @@ def _verdict(zero_shot_right: bool, probe_right: bool) -> str:
         return ", and both are right"
     if zero_shot_right:
         return "; zero-shot is right"
-    if probe_right:
-        return "; the probe is right"
-    return "; neither is right"
+    return "; the probe is right" if probe_right else "; neither is right"
 
 
-def zero_shot_card(prediction: Prediction, n_classes: int, n_templates: int) -> str:
-    """Return the zero-shot bars, with the cosine beside each."""
-    templates = f"{n_templates} template{'s' if n_templates != 1 else ''}"
-    among = f"among your <b>{n_classes} classes</b> · <b>{templates}</b>"
-    return _card("zero-shot", "Zero-shot CLIP", among, prediction.zero_shot, prediction.truth, "class list")
+def _zero_shot_card(prediction: Prediction, prompts: PromptSet) -> str:
+    n = len(prompts.templates)
+    about = f"among your <b>{len(prompts.classnames)} classes</b> · <b>{n} template{'s' if n != 1 else ''}</b>"
+    return _card("zero-shot", "Zero-shot CLIP", about, prediction.zero_shot, prediction.truth, "class list")
 
 
 def probe_card(prediction: Prediction, dataset: Dataset) -> str:
-    """Return the linear probe's bars, or the word that there is no head and how to make one."""
-    within = (
-        f"always answers within its own <b>{len(dataset.classnames)} classes</b> of <b>{escape(dataset.title)}</b>"
-        ", whatever the class list says"
+    """Return the bars of the linear probe, or a note that there is no head and how to fit one."""
+    about = (
+        f"always predicts one of its own <b>{len(dataset.classnames)} classes</b> of <b>{escape(dataset.title)}</b>, "
+        "whatever the class list says"
     )
     probe = prediction.linear_probe
     if probe is None:
-        return _frame("probe", "Linear probe", within, _no_head(prediction, dataset))
+        return _frame("probe", "Linear probe", about, _no_head(prediction, dataset))
     early = early_head(probe.head, dataset)
     more = f'<p class="early">This is {early}.</p>{offer(dataset, "Fit it on all images")}' if early else ""
-    return _card("probe", "Linear probe", within, probe.top, prediction.truth, "head’s classes", more)
+    return _card("probe", "Linear probe", about, probe.top, prediction.truth, "classes of the head", more)
 
 
 def _no_head(prediction: Prediction, dataset: Dataset) -> str:
     return (
         f'<p class="nothing">No head was fitted on the features of <b>{escape(prediction.model)}</b> for '
         f"<b>{escape(dataset.title)}</b> yet, so there is no prediction to show.</p>"
-        f'{offer(dataset)}<p class="advice">Whoever runs this page can also make one by <code>python -m clip_demo '
-        f"fit-probe --model {escape(prediction.model)} --dataset {escape(dataset.name)}</code></p>"
+        f'{offer(dataset)}<p class="advice">On the machine that runs this page, this command also fits one: '
+        f"<code>python -m clip_demo fit-probe --model {escape(prediction.model)} --dataset {escape(dataset.name)}"
+        "</code></p>"
     )
 
 
@@ -97,11 +100,11 @@ def _card(
     about: str,
     scores: Sequence[ZeroShotScore | ProbeScore],
     truth: str | None,
-    where: str,
+    candidates: str,
     more: str = "",
 ) -> str:
-    rows = "".join(_row(score, truth) for score in scores[:SHOWN])
-    return _frame(kind, name, about, f'<ol class="bars">{rows}</ol>{_place_of_truth(scores, truth, where)}{more}')
+    bars = "".join(_bar(score, truth) for score in scores[:SHOWN])
+    return _frame(kind, name, about, f'<ol class="bars">{bars}</ol>{_rank_of_truth(scores, truth, candidates)}{more}')
 
 
 def _frame(kind: str, name: str, about: str, body: str) -> str:
@@ -111,12 +114,10 @@ def _frame(kind: str, name: str, about: str, body: str) -> str:
     )
 
 
-def _row(score: ZeroShotScore | ProbeScore, truth: str | None) -> str:
+def _bar(score: ZeroShotScore | ProbeScore, truth: str | None) -> str:
     right = same_class(score.label, truth)
     mark = ' <span class="true-mark">✓ true</span>' if right else ""
-    cosine = ""
-    if isinstance(score, ZeroShotScore):
-        cosine = f'<span class="cosine">cosine {score.cosine:.4f}</span>'
+    cosine = f'<span class="cosine">cosine {score.cosine:.4f}</span>' if isinstance(score, ZeroShotScore) else ""
     return (
         f'<li class="bar{" right" if right else ""}">'
         f'<span class="label">{escape(score.label)}{mark}</span>'
@@ -126,16 +127,37 @@ def _row(score: ZeroShotScore | ProbeScore, truth: str | None) -> str:
     )
 
 
-def _place_of_truth(scores: Sequence[ZeroShotScore | ProbeScore], truth: str | None, where: str) -> str:
-    """Say where the true label stands when no bar shows it."""
+def _rank_of_truth(scores: Sequence[ZeroShotScore | ProbeScore], truth: str | None, candidates: str) -> str:
+    """Return the rank of the true label if no bar shows it."""
     if truth is None:
         return ""
-    for place, score in enumerate(scores, 1):
-        if same_class(score.label, truth):
-            if place <= SHOWN:
-                return ""
-            return (
-                f'<p class="beyond">True label <strong>{escape(truth)}</strong>: number {place}, '
-                f"{percent(score.probability)}</p>"
-            )
-    return f'<p class="beyond">True label <strong>{escape(truth)}</strong>: not in the {where}</p>'
+    ranked = ((rank, score) for rank, score in enumerate(scores, 1) if same_class(score.label, truth))
+    rank, score = next(ranked, (None, None))
+    if rank is not None and rank <= SHOWN:
+        return ""
+    found = f"not in the {candidates}" if rank is None else f"number {rank}, {percent(score.probability)}"
+    return f'<p class="beyond">True label <strong>{escape(truth)}</strong>: {found}</p>'
+
+
+def hint(prediction: Prediction) -> str:
+    """Say which class names the built-in model was trained on; "" for other models and datasets."""
+    if prediction.model != BUILT_IN:
+        return ""
+    if prediction.dataset == CIFAR100:
+        text = (
+            "The training captions of <b>tiny</b> named all classes of CIFAR-100. Its zero-shot bars show how the "
+            "method works, not how CLIP generalises."
+        )
+    elif prediction.dataset == SHAPES100 and prediction.truth in UNSEEN_CLASSNAMES:
+        text = (
+            f"No training caption of <b>tiny</b> named “<b>{escape(prediction.truth)}</b>”, and no training image "
+            "showed one: here the zero-shot bars are a true test."
+        )
+    elif prediction.dataset == SHAPES100 and prediction.truth:
+        text = (
+            f"Training captions of <b>tiny</b> named “<b>{escape(prediction.truth)}</b>”. {len(UNSEEN_CLASSNAMES)} "
+            f"other pairs of colour and shape were held out, such as “{escape(UNSEEN_CLASSNAMES[0])}”."
+        )
+    else:
+        return ""
+    return f'<p class="hint">{text}</p>'

@@ -1,10 +1,11 @@
-"""The few-shot curve as a figure: accuracy over labelled images of each class, zero-shot as a line across."""
+"""The figure of a few-shot curve: accuracy over the number of labelled images of each class."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ...linear_probe.few_shot_curve import FewShotCurve
+from ..figure_style import INK, PROBE, ZERO_SHOT, styled_figure
 from .text import crosses
 
 if TYPE_CHECKING:
@@ -12,44 +13,45 @@ if TYPE_CHECKING:
 
 __all__ = ["curve_figure"]
 
-# The light theme's colours; plots.css turns each into the dark theme's own.
-ZERO_SHOT, PROBE, INK, QUIET, GRID = "rgb(67,56,202)", "rgb(180,83,9)", "rgb(15,23,42)", "rgb(71,85,105)", "#e2e8f0"
-
 
 def curve_figure(curve: FewShotCurve, title: str) -> go.Figure:
-    """Return the figure of a curve; plain lists only, which every version of plotly's JavaScript reads.
+    """Return the figure of a curve; `title` is the dataset's title."""
+    ticks = [point.per_class for point in curve.points]
+    best = max([curve.zero_shot, *(point.mean + point.std for point in curve.points)])
+    return styled_figure(
+        _traces(curve),
+        "Labelled images of each class",
+        "Test accuracy",
+        xaxis={"type": "log", "tickangle": 0, "tickvals": ticks, "ticktext": [str(each) for each in ticks]},
+        # Beyond 100 %, so that markers there are not cut off.
+        yaxis={"range": [0, min(1.05, best * 1.12)], "tickformat": ".0%"},
+        # The legend above is HTML, which wraps on a phone; saveImage in few_shot.js shows this one.
+        showlegend=False,
+        # The title of a saved image.
+        meta=f"{curve.model} on {title}",
+    )
 
-    Parameters
-    ----------
-    curve : FewShotCurve
-    title : str
-        The dataset's title.
-    """
-    # Imported late: nothing of it is needed before somebody looks at the tab.
-    import plotly.graph_objects as go
 
-    figure = go.Figure(layout=_layout(curve, title))
-    if curve.points:
-        low, high = _span(curve)
-        figure.add_scatter(
-            x=[low, high],
-            y=[curve.zero_shot] * 2,
-            name="Zero-shot CLIP, no labelled image",
-            mode="lines",
-            line={"color": ZERO_SHOT, "width": 4},
-            hovertemplate="Zero-shot: %{y:.2%}<extra></extra>",
-        )
-        figure.add_scatter(**_probe(curve))
+def _traces(curve: FewShotCurve) -> list[dict[str, Any]]:
+    if not curve.points:
+        return []
+    traces = [_zero_shot(curve), _probe(curve)]
     if crosses(curve):
-        figure.add_scatter(
-            x=[curve.crossing],
-            y=[curve.zero_shot],
-            name="As good as zero-shot",
-            mode="markers",
-            marker={"color": INK, "size": 17, "symbol": "diamond-open", "line": {"width": 4, "color": INK}},
-            hovertemplate="As good as zero-shot at %{x:.1f} images of each class<extra></extra>",
-        )
-    return figure
+        traces.append(_crossing(curve))
+    return traces
+
+
+def _zero_shot(curve: FewShotCurve) -> dict[str, Any]:
+    """Return a horizontal line that extends a little beyond the points."""
+    first, last = curve.points[0].per_class, curve.points[-1].per_class
+    return {
+        "x": [first / 1.25, max(last, 4) * 1.25],
+        "y": [curve.zero_shot] * 2,
+        "name": "Zero-shot CLIP, no labelled images",
+        "mode": "lines",
+        "line": {"color": ZERO_SHOT, "width": 4},
+        "hovertemplate": "Zero-shot: %{y:.2%}<extra></extra>",
+    }
 
 
 def _probe(curve: FewShotCurve) -> dict[str, Any]:
@@ -68,46 +70,12 @@ def _probe(curve: FewShotCurve) -> dict[str, Any]:
     }
 
 
-def _span(curve: FewShotCurve) -> tuple[float, float]:
-    """Return where the axis begins and ends, a little beyond the points."""
-    each = [point.per_class for point in curve.points]
-    return min(each) / 1.25, max(*each, 4) * 1.25
-
-
-def _layout(curve: FewShotCurve, title: str) -> dict[str, Any]:
-    text = {"color": INK, "size": 16}
-    axis = {"gridcolor": GRID, "linecolor": QUIET, "zeroline": False, "tickfont": text, "fixedrange": True}
-    best = max([curve.zero_shot, *(each.mean + each.std for each in curve.points)])
-    ticks = [each.per_class for each in curve.points]
+def _crossing(curve: FewShotCurve) -> dict[str, Any]:
     return {
-        "template": "none",
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        # The legend stands above as text, where it wraps on a phone; the saved image has one of its own.
-        "showlegend": False,
-        "meta": f"{curve.model} on {title}",
-        "dragmode": False,
-        "height": 460,
-        "margin": {"l": 62, "r": 16, "t": 48, "b": 78},
-        # Not a title on its side: it would take a phone's width, and lie on the numbers where they grow.
-        "annotations": [
-            {
-                **{"text": "Test accuracy", "font": text, "showarrow": False, "xref": "paper", "yref": "paper"},
-                **{"x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "yshift": 10},
-            }
-        ],
-        "hoverlabel": {"font": {"size": 16}},
-        "xaxis": {
-            **axis,
-            "type": "log",
-            "tickangle": 0,
-            "tickvals": ticks,
-            "ticktext": [str(each) for each in ticks],
-            "title": {"text": "Labelled images of each class", "font": text},
-        },
-        "yaxis": {
-            **axis,
-            "range": [0, min(1.05, best * 1.12)],  # marks at 100 % are whole
-            "tickformat": ".0%",
-        },
+        "x": [curve.crossing],
+        "y": [curve.zero_shot],
+        "name": "Equal to zero-shot",
+        "mode": "markers",
+        "marker": {"color": INK, "size": 17, "symbol": "diamond-open", "line": {"width": 4, "color": INK}},
+        "hovertemplate": "Equal to zero-shot at %{x:.1f} images of each class<extra></extra>",
     }

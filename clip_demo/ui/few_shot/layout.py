@@ -1,4 +1,4 @@
-"""The tab of the few-shot curve: how many labelled images of each class a prompt is worth."""
+"""The components of the few-shot tab."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from ..html import listening
 
 __all__ = ["FewShotOutputs", "lay_out"]
 
-_QUESTION = (
+_INTRODUCTION = (
     "<h2>How many labelled images is a prompt worth?</h2>"
-    "<p>A linear probe learns from labelled images; here it is fitted on 1, 2, 4, … of each class, and held against "
-    "zero-shot prediction, which has seen none.</p>"
+    "<p>A linear probe learns from labelled images. It is fitted here on 1, 2, 4, … images of each class, and compared "
+    "with zero-shot prediction, which uses none.</p>"
 )
 
 
 @dataclass(frozen=True)
 class FewShotOutputs:
-    """What the tab's answers are written to."""
+    """The components that results are written to."""
 
-    words: gr.HTML
+    text: gr.HTML
     job: gr.HTML
     plot: gr.Plot
     numbers: gr.HTML
 
 
 def lay_out() -> FewShotOutputs:
-    """Make the tab's components inside the current gradio context; they are filled when somebody opens the tab."""
+    """Make the tab's components inside the current gradio context; they are filled when the tab is opened."""
     with gr.Column(elem_id="few-shot"):
-        gr.HTML(_QUESTION, apply_default_css=False, elem_id="few-shot-question")
-        words = gr.HTML(apply_default_css=False, elem_id="few-shot-words")
+        gr.HTML(_INTRODUCTION, apply_default_css=False, elem_id="few-shot-introduction")
+        text = gr.HTML(apply_default_css=False, elem_id="few-shot-text")
         job = gr.HTML(apply_default_css=False, js_on_load=listening("button[data-job]"), elem_id="few-shot-job")
         plot = gr.Plot(show_label=False, container=False, visible=False, elem_id="few-shot-plot")
         numbers = gr.HTML(apply_default_css=False, elem_id="few-shot-numbers")
-    return FewShotOutputs(words, job, plot, numbers)
+    return FewShotOutputs(text, job, plot, numbers)

@@ -1,51 +1,54 @@
-"""The words and the table of a few-shot curve: pure functions from a `FewShotCurve` to HTML."""
+"""The text and the table of a few-shot curve: pure functions from a `FewShotCurve` to HTML."""
 
 from __future__ import annotations
 
 import base64
+from html import escape
 
-from ...backend import Status
 from ...linear_probe.few_shot_curve import CurvePoint, FewShotCurve
 from ...models.catalog import BUILT_IN
-from ..html import escape, percent
+from ...serving.model_pool import ModelStatus
+from ..html import percent
 
-__all__ = ["crosses", "downloads", "legend", "made", "meaning", "nothing", "table", "verdict"]
+__all__ = ["crosses", "downloads", "legend", "meaning", "no_curve", "origin", "summary", "table"]
 
 _PAPER = (
-    "In the paper, zero-shot CLIP equals a <b>4-shot</b> probe on the same features on average; from one data set to "
-    "the next it differs much (median: 5.4 images of each class; <cite>Radford et al., 2021, section 3.1.5</cite>)."
+    "In the CLIP paper, zero-shot CLIP matches a <b>4-shot</b> probe on the same features on average, but this varies "
+    "widely between datasets (median: 5.4 images of each class; <cite>Radford et al., 2021, section 3.1.5</cite>)."
 )
 _WHY = (
-    "Zero-shot prediction is told <b>in words</b> what the classes are; the probe has to find it out from examples. "
-    "Where the lines cross, both know equally much."
+    "Zero-shot prediction gets the classes <b>as words</b>; the probe has to learn them from examples. The crossing "
+    "shows how many examples the words are worth."
 )
-_STAND_IN = (
-    "<b>tiny</b> is a small stand-in, trained on captions of images like these: its curve shows how the comparison "
-    "works, not how CLIP fares."
+_BUILT_IN = (
+    "<b>tiny</b> is a small stand-in that was trained on captions of similar images: its curve shows how the "
+    "comparison works, not how well CLIP performs."
 )
 
 
-def nothing(status: Status, title: str, running: bool) -> str:
+def no_curve(model: ModelStatus, title: str, running: bool) -> str:
     """Return why there is no curve to show.
 
     Parameters
     ----------
-    status : Status
-        Of the model that is on.
+    model : ModelStatus
     title : str
         The dataset's title.
     running : bool
-        Whether a job is making it.
+        Whether a job is computing the curve.
     """
-    model = escape(status.model)
+    name = escape(model.name)
     if running:
-        return '<p class="verdict">The curve appears here by itself, point by point.</p>'
-    if status.state in ("ready", "failed"):
-        why = "no curve was made yet" if status.state == "ready" else "the model could not be loaded"
-        return f'<p class="verdict">For <b>{model}</b> on <b>{escape(title)}</b> {why}.</p>'
+        return '<p class="summary">The curve will appear here point by point.</p>'
+    if model.state == "ready":
+        return f'<p class="summary">There is no curve of <b>{name}</b> on <b>{escape(title)}</b> yet.</p>'
+    if model.state == "failed":
+        return f'<p class="summary"><b>{name}</b> could not be loaded.</p>'
+    if model.state == "absent":
+        return ""  # a panel with a button says so
     return (
-        f'<p class="verdict"><span class="spinner" aria-hidden="true"></span>{escape(status.message)} '
-        "The curve appears by itself.</p>"
+        f'<p class="summary"><span class="spinner" aria-hidden="true"></span>{escape(model.message)} '
+        "The curve will appear when the model is ready.</p>"
     )
 
 
@@ -54,44 +57,37 @@ def crosses(curve: FewShotCurve) -> bool:
     return curve.crossing is not None and curve.crossing > curve.points[0].per_class
 
 
-def verdict(curve: FewShotCurve, title: str) -> str:
-    """Return the crossing in words.
-
-    Parameters
-    ----------
-    curve : FewShotCurve
-    title : str
-        The dataset's title.
-    """
+def summary(curve: FewShotCurve, title: str) -> str:
+    """Return the main result in one sentence or two; `title` is the dataset's title."""
     model, dataset = f"<b>{escape(curve.model)}</b>", f"<b>{escape(title)}</b>"
     accuracy = _coloured("zero-shot", percent(curve.zero_shot))
-    return f'<p class="verdict">Zero-shot, {model} gets {accuracy} on {dataset}. {_crossing(curve)}</p>'
+    return f'<p class="summary">Zero-shot {model} reaches {accuracy} on {dataset}. {_comparison(curve)}</p>'
 
 
 def _coloured(kind: str, text: str) -> str:
     return f'<b class="{kind}">{text}</b>'
 
 
-def _crossing(curve: FewShotCurve) -> str:
+def _comparison(curve: FewShotCurve) -> str:
     if not curve.points:
-        return "The first point of the probe is on its way."
+        return "The first point of the probe is being computed."
     first, last = curve.points[0], curve.points[-1]
     if crosses(curve):
         shots = _shots(curve.crossing)
         return (
-            f"A linear probe is as good with about {_coloured('probe', f'{shots} labelled images of each class')}: "
+            f"A linear probe needs about {_coloured('probe', f'{shots} labelled images of each class')} to be as good: "
             f"zero-shot equals a <b>{shots}-shot</b> probe here."
         )
     if first.mean >= curve.zero_shot:
-        dataset = _coloured("probe", f"{_images(first.per_class)} of each class")
-        return f"A linear probe is at least as good with {dataset} already."
+        n = _coloured("probe", f"{_images(first.per_class)} of each class")
+        return f"A linear probe is at least as good with only {n}."
     if curve.complete:
-        return f"With all {last.per_class} images of each class the probe is <b>still below</b> it."
-    return f"Up to {_images(last.per_class)} of each class, the points so far, the probe is below it."
+        return f"With all {last.per_class} images of each class, the probe is <b>still below</b> it."
+    return f"With up to {_images(last.per_class)} of each class, the probe is below it so far."
 
 
 def _shots(crossing: float) -> str:
-    """Return a number of images without more digits than a reading off a curve has.
+    """Return a number of images, rounded because it is interpolated.
 
     >>> _shots(3.46), _shots(12.4)
     ('3.5', '12')
@@ -104,12 +100,12 @@ def _images(n: int) -> str:
 
 
 def legend(curve: FewShotCurve) -> str:
-    """Return what the lines and marks of the plot are."""
+    """Return the legend of the plot."""
     draws = max((len(each.draws) for each in curve.points), default=0)
     several = f" (mean of up to {draws} random draws; bars: one standard deviation)" if draws > 1 else ""
-    crossing = '<li class="crossing">Where both are equal</li>' if crosses(curve) else ""
+    crossing = '<li class="crossing">Equal to zero-shot</li>' if crosses(curve) else ""
     return (
-        '<ul class="legend"><li class="zero-shot line">Zero-shot CLIP, no labelled image</li>'
+        '<ul class="legend"><li class="zero-shot line">Zero-shot CLIP, no labelled images</li>'
         f'<li class="probe dot">Linear probe{several}</li>{crossing}</ul>'
     )
 
@@ -120,7 +116,7 @@ def table(curve: FewShotCurve) -> str:
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="The numbers of the plot"><table class="curve">'
         "<thead><tr><th>Images of each class</th><th>Accuracy</th><th>Against zero-shot</th><th>Std. dev.</th>"
-        "<th>Draws</th><th>Images in all</th></tr></thead><tbody>"
+        "<th>Draws</th><th>Total images</th></tr></thead><tbody>"
         f"<tr class='zero-shot'><th>zero-shot</th><td>{percent(curve.zero_shot)}</td><td></td><td></td><td></td>"
         f"<td>0</td></tr>{rows}</tbody></table></div>"
     )
@@ -136,21 +132,21 @@ def _row(point: CurvePoint, zero_shot: float) -> str:
 
 
 def meaning(curve: FewShotCurve) -> str:
-    """Return what the curve says and where the comparison comes from."""
-    stand_in = f" {_STAND_IN}" if curve.model == BUILT_IN else ""
-    return f'<p class="meaning">{_WHY} {_PAPER}{stand_in}</p>'
+    """Return how to read the curve, and the source of the comparison."""
+    stand_in = f" {_BUILT_IN}" if curve.model == BUILT_IN else ""
+    return f"<p>{_WHY} {_PAPER}{stand_in}</p>"
 
 
-def made(curve: FewShotCurve) -> str:
-    """Return which prompts and which software the numbers come from."""
+def origin(curve: FewShotCurve) -> str:
+    """Return the prompts, the date and the software versions of the curve."""
     versions = ", ".join(f"{escape(name)} {escape(number)}" for name, number in curve.versions.items())
     templates = curve.zero_shot_templates
     prompts = f"“{escape(templates[0])}”" if len(templates) == 1 else f"an ensemble of {len(templates)} templates"
-    return f'<p class="made">Zero-shot with {prompts}. Made {escape(curve.date)} with {versions}.</p>'
+    return f'<p class="origin">Zero-shot with {prompts}. Computed on {escape(curve.date)} with {versions}.</p>'
 
 
 def downloads(curve: FewShotCurve, csv: str) -> str:
-    """Return the links that save the numbers and the image; both are made in the browser.
+    """Return a link and a button that save the numbers and the image; the browser makes both files.
 
     Parameters
     ----------
@@ -159,8 +155,8 @@ def downloads(curve: FewShotCurve, csv: str) -> str:
         The numbers as `curve_to_csv` writes them.
     """
     name = escape(f"{curve.model.replace('/', '-')}-{curve.dataset}-few-shot")
-    address = "data:text/csv;base64," + base64.b64encode(csv.encode()).decode("ascii")
+    url = "data:text/csv;base64," + base64.b64encode(csv.encode()).decode("ascii")
     return (
-        f'<p class="save"><a class="save" download="{name}.csv" href="{address}">Save the numbers (CSV)</a>'
+        f'<p class="save"><a class="save" download="{name}.csv" href="{url}">Save the numbers (CSV)</a>'
         f'<button class="save" type="button" data-image="{name}.png">Save the image (PNG)</button></p>'
     )

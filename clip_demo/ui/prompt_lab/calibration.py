@@ -1,45 +1,48 @@
-"""How sure the answers look and how often they are right, in words."""
+"""The text beside the reliability diagram."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
 
-from .plots import FEWEST
-from .tables import percent1
+from ...evaluation.calibration import BINS, Reliability
+from .figure import MIN_BIN_SIZE
+from .text import PREDICTOR_NAMES, percent1
 
 __all__ = ["calibration_text"]
 
-_NAMES = {"zero-shot": "Zero-shot", "probe": "Linear probe"}
 
-
-def calibration_text(curves: dict[str, Any], scale: float, own: float) -> str:
-    """Return the expected calibration errors, and why a small cosine becomes a large share.
+def calibration_text(curves: Mapping[str, Reliability | None], scale: float, own_scale: float) -> str:
+    """Return the calibration errors, and how the logit scale turns cosines into probabilities.
 
     Parameters
     ----------
-    curves : dict of str to Reliability or None
-    scale, own : float
-        The logit scale that is on, and the model's own.
+    curves : mapping of str to Reliability or None
+        By predictor.
+    scale, own_scale : float
+        The logit scale of the curves, and the model's own.
     """
-    tiles = "".join(_tile(kind, curve) for kind, curve in curves.items() if curve is not None)
-    mark = "the model’s own" if math.isclose(scale, own, rel_tol=1e-4) else f"the model’s own is {own:.4g}"
+    tiles = "".join(_tile(predictor, curve) for predictor, curve in curves.items() if curve is not None)
+    same = math.isclose(scale, own_scale, rel_tol=1e-4)
+    comparison = "the model’s own" if same else f"the model’s own is {own_scale:.4g}"
     return (
-        f'<div class="lab-ece" role="status"><p class="caption">Logit scale <b>{scale:.4g}</b> ({mark})</p>'
+        f'<div class="calibration" role="status"><p class="caption">Logit scale <b>{scale:.4g}</b> ({comparison})</p>'
         f'<div class="tiles">{tiles}</div>'
-        "<p><b>Why 95 % when the cosine is 0.25?</b> Cosines are multiplied by the logit scale before the softmax, so "
-        f"that at {scale:.4g} a lead of 0.03 makes a share {_factor(0.03 * scale)} times as large. The scale decides "
-        "how sure an answer looks, but never which one is first.</p>"
-        '<p class="caption">Below the dashed line, answers look surer than they are. ECE, the expected calibration '
-        "error, is the mean distance from that line, over 15 bins of equal width, each counted by its images; "
-        f"bins of fewer than {FEWEST} are not drawn. The slider moves zero-shot alone.</p></div>"
+        "<p><b>How does a cosine of 0.25 become 95 %?</b> Cosines are multiplied by the logit scale before the "
+        f"softmax. At {scale:.4g}, a class whose cosine is higher by 0.03 gets {_factor(0.03 * scale)} times the "
+        "probability. The scale changes the confidence, but never the order of the classes.</p>"
+        '<p class="caption">Below the dashed line, a predictor is overconfident. The expected calibration error (ECE) '
+        f"is the mean distance from that line over {BINS} bins of equal width, weighted by their number of images; "
+        f"bins with fewer than {MIN_BIN_SIZE} images are not drawn. The slider affects only zero-shot prediction.</p>"
+        "</div>"
     )
 
 
-def _tile(kind: str, curve: Any) -> str:
+def _tile(predictor: str, curve: Reliability) -> str:
     return (
-        f'<div class="tile {kind}"><span class="name">{_NAMES[kind]}: ECE</span><strong>{percent1(curve.ece)}</strong>'
-        f"<span>looks {percent1(curve.mean_confidence)} sure, is {percent1(curve.accuracy)} right</span></div>"
+        f'<div class="tile {predictor}"><span class="name">{PREDICTOR_NAMES[predictor]}: ECE</span>'
+        f"<strong>{percent1(curve.ece)}</strong>"
+        f"<span>mean confidence {percent1(curve.mean_confidence)}, accuracy {percent1(curve.accuracy)}</span></div>"
     )
 
 

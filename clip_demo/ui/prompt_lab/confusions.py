@@ -1,57 +1,62 @@
-"""The confusion matrix that is looked at, and the images behind one of its cells."""
+"""The confusion matrix that is shown, and the images behind one of its cells."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ...datasets.base import Dataset
-from ..html import escape
+from ...evaluation.confusion import Confusion
+from ...evaluation.report import EvaluationReport
 from .gallery import gallery_of
 from .heatmap import heatmap
+from .text import PREDICTOR_NAMES
 
-__all__ = ["ALL", "COARSE", "confusion_table", "images_behind", "shown_choices"]
+__all__ = ["ALL", "COARSE", "cell_gallery", "confusion_table", "views"]
 
-# Two of the choices; the others are the names of the coarse classes.
+# Two of the views; the others are the names of the coarse classes.
 COARSE, ALL = "Groups of classes", "All classes"
-_NAMES = {"zero-shot": "zero-shot", "probe": "the probe"}
+MAX_SHOWN = 150  # rows; the table has the square of it as cells, and a browser becomes slow
 
 
-def shown_choices(found: Any) -> list[str]:
-    """Return what one may choose to see of a matrix."""
-    return [COARSE, *dict.fromkeys(row.coarse for row in found.classes), ALL]
+def views(report: EvaluationReport) -> list[str]:
+    """Return the views of the matrix: of the coarse classes, of the classes of each, and of all classes."""
+    return [COARSE, *dict.fromkeys(row.coarse for row in report.classes), ALL]
 
 
-def _matrix(found: Any, by: str, shown: str) -> Any:
-    return found.confusion(by=by, coarse=shown == COARSE)
+def _matrix(report: EvaluationReport, by: str, view: str) -> Confusion:
+    return report.confusion(by=by, coarse=view == COARSE)
 
 
-def confusion_table(found: Any, by: str, shown: str, picked: tuple[int, int] | None) -> str:
-    """Return the matrix of the groups, of one group's classes, or of all classes."""
-    if by == "probe" and found.classes[0].probe is None:
-        return '<p class="caption">No linear probe was fitted for this model and dataset yet.</p>'
-    matrix = _matrix(found, by, shown)
-    hint = "Rows: the true class; columns: what was said. Click a number for its images"
-    hint += ", a group for its classes." if shown == COARSE else "; arrow keys go from cell to cell."
-    table = heatmap(
-        matrix.names,
-        matrix.counts,
-        kind=by,
-        groups=None if shown == COARSE else matrix.groups,
-        only=None if shown in (COARSE, ALL) else shown,
-        picked=picked,
-    )
-    return f'<p class="caption">{escape(hint)}</p>{table}'
+def confusion_table(report: EvaluationReport, by: str, view: str, picked: tuple[int, int] | None) -> str:
+    """Return one view of a predictor's confusion matrix."""
+    if by == "probe" and report.accuracy.probe_top1 is None:
+        return '<p class="caption">No linear probe is fitted for this model and dataset.</p>'
+    matrix = _matrix(report, by, view)
+    hint = "Rows are true classes, columns are predicted classes. Click a number to see its images"
+    hint += ", or a group to see its classes." if view == COARSE else "; the arrow keys move between the cells."
+    shown = [i for i, group in enumerate(matrix.groups) if view in (COARSE, ALL, group)]
+    if len(shown) > MAX_SHOWN:
+        hint += f" Only the {MAX_SHOWN} of {len(shown):,} rows with the lowest accuracy are shown."
+        shown = sorted(sorted(shown, key=lambda i: _accuracy(matrix, i))[:MAX_SHOWN])
+    groups = None if view == COARSE else matrix.groups
+    table = heatmap(matrix.names, matrix.counts, kind=by, groups=groups, shown=shown, picked=picked)
+    return f'<p class="caption">{hint}</p>{table}'
 
 
-def images_behind(found: Any, dataset: Dataset, by: str, shown: str, chosen: Mapping[str, Any]) -> str:
-    """Return the images of the cell that was clicked."""
-    matrix, cell = _matrix(found, by, shown), chosen["cell"]
-    if cell is None or max(cell) >= len(matrix.names):
+def _accuracy(matrix: Confusion, i: int) -> float:
+    return matrix.counts[i][i] / max(sum(matrix.counts[i]), 1)
+
+
+def cell_gallery(
+    report: EvaluationReport, dataset: Dataset, by: str, view: str, cell: tuple[int, int] | None, pages: int
+) -> str:
+    """Return the images behind a cell; nothing for a cell that the matrix does not have."""
+    if cell is None or (by == "probe" and report.accuracy.probe_top1 is None):
         return ""
-    true, said = cell
-    indices = found.images(
-        "all", true=matrix.classes[true], predicted=matrix.classes[said], by=by, coarse=shown == COARSE
+    matrix = _matrix(report, by, view)
+    if max(cell) >= len(matrix.names):
+        return ""
+    true, predicted = cell
+    indices = report.images(
+        "all", true=matrix.classes[true], predicted=matrix.classes[predicted], by=by, coarse=view == COARSE
     )
-    title = f"True {matrix.names[true]}, {_NAMES[by]} said {matrix.names[said]}"
-    return gallery_of(found, dataset, title, indices, chosen["pages"])
+    title = f"True {matrix.names[true]}, {PREDICTOR_NAMES[by].lower()} predicted {matrix.names[predicted]}"
+    return gallery_of(report, dataset, title, indices, pages)

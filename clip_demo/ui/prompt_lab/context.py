@@ -1,4 +1,4 @@
-"""How every part of the lab is drawn, remembers what was clicked, and opens an image in the main tab."""
+"""What all sections of the lab share: how they are redrawn, keep their state and open an image in the Explore tab."""
 
 from __future__ import annotations
 
@@ -9,90 +9,94 @@ from typing import Any
 import gradio as gr
 
 from ...backend import Backend
-from ...datasets.base import Dataset
 from ...errors import ClipDemoError
 from ..event_options import INSTANT, QUIET, now
-from ..explore.layout import Fields, Places
-from .request import arguments
+from ..explore.layout import Controls, Fields
+from .request import Request, parse_request
 
-__all__ = ["Explore", "INSTANT", "QUEUED", "QUIET", "Wiring", "now"]
+__all__ = ["QUEUED", "ExploreTab", "LabContext"]
 
-# A queue of its own, so that a visitor of the lab does not keep the main tab's visitors waiting.
+# A queue of its own, so that visitors of the lab do not delay visitors of the Explore tab.
 QUEUED = {**QUIET, "concurrency_id": "lab", "concurrency_limit": 4}
 
 
 @dataclass(frozen=True)
-class Explore:
-    """What the lab needs of the main tab.
+class ExploreTab:
+    """What the lab uses of the Explore tab.
 
     Attributes
     ----------
     tabs, tab : gr.Tabs, gr.Tab
-        All tabs of the page, and the main one, whose id is ``"explore"``.
-    fields, places : Fields, Places
-    request : gr.Textbox
-        The hidden field whose change draws the main tab anew.
+        All tabs of the page; the Explore tab, whose id is ``"explore"``.
+    fields, controls : Fields, Controls
+    request, refresh : gr.Textbox
+        The hidden fields whose change redraws the results and the status line.
     """
 
     tabs: gr.Tabs
     tab: gr.Tab
     fields: Fields
-    places: Places
+    controls: Controls
     request: gr.Textbox
+    refresh: gr.Textbox
 
 
 @dataclass(frozen=True)
-class Wiring:
-    """What every part is connected with.
+class LabContext:
+    """What connects a section with the rest of the page.
 
     Attributes
     ----------
     backend : Backend
-    asked : list of component
-        What `clip_demo.ui.lab.asking.arguments` takes.
-    explore : Explore
+    inputs : list of component
+        The components that `parse_request` reads.
+    explore : ExploreTab
     """
 
     backend: Backend
-    asked: list
-    explore: Explore
+    inputs: list
+    explore: ExploreTab
+
+    def parse(self, *values: Any) -> Request:
+        """Return the request for the values of `inputs`."""
+        return parse_request(self.backend, *values)
 
     def draw(self, triggers: list, make: Callable[..., list], inputs: list, outputs: list) -> None:
-        """Fill `outputs` with ``make(examination, arguments, *inputs)`` whenever one of `triggers` comes."""
+        """Fill `outputs` with ``make(report, request, *inputs)`` on each of `triggers`.
+
+        Nothing is drawn while the model is not ready or the prompt set cannot be evaluated: the headline says why.
+        """
 
         def handler(*values) -> list[Any]:
-            asked, rest = values[: len(self.asked)], values[len(self.asked) :]
+            n = len(self.inputs)
             try:
-                given = arguments(self.backend, *asked)
-                return make(self.backend.examine(**given), given, *rest)
+                request = self.parse(*values[:n])
+                if self.backend.model_status(request.model).state == "ready":
+                    return make(request.evaluate(self.backend), request, *values[n:])
             except ClipDemoError:
-                return [gr.skip()] * len(outputs)  # what is wrong stands beside the fields
+                pass
+            return [gr.skip()] * len(outputs)
 
-        gr.on(triggers, handler, inputs=[*self.asked, *inputs], outputs=outputs, trigger_mode="always_last", **QUEUED)
+        gr.on(triggers, handler, inputs=[*self.inputs, *inputs], outputs=outputs, trigger_mode="always_last", **QUEUED)
 
-    def dataset(self, given: dict[str, Any]) -> Dataset:
-        """Return the dataset that is asked about."""
-        return self.backend.datasets[given["dataset"]]
-
-    def remember(self, trigger: Callable, change: Callable[[Any, str], Any], state: gr.State, ask: gr.Textbox) -> None:
-        """Change what a part remembers by the value of a click, and draw it."""
+    def update_state(
+        self, trigger: Callable, update: Callable[[Any, str], Any], state: gr.State, redraw: gr.Textbox
+    ) -> None:
+        """Replace a section's state by ``update(state, value of the click)``, and redraw the section."""
 
         def handler(before: Any, event: gr.EventData) -> list[Any]:
-            return [change(before, event.value), now()]
+            return [update(before, event.value), now()]
 
-        trigger(handler, inputs=state, outputs=[state, ask], **INSTANT)
+        trigger(handler, inputs=state, outputs=[state, redraw], **INSTANT)
 
-    def images(self, place: gr.HTML, state: gr.State, ask: gr.Textbox) -> None:
-        """Let a gallery show more, and open an image in the main tab."""
-        self.remember(place.more, lambda before, value: {**before, "pages": int(value)}, state, ask)
-        explore = self.explore
+    def connect_gallery(self, gallery: gr.HTML, state: gr.State, redraw: gr.Textbox) -> None:
+        """Let a gallery show more images, and open one in the Explore tab."""
+        self.update_state(gallery.more, lambda before, value: {**before, "pages": int(value)}, state, redraw)
+        fields, controls, tabs = self.explore.fields, self.explore.controls, self.explore.tabs
 
         def open_image(event: gr.EventData) -> list[Any]:
             index = int(event.value)
             return [index, index, "set", gr.Tabs(selected="explore"), now()]
 
-        place.open(
-            open_image,
-            outputs=[explore.fields.index, explore.places.slider, explore.fields.source, explore.tabs, explore.request],
-            **INSTANT,
-        )
+        outputs = [fields.index, controls.slider, fields.source, tabs, self.explore.request]
+        gallery.open(open_image, outputs=outputs, **INSTANT)

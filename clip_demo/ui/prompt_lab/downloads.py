@@ -1,60 +1,58 @@
-"""Everything that the lab shows as a file: CSV for a spreadsheet, JSON for a program."""
+"""The lab's tables as files: CSV for a spreadsheet, JSON for a program."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any
 
 import gradio as gr
 
+from ...backend import Backend
 from ...errors import ClipDemoError
-from ...evaluation import tables as exports
+from ...evaluation import tables
+from ...evaluation.report import EvaluationReport
 from ..event_options import QUIET
-from .context import QUEUED, Wiring
-from .request import arguments, without_baseline
+from .context import QUEUED, LabContext
+from .request import Request
 
-__all__ = ["CHOICES", "connect_saving", "file_of"]
+__all__ = ["TABLES", "connect_downloads", "file_of"]
 
-# What one may have. Each makes a table of an examination; templates are measured for it.
-_TABLES: dict[str, Callable[[Any], Any]] = {
-    "Summary": lambda found: exports.summary(found),
-    "Classes": lambda found: exports.per_class(found),
-    "Confusions, zero-shot": lambda found: exports.confusion(found.confusion("zero-shot")),
-    "Confusions, probe": lambda found: exports.confusion(found.confusion("probe")),
-    "Every image": lambda found: exports.images(found, found.images("all")),
-    "Calibration": lambda found: exports.calibration(found.calibration()),
+_REPORT_TABLES: dict[str, Callable[[EvaluationReport], tables.Table]] = {
+    "Summary": tables.summary,
+    "Classes": tables.per_class,
+    "Confusions, zero-shot": lambda report: tables.confusion(report.confusion("zero-shot")),
+    "Confusions, probe": lambda report: tables.confusion(report.confusion("probe")),
+    "Every image": lambda report: tables.images(report, report.images("all")),
+    "Calibration": lambda report: tables.calibration(report.calibration()),
 }
-_TEMPLATES = "Templates that are on"
-CHOICES = (*_TABLES, _TEMPLATES)
-_WRITERS = {"csv": exports.to_csv, "json": exports.to_json}
+_TEMPLATES = "Templates"  # each is measured for the file
+TABLES = (*_REPORT_TABLES, _TEMPLATES)
+_WRITERS = {"csv": tables.to_csv, "json": tables.to_json}
 
 
-def file_of(wiring: Wiring, given: dict[str, Any], what: str, ending: str) -> tuple[str, str]:
-    """Return a file's name and its text."""
-    if what == _TEMPLATES:
-        table = exports.templates(wiring.backend.templates_report(**without_baseline(given)))
+def file_of(backend: Backend, request: Request, name: str, suffix: str) -> tuple[str, str]:
+    """Return the file name and the text of one of `TABLES`."""
+    dataset, model = request.dataset.name, request.model
+    if name == _TEMPLATES:
+        table = tables.templates(backend.ablate_templates(request.prompts, dataset=dataset, model=model))
     else:
-        table = _TABLES[what](wiring.backend.examine(**given))
-    kind = what.lower().replace(",", "").replace(" ", "-")
-    model = given["model"].replace("/", "-")
-    return f"{given['images']}-{model}-{kind}.{ending}", _WRITERS[ending](table)
+        table = _REPORT_TABLES[name](request.evaluate(backend))
+    kind = name.lower().replace(",", "").replace(" ", "-")
+    return f"{dataset}-{model.replace('/', '-')}-{kind}.{suffix}", _WRITERS[suffix](table)
 
 
-def connect_saving(wiring: Wiring, numbers: SimpleNamespace) -> None:
-    """Let the buttons hand over a file. The browser makes it of the text: nothing is left on the server."""
-    name, text = (gr.Textbox(visible="hidden", elem_id=f"lab-file-{each}") for each in ("name", "text"))
+def connect_downloads(context: LabContext, choice: gr.Dropdown, csv: gr.Button, json: gr.Button) -> None:
+    """Let two buttons download the chosen table. The browser makes the file: nothing is stored on the server."""
+    file = [gr.Textbox(visible="hidden", elem_id=f"lab-file-{part}") for part in ("name", "text")]
 
-    def connect(button: gr.Button, ending: str) -> None:
-        def make(*values) -> tuple[str, str]:
+    def connect(button: gr.Button, suffix: str) -> None:
+        def make(name: str, *values) -> tuple[str, str]:
             try:
-                return file_of(wiring, arguments(wiring.backend, *values[:-1]), values[-1], ending)
+                return file_of(context.backend, context.parse(*values), name, suffix)
             except ClipDemoError as error:
                 raise gr.Error(str(error), print_exception=False) from error
 
-        made = button.click(make, inputs=[*wiring.asked, numbers.what], outputs=[name, text], **QUEUED)
-        save = "(name, text) => clipLab.save(name, text)"
-        made.success(None, inputs=[name, text], outputs=[name, text], js=save, **QUIET)
+        made = button.click(make, inputs=[choice, *context.inputs], outputs=file, **QUEUED)
+        made.success(None, inputs=file, outputs=file, js="(name, text) => clipLab.save(name, text)", **QUIET)
 
-    connect(numbers.csv, "csv")
-    connect(numbers.json, "json")
+    connect(csv, "csv")
+    connect(json, "json")

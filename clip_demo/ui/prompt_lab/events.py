@@ -1,66 +1,62 @@
-"""What happens in the lab: `measure` writes the big numbers, then the part that is open is drawn.
+"""The events of the lab: the headline is evaluated first, then the open section is drawn.
 
-The wording is Explore's. Both tabs have their own fields, of which one at a time can be seen; what stands in the one
-is carried to the other when the tab changes, in the browser (see `lab.js`).
+The prompt set is that of the Explore tab. Each tab has fields of its own, because Gradio cannot show a component twice;
+the browser copies them when the visitor changes from one tab to the other (see prompt_lab.js).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gradio as gr
 
 from ...backend import Backend
 from ...errors import ClipDemoError
-from ...evaluation.report import EvaluationReport
+from ...serving.background import BackgroundTask
 from ..event_options import INSTANT, QUIET, now
-from ..explore import view as answers
-from ..explore.layout import PRESETS, Fields
+from ..explore.layout import PRESETS
+from ..explore.view import WAITING, alert, missing_model, waiting
+from ..few_shot.events import press
 from ..permalink import own_classes
-from . import template_switches as wording
-from .background import Work, progress_bar
-from .context import QUEUED, Explore, Wiring
-from .downloads import connect_saving
+from . import template_switches
+from .background import progress_bar, progress_of
+from .context import QUEUED, ExploreTab, LabContext
+from .downloads import connect_downloads
 from .experiments import connect_names, connect_templates
-from .headline import big_numbers
+from .headline import headline
 from .layout import SECTIONS, Lab
-from .request import arguments, described, first_baseline, wording_of
-from .sections import connect_parts
+from .sections import connect_calibration, connect_classes, connect_confusions, connect_images
 
 __all__ = ["connect"]
 
 
-def connect(backend: Backend, lab: Lab, explore: Explore) -> None:
-    """Connect the lab's components with each other, with the main tab and with the backend."""
+def connect(backend: Backend, lab: Lab, explore: ExploreTab) -> None:
+    """Connect the lab's components with each other, with the Explore tab and with the backend."""
+    # Hidden fields: a change of `request` evaluates the prompt set, a change in `redraw` draws one section.
     request = gr.Textbox(visible="hidden", elem_id="lab-request")
-    asks = [gr.Textbox(visible="hidden", elem_id=f"lab-ask-{name.lower()}") for name in SECTIONS]
-    pinned = gr.State({})
+    redraw = {name: gr.Textbox(visible="hidden", elem_id=f"lab-redraw-{name.lower()}") for name in SECTIONS}
+    pinned = gr.State({})  # baselines by dataset
     fields = explore.fields
-    asked = [
-        fields.dataset,
-        fields.model,
-        lab.wording.templates,
-        lab.wording.classes,
-        lab.wording.replace_underscores,
-        pinned,
-    ]
+    context = LabContext(backend, [fields.dataset, fields.model, *lab.prompts.values(), pinned], explore)
     _connect_tabs(lab, explore, request)
-    _connect_measure(backend, lab, asked, request, asks)
-    _connect_switches(backend, lab, fields)
-    _connect_baseline(backend, lab, asked, pinned, request)
-    for name, ask in zip(SECTIONS, asks, strict=True):
-        lab.parts[name].tab.select(None, outputs=ask, js=f"() => clipLab.see('{name}')", **QUIET)
-    wiring = Wiring(backend, asked, explore)
-    connect_parts(wiring, lab, dict(zip(SECTIONS, asks, strict=True)))
-    connect_templates(wiring, lab, asks[SECTIONS.index("Templates")])
-    connect_names(wiring, lab, asks[SECTIONS.index("Names")])
-    connect_saving(wiring, lab.numbers)
+    _connect_headline(context, lab, request, list(redraw.values()))
+    _connect_prompts(backend, lab, fields.dataset)
+    _connect_baseline(context, lab, pinned, request)
+    for name, tab in lab.tabs.items():
+        tab.select(None, outputs=redraw[name], js=f"() => clipLab.open({name!r})", **QUIET)
+    connect_classes(context, redraw["Classes"], **lab.sections["Classes"])
+    connect_confusions(context, redraw["Confusions"], **lab.sections["Confusions"])
+    connect_images(context, redraw["Images"], **lab.sections["Images"])
+    connect_calibration(context, redraw["Calibration"], **lab.sections["Calibration"])
+    connect_templates(context, redraw["Templates"], lab.prompts.templates, **lab.sections["Templates"])
+    connect_names(context, redraw["Names"], lab.prompts.classes, **lab.sections["Names"])
+    connect_downloads(context, lab.headline.table, lab.headline.csv, lab.headline.json)
 
 
-def _connect_tabs(lab: Lab, explore: Explore, request: gr.Textbox) -> None:
+def _connect_tabs(lab: Lab, explore: ExploreTab, request: gr.Textbox) -> None:
     theirs = [explore.fields.templates, explore.fields.classes, explore.fields.replace_underscores]
-    mine = [lab.wording.templates, lab.wording.classes, lab.wording.replace_underscores]
+    mine = lab.prompts.values()
     lab.tab.select(None, inputs=theirs, outputs=[*mine, request], js="(...values) => clipLab.enter(...values)", **QUIET)
     explore.tab.select(
         None,
@@ -69,86 +65,92 @@ def _connect_tabs(lab: Lab, explore: Explore, request: gr.Textbox) -> None:
         js="(a, b, c, x, y, z, request) => clipLab.leave([a, b, c], [x, y, z], request)",
         **QUIET,
     )
-    # Another model: it is chosen above all tabs.
+    # The model is chosen above all tabs.
     explore.fields.model.change(
         None,
         inputs=request,
         outputs=request,
-        js="(request) => (clipLab.open() ? clipExplorer.now() : request)",
+        js="(request) => (clipLab.visible() ? clipExplorer.now() : request)",
         **QUIET,
     )
 
 
-def _connect_measure(backend: Backend, lab: Lab, asked: list, request: gr.Textbox, asks: list) -> None:
-    # Looks again while the model is on its way.
+def _connect_headline(context: LabContext, lab: Lab, request: gr.Textbox, redraw: list[gr.Textbox]) -> None:
+    fields, shown = lab.prompts, lab.headline
+    # Evaluates again once the model is loaded.
     timer = gr.Timer(1.0, active=False)
 
-    def measure(dataset, model, templates, classes, replace_underscores, pinned) -> Iterator[list[Any]]:
+    def evaluate(*values) -> Iterator[list[Any]]:
+        _, model, templates, *_ = values
         switches = [gr.skip(), gr.skip()]
         if templates:
-            switches = [wording.article_of(templates), wording.ends_with_period(templates)]
-        state = backend.status(model)
-        if state.state in answers.WAITING:
-            yield ["", answers.waiting(backend, state, "The numbers"), *switches, gr.Timer(active=True)]
-            return
-        given = arguments(backend, dataset, model, templates, classes, replace_underscores, pinned)
-        work = Work(lambda progress: backend.examine(**given, progress=progress))
-        for note in work.notes():
-            yield [progress_bar(*note), gr.skip(), *switches, gr.Timer(active=False)]
-        try:
-            drawn = ["", _drawn(backend, given, work.result())]
-        except ClipDemoError as error:
-            drawn = [answers.alert(str(error), stale=True, what="numbers"), gr.skip()]
-        yield [*drawn, *switches, gr.Timer(active=False)]
+            switches = [template_switches.article_of(templates), template_switches.ends_with_period(templates)]
+        for message, html, look_again in _evaluate(context, model, values):
+            yield [message, html, *switches, gr.Timer(active=look_again)]
 
-    fields, numbers = lab.wording, lab.numbers
-    measured = gr.on(
+    evaluated = gr.on(
         [request.change, fields.templates.change, fields.classes.change, fields.replace_underscores.input],
-        measure,
-        inputs=asked,
-        outputs=[numbers.alert, numbers.big, fields.article, fields.period, timer],
+        evaluate,
+        inputs=context.inputs,
+        outputs=[shown.alert, shown.html, fields.article, fields.period, timer],
         trigger_mode="always_last",
         **QUEUED,
     )
-    measured.then(
-        None,
-        inputs=asks,
-        outputs=asks,
-        js=f"(...asked) => clipLab.ask({list(SECTIONS)}, asked)",
-        **QUIET,
-    )
-    timer.tick(lambda: now(), outputs=request, **INSTANT)
+    js = f"(...values) => clipLab.redraw({list(SECTIONS)}, values)"
+    evaluated.then(None, inputs=redraw, outputs=redraw, js=js, **QUIET)
+    timer.tick(now, outputs=request, **INSTANT)
+
+    def pressed(event: gr.EventData, dataset: str, model: str) -> list[str]:
+        press(context.backend, event, dataset, model)
+        return [now(), now()]
+
+    shown.html.click(pressed, inputs=context.inputs[:2], outputs=[request, context.explore.refresh], **INSTANT)
 
 
-def _drawn(backend: Backend, given: dict[str, Any], found: EvaluationReport) -> str:
-    baseline = given["baseline"]
-    same = found.wording == baseline
-    dataset = backend.datasets[given["dataset"]]
-    return big_numbers(found.evaluation, dataset.title, described(backend, dataset.name, baseline), same)
+def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterator[tuple[Any, Any, bool]]:
+    """Yield the message, the headline and whether to look again, until the evaluation is done."""
+    backend = context.backend
+    status = backend.model_status(model)
+    if status.state == "absent" and backend.is_downloaded(model):
+        # It was removed from memory for another model.
+        backend.load_model(model)
+        status = backend.model_status(model)
+    if status.state == "absent":
+        yield "", missing_model(status), False
+    elif status.state in WAITING:
+        yield "", waiting(status, "The numbers"), True
+    else:
+        try:
+            request = context.parse(*values)
+            task = BackgroundTask(lambda progress: request.evaluate(backend, progress), "evaluate")
+            for progress in progress_of(task):
+                yield progress_bar(progress), gr.skip(), False
+            yield "", headline(task.result().accuracy, request), False
+        except ClipDemoError as error:
+            yield alert(str(error), stale=True, what="numbers"), gr.skip(), False
 
 
-def _connect_switches(backend: Backend, lab: Lab, explore: Fields) -> None:
-    fields = lab.wording
+def _connect_prompts(backend: Backend, lab: Lab, dataset: gr.Radio) -> None:
+    fields = lab.prompts
     for name, button in fields.presets.items():
         button.click(lambda text=PRESETS[name]: text, outputs=fields.templates, **INSTANT)
-    fields.reset.click(
-        lambda dataset: own_classes(backend, dataset), inputs=explore.dataset, outputs=fields.classes, **INSTANT
-    )
-    for switch, change in ((fields.article, wording.with_article), (fields.period, wording.with_period)):
+    fields.reset.click(lambda name: own_classes(backend, name), inputs=dataset, outputs=fields.classes, **INSTANT)
+    changes = (fields.article, template_switches.with_article), (fields.period, template_switches.with_period)
+    for switch, change in changes:
         switch.input(change, inputs=[fields.templates, switch], outputs=fields.templates, **INSTANT)
 
 
-def _connect_baseline(backend: Backend, lab: Lab, asked: list, pinned: gr.State, request: gr.Textbox) -> None:
-    def pin(dataset, model, templates, classes, replace_underscores, before) -> list[Any]:
-        given = arguments(backend, dataset, model, templates, classes, replace_underscores, before)
+def _connect_baseline(context: LabContext, lab: Lab, pinned: gr.State, request: gr.Textbox) -> None:
+    def pin(*values) -> list[Any]:
         try:
-            backend.examine(**given)
+            asked = context.parse(*values)
+            asked.evaluate(context.backend)  # a baseline that cannot be evaluated is refused
         except ClipDemoError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return [{**before, dataset: wording_of(templates, classes, replace_underscores)}, now()]
+        return [{**values[-1], asked.dataset.name: asked.prompts}, now()]
 
-    def unpin(dataset, before) -> list[Any]:
-        return [{**before, dataset: first_baseline(backend, dataset)}, now()]
+    def unpin(dataset, pinned) -> list[Any]:
+        return [{name: prompts for name, prompts in pinned.items() if name != dataset}, now()]
 
-    lab.numbers.pin.click(pin, inputs=asked, outputs=[pinned, request], **QUEUED)
-    lab.numbers.unpin.click(unpin, inputs=[asked[0], pinned], outputs=[pinned, request], **INSTANT)
+    lab.headline.pin.click(pin, inputs=context.inputs, outputs=[pinned, request], **QUEUED)
+    lab.headline.unpin.click(unpin, inputs=[context.inputs[0], pinned], outputs=[pinned, request], **INSTANT)

@@ -1,114 +1,154 @@
-"""The two parts that try something out: every template by itself, and other names for a class."""
+"""The sections that evaluate more prompt sets: each template alone, and other names for a class."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 
+from ...backend import Backend
 from ...errors import ClipDemoError
 from ...evaluation.report import EvaluationReport
+from ...progress import Progress
+from ...serving.background import BackgroundTask
 from ...zero_shot.prompts import parse_classnames
 from ...zero_shot.templates import CIFAR100_TEMPLATES
 from ..event_options import INSTANT, now
 from ..explore.view import alert
-from . import template_switches as wording
-from .background import Work, progress_bar
-from .context import QUEUED, Wiring
-from .layout import Lab
-from .request import arguments, without_baseline
+from . import template_switches
+from .background import progress_bar, progress_of
+from .context import QUEUED, LabContext
+from .request import Request
 from .tables import names_table, template_table
 
 __all__ = ["connect_names", "connect_templates"]
 
 
-def connect_templates(wiring: Wiring, lab: Lab, ask: gr.Textbox) -> None:
-    """Connect the switches of the templates, and what measures them."""
-    part, field = lab.parts["Templates"], lab.wording.templates
-    known = gr.State({})  # what was measured, and of which wording
+@dataclass(frozen=True)
+class _Measured:
+    """What was measured of templates, and for which prompt set.
+
+    Attributes
+    ----------
+    key : tuple
+        See `_key`.
+    top1 : dict of str to float
+        Accuracy of each template alone. It holds for any other ensemble, too.
+    gain : dict of str to float
+        What each template adds to the ensemble.
+    """
+
+    key: tuple = ()
+    top1: dict[str, float] = field(default_factory=dict)
+    gain: dict[str, float] = field(default_factory=dict)
+
+
+def connect_templates(
+    context: LabContext,
+    redraw: gr.Textbox,
+    templates: gr.Textbox,
+    *,
+    measure: gr.Button,
+    stop: gr.Button,
+    progress: gr.HTML,
+    table: gr.HTML,
+) -> None:
+    """Connect the table of templates with the template field and with what measures them."""
+    measured = gr.State(_Measured())
 
     def toggle(text: str, event: gr.EventData) -> str:
-        return wording.toggle(text or "", event.value)
+        return template_switches.toggle(text or "", event.value)
 
-    def measure(*asked) -> Iterator[list[Any]]:
-        given = arguments(wiring.backend, *asked)
-        work = Work(lambda progress: _measured(wiring, given, progress))
-        for note in work.notes():
-            yield [progress_bar(*note), gr.skip(), gr.skip(), gr.Button(visible=True)]
+    def run(*values) -> Iterator[list[Any]]:
         try:
-            report = work.result()
-            yield ["", _table(given, report), report, gr.Button(visible=False)]
+            request = context.parse(*values)
+            task = BackgroundTask(lambda progress: _measure(context.backend, request, progress), "measure-templates")
+            for reached in progress_of(task):
+                yield [progress_bar(reached), gr.skip(), gr.skip(), gr.Button(visible=True)]
+            result = task.result()
+            yield ["", _template_table(request, result), result, gr.Button(visible=False)]
         except ClipDemoError as error:
             yield [alert(str(error), stale=False), gr.skip(), gr.skip(), gr.Button(visible=False)]
 
-    wiring.draw([ask.change], lambda found, given, report: [_table(given, report)], [known], [part.table])
-    part.table.toggle(toggle, inputs=field, outputs=field, **INSTANT)
-    outputs = [part.progress, part.table, known, part.cancel]
-    measuring = part.measure.click(measure, inputs=wiring.asked, outputs=outputs, **QUEUED)
-    hidden = [part.progress, part.cancel]
-    part.cancel.click(lambda: ["", gr.Button(visible=False)], outputs=hidden, cancels=[measuring], **INSTANT)
+    context.draw([redraw.change], lambda report, *drawn: [_template_table(*drawn)], [measured], [table])
+    table.toggle(toggle, inputs=templates, outputs=templates, **INSTANT)
+    outputs = [progress, table, measured, stop]
+    measuring = measure.click(run, inputs=context.inputs, outputs=outputs, **QUEUED)
+    stopped = [progress, stop]
+    stop.click(lambda: ["", gr.Button(visible=False)], outputs=stopped, cancels=[measuring], **INSTANT)
 
 
-def _measured(wiring: Wiring, given: dict[str, Any], progress) -> dict[str, Any]:
-    """Measure all templates that have a switch, and what those that are on add to each other."""
-    asked = without_baseline(given)
-    every = wiring.backend.templates_report(**{**asked, "templates": _offered(given)}, progress=progress)
-    chosen = wiring.backend.templates_report(**asked, progress=progress)
-    return {
-        "of": _of(given),
-        "alone": {row.template: row.top1 for row in every},
-        "gain": {row.template: row.gain for row in chosen if row.gain is not None},
-    }
+def _measure(backend: Backend, request: Request, progress: Progress) -> _Measured:
+    where = {"dataset": request.dataset.name, "model": request.model, "progress": progress}
+    offered = backend.ablate_templates(request.prompts.varied(templates=_offered(request)), **where)
+    selected = backend.ablate_templates(request.prompts, **where)
+    return _Measured(
+        key=_key(request),
+        top1={row.template: row.top1 for row in offered},
+        gain={row.template: row.gain for row in selected if row.gain is not None},
+    )
 
 
-def _offered(given: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*CIFAR100_TEMPLATES, *given["templates"]]))
+def _offered(request: Request) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*CIFAR100_TEMPLATES, *request.prompts.templates]))
 
 
-def _of(given: dict[str, Any]) -> tuple:
-    return tuple(given[key] for key in ("dataset", "model", "classnames", "replace_underscores", "templates"))
+def _key(request: Request) -> tuple:
+    """Return what the accuracy of a template depends on, and last the ensemble, on which only its gain depends."""
+    prompts = request.prompts
+    return request.dataset.name, request.model, prompts.classnames, prompts.replace_underscores, prompts.templates
 
 
-def _table(given: dict[str, Any], report: dict[str, Any]) -> str:
-    """Return the table with what is known of this wording: a gain belongs to one ensemble, an accuracy to any."""
-    here, there = _of(given), report.get("of", ())
-    alone = report["alone"] if here[:-1] == there[:-1] else {}
-    gain = report["gain"] if here == there else {}
-    return template_table(_offered(given), given["templates"], alone, gain)
+def _template_table(request: Request, measured: _Measured) -> str:
+    key = _key(request)
+    top1 = measured.top1 if key[:-1] == measured.key[:-1] else {}
+    gain = measured.gain if key == measured.key else {}
+    return template_table(_offered(request), request.prompts.templates, top1, gain)
 
 
-def connect_names(wiring: Wiring, lab: Lab, ask: gr.Textbox) -> None:
-    """Connect the part where one class gets other names."""
-    part, field = lab.parts["Names"], lab.wording.classes
+def connect_names(
+    context: LabContext,
+    redraw: gr.Textbox,
+    classes: gr.Textbox,
+    *,
+    classname: gr.Dropdown,
+    names: gr.Textbox,
+    table: gr.HTML,
+) -> None:
+    """Connect the section that compares names of one class with the class list."""
 
-    def make(found, given, number, others) -> list[Any]:
-        choices = [(name, i) for i, name in enumerate(found.names)]
+    def draw(report, request, position, names) -> list[Any]:
+        choices = [(name, i) for i, name in enumerate(report.names)]
         dropdown = gr.Dropdown(choices)
-        if number not in range(len(choices)):
-            # The class that zero-shot knows least is the first one to try.
-            number = min(range(len(choices)), key=lambda i: found.classes[i].zero_shot)
-            dropdown = gr.Dropdown(choices, value=number)
-        return [dropdown, _tried(wiring, given, found, number, others)]
+        if position not in range(len(choices)):
+            # The class with the lowest accuracy is the first that needs a better name.
+            position = min(range(len(choices)), key=lambda i: report.classes[i].zero_shot)
+            dropdown = gr.Dropdown(choices, value=position)
+        return [dropdown, _names_table(context.backend, request, report, position, names)]
 
-    def use(classes: str, number: int, event: gr.EventData) -> str:
-        names = list(parse_classnames(classes or ""))
-        if isinstance(number, int) and number < len(names):
-            names[number] = event.value
+    def use(text: str, position: int, event: gr.EventData) -> str:
+        names = list(parse_classnames(text or ""))
+        if isinstance(position, int) and position < len(names):
+            names[position] = event.value
         return "\n".join(names)
 
-    wiring.draw([ask.change, part.others.change], make, [part.name, part.others], [part.name, part.table])
-    part.name.input(now, outputs=ask, **INSTANT)
-    part.table.use(use, inputs=[field, part.name], outputs=field, **INSTANT)
+    inputs, outputs = [classname, names], [classname, table]
+    context.draw([redraw.change, names.change], draw, inputs, outputs)
+    classname.input(now, outputs=redraw, **INSTANT)
+    table.use(use, inputs=[classes, classname], outputs=classes, **INSTANT)
 
 
-def _tried(wiring: Wiring, given: dict[str, Any], found: EvaluationReport, number: int, others: str | None) -> str:
-    asked = without_baseline(given)
-    names = list(dict.fromkeys(parse_classnames(others or "")))
+def _names_table(backend: Backend, request: Request, report: EvaluationReport, position: int, text: str | None) -> str:
+    names = list(dict.fromkeys(parse_classnames(text or "")))
     if not names:
-        return '<p class="caption">Type other names for this class: each is measured on all test images.</p>'
+        return '<p class="caption">Enter other names for this class: each is evaluated on the whole test set.</p>'
+    current = report.classes[position]
     try:
-        present = found.classes[number]
-        return names_table(present, found.evaluation.top1, wiring.backend.try_names(present.name, names, **asked))
+        rows = backend.compare_names(
+            current.name, names, request.prompts, dataset=request.dataset.name, model=request.model
+        )
+        return names_table(current, report.accuracy.top1, rows)
     except ClipDemoError as error:
         return alert(str(error), stale=False)

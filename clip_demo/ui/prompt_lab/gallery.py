@@ -1,87 +1,98 @@
-"""Images of the test set with their true labels and what both predictors said: pure functions to HTML."""
+"""Test images with their true class and both predictions, as HTML."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from html import escape
+
+from PIL import Image
 
 from ...datasets.base import Dataset
-from ...evaluation.report import EvaluationReport, Verdict
-from ..html import data_url, escape
+from ...evaluation.report import EvaluationReport, LabelledPrediction
+from ..html import data_url
 
 __all__ = ["KINDS", "PAGE", "gallery", "gallery_of"]
 
-PAGE = 24  # images at a time
-# The kinds of `EvaluationReport.images` that one can browse, as the page calls them.
+PAGE = 24  # images per page
+SIDE = 192  # pixels of a thumbnail; twice its size on the page
+# The kinds of `EvaluationReport.images` that can be browsed, and their names on the page.
 KINDS = {
     "only probe": "Only the probe is right",
     "only zero-shot": "Only zero-shot is right",
     "both right": "Both right",
     "both wrong": "Both wrong",
-    "gained": "Became right since the baseline",
-    "lost": "Became wrong since the baseline",
+    "gained": "Right now, wrong with the baseline",
+    "lost": "Wrong now, right with the baseline",
 }
 
 
-def gallery_of(found: EvaluationReport, dataset: Dataset, title: str, indices: Sequence[int], pages: int) -> str:
-    """Return the images of an examination; thumbnails only where the images are on disk."""
-    url = (lambda index: data_url(dataset.image(index))) if dataset.available() else None
-    return gallery(title, indices, pages, found.verdict, url)
+def gallery_of(report: EvaluationReport, dataset: Dataset, title: str, indices: Sequence[int], pages: int) -> str:
+    """Return the first `pages` pages of some images; the thumbnails only where the dataset is available."""
+    shown = indices[: PAGE * pages]
+    images = dataset.images(shown) if shown and dataset.available() else None
+    return gallery(title, len(indices), pages, [report.labelled_prediction(index) for index in shown], images)
 
 
 def gallery(
-    title: str, indices: Sequence[int], pages: int, said: Callable[[int], Verdict], url: Callable[[int], str] | None
+    title: str,
+    n: int,
+    pages: int,
+    predictions: Sequence[LabelledPrediction],
+    images: Sequence[Image.Image] | None,
 ) -> str:
-    """Return the first images, and a button for more.
+    """Return a button per image, and one for more images.
 
     Parameters
     ----------
     title : str
-        What they have in common.
-    indices : sequence of int
-        All images.
+        What the images have in common.
+    n : int
+        Number of images, including those that are not shown.
     pages : int
-        How many times `PAGE` are shown.
-    said : callable
-        What is known of an image, by its index.
-    url : callable or None
-        The image itself as an address, by its index; None where the images are not on disk.
+        Number of pages that are shown.
+    predictions : sequence of LabelledPrediction
+        Of the images that are shown.
+    images : sequence of PIL.Image.Image or None
+        The images themselves; None where they are not available.
     """
-    shown = [said(index) for index in indices[: PAGE * pages]]
-    figures = "".join(_figure(each, url) for each in shown)
-    left = len(indices) - len(shown)
+    left = n - len(predictions)
     more = ""
     if left > 0:
-        words = f"Show {PAGE} more of {left:,}" if left > PAGE else f"Show the last {left}"
-        more = f'<button type="button" class="more" data-more="{pages + 1}">{words}</button>'
-    gone = ""
-    if url is None and shown:
-        gone = (
-            '<p class="caption">The images themselves are not on disk: Explore has a button to get them. All numbers '
-            "come from stored features.</p>"
+        label = f"Show {PAGE} more of {left:,}" if left > PAGE else f"Show the last {left}"
+        more = f'<button type="button" class="more" data-more="{pages + 1}">{label}</button>'
+    note = ""
+    if predictions and images is None:
+        note = (
+            '<p class="caption">The images are not available: the Explore tab has a button to download them. '
+            "All numbers come from stored features.</p>"
         )
-    count = f"{len(indices):,} image{'' if len(indices) == 1 else 's'}"
+    tiles = "".join(map(_tile, predictions, images or [None] * len(predictions)))
     return (
-        f'<section class="lab-gallery" aria-label="Images"><h4>{escape(title)}: {count}</h4>{gone}'
-        f'<div class="shots">{figures}</div>{more}</section>'
+        f'<section class="lab-gallery" aria-label="Images"><h4>{escape(title)}: {n:,} image{"" if n == 1 else "s"}</h4>'
+        f'{note}<div class="grid">{tiles}</div>{more}</section>'
     )
 
 
-def _figure(image: Verdict, url: Callable[[int], str] | None) -> str:
-    image = (
-        '<span class="blank" aria-hidden="true"></span>'
-        if url is None
-        else (f'<img src="{url(image.index)}" alt="" width="32" height="32">')
-    )
-    lines = _line("zero-shot", image.zero_shot, image.truth)
-    if image.probe is not None:
-        lines += _line("probe", image.probe, image.truth)
+def _tile(prediction: LabelledPrediction, image: Image.Image | None) -> str:
+    lines = _line("zero-shot", prediction.zero_shot, prediction.truth)
+    if prediction.probe is not None:
+        lines += _line("probe", prediction.probe, prediction.truth)
+    index = prediction.index
     return (
-        f'<button type="button" data-open="{image.index}" title="Open image {image.index} in Explore">{image}'
-        f'<span class="number">{image.index}</span> <span class="truth">{escape(image.truth)}</span> '
-        f"{lines}</button>"
+        f'<button type="button" data-open="{index}" title="Open image {index} in Explore">{_thumbnail(image)}'
+        f'<span class="number">{index}</span> <span class="truth">{escape(prediction.truth)}</span> {lines}</button>'
     )
+
+
+def _thumbnail(image: Image.Image | None) -> str:
+    if image is None:
+        return ""
+    kind = ' class="pixels"' if max(image.size) < SIDE // 2 else ""  # enlarged: every pixel stays a sharp square
+    small = image.copy()
+    small.thumbnail((SIDE, SIDE))
+    return f'<img{kind} src="{data_url(small)}" alt="">'
 
 
 def _line(kind: str, answer: str, truth: str) -> str:
     mark = "✓" if answer == truth else "✗"
-    return f'<span class="said {kind}"><span class="unseen">{kind}: </span>{mark} {escape(answer)}</span> '
+    return f'<span class="predicted {kind}"><span class="unseen">{kind}: </span>{mark} {escape(answer)}</span> '

@@ -1,42 +1,42 @@
-"""The big numbers: what the wording reaches on the whole test set, and whether that differs from the baseline."""
+"""The headline: accuracy on the whole test set, the probe's beside it, and the difference to the baseline."""
 
 from __future__ import annotations
 
-from ...evaluation.accuracy import Evaluation
-from ..html import escape, percent
+from html import escape
 
-__all__ = ["big_numbers", "points", "verdict"]
+from ...datasets.base import Dataset
+from ...evaluation.accuracy import Accuracy
+from ...zero_shot.prompt_set import PromptSet
+from ..html import percent
+from .request import Request
+from .text import points
 
-_MINUS = "\N{MINUS SIGN}"
+__all__ = ["comparison", "describe", "headline"]
 
 
-def big_numbers(evaluation: Evaluation, title: str, baseline: str, same: bool) -> str:
-    """Return the accuracies, the probe's beside them, and the difference to the baseline in plain words.
+def headline(accuracy: Accuracy, request: Request) -> str:
+    """Return the headline as HTML.
 
     Parameters
     ----------
-    evaluation : Evaluation
+    accuracy : Accuracy
         With its difference to the baseline.
-    title : str
-        The dataset's title.
-    baseline : str
-        The baseline's wording in a few words.
-    same : bool
-        Whether the wording is the baseline itself.
+    request : Request
+        What was evaluated.
     """
-    probe = evaluation.probe_top1
+    probe = accuracy.probe_top1
     tiles = (
-        _tile("zero-shot", "Top-1", percent(evaluation.top1)),
-        _tile("zero-shot", "Top-5", percent(evaluation.top5)),
-        _tile("probe", "Linear probe", "none fitted" if probe is None else percent(probe)),
+        _tile("zero-shot", "Top-1", percent(accuracy.top1)),
+        _tile("zero-shot", "Top-5", percent(accuracy.top5)),
+        _tile("probe", "Linear probe", "not fitted" if probe is None else percent(probe)),
     )
-    kind, words = verdict(evaluation, same)
+    kind, text = comparison(accuracy, request.prompts == request.baseline)
     return (
-        f'<div class="lab-big" role="status"><div class="tiles">{"".join(tiles)}</div>'
-        f"{_scale(evaluation)}"
-        f'<p class="verdict {kind}">{words}</p>'
-        f'<p class="caption">Share of the {evaluation.n:,} test images of {escape(title)} whose true class is first, '
-        f"or among the first five. Baseline: {escape(baseline)}.</p></div>"
+        f'<div class="headline" role="status"><div class="tiles">{"".join(tiles)}</div>'
+        f"{_scale(accuracy)}"
+        f'<p class="summary {kind}">{text}</p>'
+        f'<p class="caption">Top-1 and top-5 accuracy on the {accuracy.n:,} test images of '
+        f"{escape(request.dataset.title)}. Baseline: {escape(describe(request.baseline, request.dataset))}.</p></div>"
     )
 
 
@@ -44,46 +44,45 @@ def _tile(kind: str, name: str, value: str) -> str:
     return f'<div class="tile {kind}"><span class="name">{name}</span><strong>{value}</strong></div>'
 
 
-def _scale(evaluation: Evaluation) -> str:
-    """Return a bar of top-1 with a line where the probe stands and one where the baseline does."""
-    lines = ""
-    if evaluation.probe_top1 is not None:
-        lines += f'<i class="at probe" style="left:{100 * evaluation.probe_top1:.2f}%"></i>'
-    if evaluation.difference is not None:
-        lines += f'<i class="at" style="left:{100 * (evaluation.top1 - evaluation.difference.top1):.2f}%"></i>'
+def _scale(accuracy: Accuracy) -> str:
+    """Return a bar of the top-1 accuracy, with marks at the probe's and at the baseline's."""
+    marks = ""
+    if accuracy.probe_top1 is not None:
+        marks += f'<i class="mark probe" style="left:{100 * accuracy.probe_top1:.2f}%"></i>'
+    if accuracy.difference is not None:
+        marks += f'<i class="mark" style="left:{100 * (accuracy.top1 - accuracy.difference.top1):.2f}%"></i>'
     return (
         '<div class="scale zero-shot" aria-hidden="true"><span class="track">'
-        f'<span style="width:{100 * evaluation.top1:.2f}%"></span></span>{lines}</div>'
+        f'<span style="width:{100 * accuracy.top1:.2f}%"></span></span>{marks}</div>'
     )
 
 
-def verdict(evaluation: Evaluation, same: bool) -> tuple[str, str]:
-    """Return a class for the style sheet, and the difference to the baseline in words."""
-    difference = evaluation.difference
+def comparison(accuracy: Accuracy, same: bool) -> tuple[str, str]:
+    """Return a CSS class and the difference to the baseline; `same` if the prompt set is the baseline itself."""
+    difference = accuracy.difference
     if same or difference is None:
-        return "equal", "This is the baseline. Change a word and see."
-    interval = f"{points(difference.low)} to {points(difference.high)}"
-    flips = (
+        return "equal", "This is the baseline. Change the prompt to compare."
+    details = (
         f'<span class="flips">{difference.gained:,} images became right, {difference.lost:,} became wrong '
-        f"(95 % interval, paired; McNemar’s exact p {_p(difference.p_value)})</span>"
+        f"(paired 95 % confidence interval; exact McNemar test, p {_p_value(difference.p_value)})</span>"
     )
+    interval = f"{points(difference.low)} to {points(difference.high)}"
     change = f'<b>{points(difference.top1)} points</b> <span class="interval">({interval})</span>'
     if difference.low > 0:
-        return "better", f"Better: {change} {flips}"
+        return "better", f"Better: {change} {details}"
     if difference.high < 0:
-        return "worse", f"Worse: {change} {flips}"
-    return "equal", f"No difference that {evaluation.n:,} images can show: {change} {flips}"
+        return "worse", f"Worse: {change} {details}"
+    return "equal", f"No significant difference on {accuracy.n:,} images: {change} {details}"
 
 
-def points(share: float, digits: int = 2) -> str:
-    """Return a difference of shares in percentage points, with its sign.
-
-    >>> points(0.0123)
-    '+1.23'
-    """
-    rounded = round(100 * share, digits)
-    return f"{_MINUS if rounded < 0 else '+' if rounded > 0 else ''}{abs(rounded):.{digits}f}"
-
-
-def _p(value: float) -> str:
+def _p_value(value: float) -> str:
     return "&lt; 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def describe(prompts: PromptSet, dataset: Dataset) -> str:
+    """Return a short description of a prompt set as plain text."""
+    n, first = len(prompts.templates), prompts.templates[0]
+    templates = f"“{first}”" if n == 1 else f"{n} templates beginning with “{first}”"
+    own = prompts.classnames == tuple(dataset.classnames)
+    names = "the dataset’s own class names" if own else "edited class names"
+    return f"{templates}, {names}{', underscores as spaces' if prompts.replace_underscores else ''}"

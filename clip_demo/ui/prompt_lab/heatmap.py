@@ -1,14 +1,12 @@
-"""The confusion matrix as a table of buttons, which a keyboard and a screen reader can use."""
+"""The confusion matrix as a table of buttons, which works with a keyboard and a screen reader."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from ..html import escape
+from html import escape
+from itertools import pairwise
 
 __all__ = ["heatmap"]
-
-ELSEWHERE = "elsewhere"
 
 
 def heatmap(
@@ -17,59 +15,61 @@ def heatmap(
     *,
     kind: str,
     groups: Sequence[str] | None = None,
-    only: str | None = None,
+    shown: Sequence[int] | None = None,
     picked: tuple[int, int] | None = None,
 ) -> str:
-    """Return a row a true class and a column a predicted one; a deeper colour is a larger share of the row.
+    """Return a row per true class and a column per predicted class; a deeper colour is a larger share of the row.
 
     Parameters
     ----------
     names : sequence of str
         Of the rows and the columns.
     counts : sequence of sequence of int
-        Images, by true and by predicted class.
+        Number of images, by true and by predicted class.
     kind : {"zero-shot", "probe"}
-        Whose answers they are, which gives the colour.
+        The predictor, which determines the colour.
     groups : sequence of str, optional
-        The coarse class of each name; a line is drawn between two of them.
-    only : str, optional
-        Show the rows and columns of this coarse class alone, and one more column for all others.
+        The coarse class of each name; a line separates different ones. Without it, the names are coarse classes, and
+        each is a button.
+    shown : sequence of int, optional
+        Positions of the rows and columns to show; one more column adds up all others. Default: all.
     picked : tuple of int, optional
         The cell whose images are shown.
     """
-    shown = [i for i in range(len(names)) if only is None or groups[i] == only]
-    edge = {i for i in shown[1:] if groups and groups[i] != groups[i - 1]}
-    heads = "".join(f'<th scope="col"{_edge(i, edge)}><span>{_shown(names[i], groups)}</span></th>' for i in shown)
-    if only is not None:
-        heads += f'<th scope="col" class="edge"><span>{ELSEWHERE}</span></th>'
+    shown = range(len(names)) if shown is None else shown
+    # Without a picked cell in view, the Tab key stops on the diagonal.
+    picked = picked if picked and set(picked) <= set(shown) else None
+    edges = {after for before, after in pairwise(shown) if groups and groups[before] != groups[after]}
+    heads = "".join(f'<th scope="col"{_edge(i, edges)}><span>{_label(names[i], groups)}</span></th>' for i in shown)
+    partial = len(shown) < len(names)
+    if partial:
+        heads += '<th scope="col" class="edge"><span>other classes</span></th>'
     rows = []
     for i in shown:
-        cells = "".join(_cell(names, counts, i, j, j in edge, picked) for j in shown)
-        if only is not None:
-            away = sum(counts[i]) - sum(counts[i][j] for j in shown)
-            cells += f'<td class="edge">{away or ""}</td>'
-        name = escape(names[i])
+        cells = "".join(_cell(names, counts, i, j, j in edges, picked) for j in shown)
+        if partial:
+            others = sum(counts[i]) - sum(counts[i][j] for j in shown)
+            cells += f'<td class="edge">{others or ""}</td>'
+        name = _label(names[i], groups)
         if groups is None:
-            name = (
-                f'<button type="button" data-only="{name}" title="Show its classes">{_shown(names[i], groups)}</button>'
-            )
-        rows.append(f'<tr{" class=edge" if i in edge else ""}><th scope="row">{name}</th>{cells}</tr>')
+            name = f'<button type="button" data-group="{escape(names[i])}" title="Show its classes">{name}</button>'
+        rows.append(f'<tr{_edge(i, edges)}><th scope="row">{name}</th>{cells}</tr>')
     size = "small" if len(shown) <= 8 else "medium" if len(shown) <= 24 else "large"
     return (
         '<div class="scroll heat-scroll" tabindex="0" role="region" aria-label="Confusion matrix">'
         f'<table class="heat {kind} {size}">'
-        '<thead><tr><td class="corner"><span>true ↓ · said →</span></td>'
+        '<thead><tr><td class="corner"><span>true ↓ · predicted →</span></td>'
         f"{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
-def _shown(name: str, groups: Sequence[str] | None) -> str:
-    """Return a name as it is read: a group's is in no prompt, so that its underscores say nothing."""
+def _label(name: str, groups: Sequence[str] | None) -> str:
+    """Return a name as HTML; those of coarse classes are in no prompt, so their underscores do not matter."""
     return escape(name if groups else name.replace("_", " "))
 
 
-def _edge(i: int, edge: set[int]) -> str:
-    return ' class="edge"' if i in edge else ""
+def _edge(i: int, edges: set[int]) -> str:
+    return ' class="edge"' if i in edges else ""
 
 
 def _cell(
@@ -85,10 +85,10 @@ def _cell(
     opening = f'<td class="{" ".join(kinds)}"' if kinds else "<td"
     if not count:
         return f"{opening}></td>"
-    # The root: a confusion of one in ten is to be seen beside a diagonal of nine in ten.
+    # The square root keeps small confusions visible beside a large diagonal.
     share = 100 * (count / sum(counts[i])) ** 0.5
-    label = f"true {names[i]}, said {names[j]}: {count}"
-    # One stop of the Tab key for the whole table: arrow keys go on from there, see lab.js.
+    label = f"true {names[i]}, predicted {names[j]}: {count}"
+    # The Tab key does not stop at every cell; the arrow keys move between them, see prompt_lab.js.
     stop = picked == (i, j) if picked else i == j
     return (
         f'{opening} style="--share:{share:.0f}"><button type="button" data-cell="{i},{j}" '

@@ -1,79 +1,110 @@
-"""The components of the Prompt Lab: the wording and its numbers on top, and a part for each question below."""
+"""The components of the Prompt Lab: the prompt set and the headline above, a section for each question below."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import gradio as gr
 
 from ...zero_shot.templates import README_TEMPLATE
 from ..explore.layout import PRESETS
-from . import template_switches as wording
+from ..html import listening
 from .confusions import ALL, COARSE
-from .downloads import CHOICES
+from .downloads import TABLES
+from .template_switches import ARTICLES
+from .text import PREDICTOR_NAMES
 
-__all__ = ["SECTIONS", "Lab", "lay_out"]
+__all__ = ["SECTIONS", "Headline", "Lab", "PromptFields", "lay_out"]
 
-# The parts, in their order; only the one in view is computed.
+# In the order of their tabs; only the open one is drawn.
 SECTIONS = ("Classes", "Confusions", "Images", "Calibration", "Templates", "Names")
-_PREDICTORS = [("Zero-shot", "zero-shot"), ("Linear probe", "probe")]
+Section = dict[str, gr.components.Component]
+
+
+@dataclass(frozen=True)
+class PromptFields:
+    """What edits the prompt set."""
+
+    templates: gr.Textbox
+    presets: dict[str, gr.Button]
+    article: gr.Radio
+    period: gr.Checkbox
+    replace_underscores: gr.Checkbox
+    classes: gr.Textbox
+    reset: gr.Button
+
+    def values(self) -> list[gr.components.Component]:
+        """Return the fields that make the prompt set, in the order of `parse_request`."""
+        return [self.templates, self.classes, self.replace_underscores]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The accuracy, and what is done with it."""
+
+    alert: gr.HTML
+    html: gr.HTML
+    pin: gr.Button
+    unpin: gr.Button
+    table: gr.Dropdown
+    csv: gr.Button
+    json: gr.Button
 
 
 @dataclass(frozen=True)
 class Lab:
-    """The lab's components.
+    """All components of the lab.
 
     Attributes
     ----------
     tab : gr.Tab
-    wording : SimpleNamespace
-        The fields: `templates`, `classes`, `spaces`, `article`, `period`, `presets`, `reset`.
-    numbers : SimpleNamespace
-        What they lead to: `alert`, `big`, `pin`, `unpin`, `what`, `csv`, `json`.
-    parts : dict of str to SimpleNamespace
-        The components of each of `SECTIONS`, with its `tab`.
+    prompts : PromptFields
+    headline : Headline
+    tabs : dict of str to gr.Tab
+        The tab of each of `SECTIONS`.
+    sections : dict of str to dict
+        The components of each of `SECTIONS`, by the parameter names of the function that connects them.
     """
 
     tab: gr.Tab
-    wording: SimpleNamespace
-    numbers: SimpleNamespace
-    parts: dict[str, SimpleNamespace]
+    prompts: PromptFields
+    headline: Headline
+    tabs: dict[str, gr.Tab]
+    sections: dict[str, Section]
 
 
 def lay_out(tab: gr.Tab) -> Lab:
     """Make the tab's components inside the current gradio context."""
     with gr.Row(elem_id="lab-top", equal_height=False):
-        with gr.Column(scale=5, min_width=320, elem_id="lab-wording"):
-            fields = _wording()
+        with gr.Column(scale=5, min_width=320, elem_id="lab-prompts"):
+            prompts = _prompts()
         with gr.Column(scale=7, min_width=320, elem_id="lab-answer"):
-            numbers = _numbers()
-    makers = (_classes, _confusions, _images, _calibration, _templates, _names)
-    parts = {}
-    with gr.Tabs(elem_id="lab-parts", overflow_behavior="wrap"):
+            headline = _headline()
+    tabs, sections = {}, {}
+    with gr.Tabs(elem_id="lab-sections", overflow_behavior="wrap"):
+        makers = (_classes, _confusions, _images, _calibration, _templates, _names)
         for name, make in zip(SECTIONS, makers, strict=True):
-            with gr.Tab(name, elem_id=f"lab-{name.lower()}") as part:
-                parts[name] = make()
-                parts[name].tab = part
-    return Lab(tab, fields, numbers, parts)
+            with gr.Tab(name, elem_id=f"lab-{name.lower()}") as tabs[name]:
+                sections[name] = make()
+    return Lab(tab, prompts, headline, tabs, sections)
 
 
-def _markup(name: str, *events: str) -> gr.HTML:
-    """Make a place for markup; a click on what carries ``data-EVENT`` there triggers that event with its value."""
+def _html(name: str, *events: str) -> gr.HTML:
+    """Make an HTML component; a click on an element with ``data-EVENT`` triggers that event with its value."""
     return gr.HTML(
         apply_default_css=False, js_on_load=f"clipLab.listen(element, trigger, {list(events)});", elem_id=f"lab-{name}"
     )
 
 
 def _gallery(name: str) -> gr.HTML:
-    return _markup(f"{name}-images", "open", "more")
+    return _html(f"{name}-images", "open", "more")
 
 
 def _plot(label: str, name: str) -> gr.Plot:
     return gr.Plot(label=label, show_label=False, container=False, buttons=[], elem_id=f"lab-{name}")
 
 
-def _wording() -> SimpleNamespace:
+def _prompts() -> PromptFields:
     templates = gr.Textbox(
         README_TEMPLATE,
         label="Template with {}; several make an ensemble",
@@ -84,82 +115,87 @@ def _wording() -> SimpleNamespace:
     with gr.Row(elem_classes="small-buttons"):
         presets = {name: gr.Button(name, size="sm", min_width=60) for name in PRESETS}
     with gr.Row(elem_id="lab-switches"):
-        article = gr.Radio(list(wording.ARTICLES), value="a", label="Article", min_width=210, elem_id="lab-article")
+        article = gr.Radio(list(ARTICLES), value="a", label="Article", min_width=210, elem_id="lab-article")
         with gr.Column(min_width=210):
             period = gr.Checkbox(False, label="Final period", elem_id="lab-period")
-            replace_underscores = gr.Checkbox(False, label="Underscores become spaces", elem_id="lab-spaces")
-    classes = gr.Textbox(
-        label="Names of the dataset’s classes, in its order",
-        lines=2,
-        max_lines=3,
-        elem_id="lab-class-list",
-    )
+            replace_underscores = gr.Checkbox(
+                False, label="Underscores become spaces", elem_id="lab-replace-underscores"
+            )
+    classes = gr.Textbox(label="Class names, in the dataset’s order", lines=2, max_lines=3, elem_id="lab-class-list")
     reset = gr.Button("Reset to the dataset’s own names", size="sm", elem_id="lab-reset")
-    return SimpleNamespace(**{name: value for name, value in locals().items()})
+    return PromptFields(templates, presets, article, period, replace_underscores, classes, reset)
 
 
-def _numbers() -> SimpleNamespace:
+def _headline() -> Headline:
     alert = gr.HTML(apply_default_css=False, elem_id="lab-alert")
-    big = gr.HTML(apply_default_css=False, elem_id="lab-big", min_height=220)
+    # With a button where the model is not loaded.
+    press = listening("button[data-job]")
+    html = gr.HTML(apply_default_css=False, js_on_load=press, elem_id="lab-headline", min_height=220)
     with gr.Row(elem_classes="small-buttons"):
         pin = gr.Button("Pin as baseline", size="md", variant="primary", min_width=100, elem_id="lab-pin")
-        unpin = gr.Button("Back to the first baseline", size="md", min_width=100, elem_id="lab-unpin")
+        unpin = gr.Button("Reset the baseline", size="md", min_width=100, elem_id="lab-unpin")
     with gr.Row(elem_id="lab-save", equal_height=True):
-        what = gr.Dropdown(
-            list(CHOICES), label="Download", show_label=False, container=False, filterable=False, min_width=140
+        table = gr.Dropdown(
+            list(TABLES), label="Download", show_label=False, container=False, filterable=False, min_width=140
         )
         csv = gr.Button("CSV", size="md", min_width=60, elem_id="lab-csv")
         json = gr.Button("JSON", size="md", min_width=60, elem_id="lab-json")
-    return SimpleNamespace(alert=alert, big=big, pin=pin, unpin=unpin, what=what, csv=csv, json=json)
+    return Headline(alert, html, pin, unpin, table, csv, json)
 
 
-def _classes() -> SimpleNamespace:
+def _classes() -> Section:
     with gr.Row(equal_height=False):
         with gr.Column(scale=7, min_width=320):
-            table = _markup("class-table", "sort", "pick")
+            table = _html("class-table", "sort", "pick")
         with gr.Column(scale=5, min_width=320):
-            plot = _plot("Accuracy of each class by zero-shot and by the probe", "class-plot")
-    return SimpleNamespace(table=table, plot=plot, gallery=_gallery("class"))
+            plot = _plot("Accuracy of each class: zero-shot against the probe", "class-plot")
+    return {"table": table, "plot": plot, "gallery": _gallery("class")}
 
 
-def _confusions() -> SimpleNamespace:
+def _confusions() -> Section:
+    predictors = [(name, key) for key, name in PREDICTOR_NAMES.items()]
     with gr.Row(elem_classes="lab-choices"):
-        by = gr.Radio(_PREDICTORS, value="zero-shot", label="Whose answers", min_width=220, elem_id="lab-by")
-        shown = gr.Dropdown([COARSE, ALL], value=COARSE, label="Show", min_width=220, elem_id="lab-shown")
-    return SimpleNamespace(by=by, shown=shown, table=_markup("heatmap", "cell", "only"), gallery=_gallery("cell"))
+        by = gr.Radio(predictors, value="zero-shot", label="Predictor", min_width=220, elem_id="lab-by")
+        view = gr.Dropdown([COARSE, ALL], value=COARSE, label="Show", min_width=220, elem_id="lab-view")
+    return {"by": by, "view": view, "table": _html("heatmap", "cell", "group"), "gallery": _gallery("cell")}
 
 
-def _images() -> SimpleNamespace:
+def _images() -> Section:
     kind = gr.Radio([], label="Which images", show_label=False, elem_id="lab-kind")
-    return SimpleNamespace(kind=kind, gallery=_gallery("kind"))
+    return {"kind": kind, "gallery": _gallery("kind")}
 
 
-def _calibration() -> SimpleNamespace:
+def _calibration() -> Section:
     with gr.Row(elem_classes="lab-choices"):
         scale = gr.Slider(
             1, 200, 100, step=0.5, label="Logit scale", buttons=[], min_width=260, scale=4, elem_id="lab-scale"
         )
-        reset = gr.Button("The model’s own", size="md", min_width=120, scale=1, elem_id="lab-own-scale")
+        reset = gr.Button("Reset to the model’s own", size="md", min_width=120, scale=1, elem_id="lab-own-scale")
     with gr.Row(equal_height=False):
         with gr.Column(scale=7, min_width=320):
             plot = _plot("Reliability diagram", "reliability")
         with gr.Column(scale=5, min_width=320):
-            text = gr.HTML(apply_default_css=False, elem_id="lab-ece")
-    return SimpleNamespace(scale=scale, reset=reset, plot=plot, text=text)
+            text = gr.HTML(apply_default_css=False, elem_id="lab-calibration-text")
+    return {"scale": scale, "reset": reset, "plot": plot, "text": text}
 
 
-def _templates() -> SimpleNamespace:
+def _templates() -> Section:
     with gr.Row(elem_classes="small-buttons"):
         measure = gr.Button("Measure every template", size="md", min_width=160, elem_id="lab-measure")
-        cancel = gr.Button("Stop", size="md", min_width=80, visible=False, elem_id="lab-cancel")
+        stop = gr.Button("Stop", size="md", min_width=80, visible=False, elem_id="lab-stop")
     progress = gr.HTML(apply_default_css=False, elem_id="lab-progress")
-    return SimpleNamespace(measure=measure, cancel=cancel, progress=progress, table=_markup("template-table", "toggle"))
+    return {"measure": measure, "stop": stop, "progress": progress, "table": _html("template-table", "toggle")}
 
 
-def _names() -> SimpleNamespace:
+def _names() -> Section:
     with gr.Row(elem_classes="lab-choices", equal_height=False):
-        name = gr.Dropdown([], label="Class", min_width=200, scale=2, elem_id="lab-class")
-        others = gr.Textbox(
-            label="Other names for it, one a line", lines=3, max_lines=8, min_width=240, scale=3, elem_id="lab-others"
+        classname = gr.Dropdown([], label="Class", min_width=200, scale=2, elem_id="lab-class")
+        names = gr.Textbox(
+            label="Other names for this class, one per line",
+            lines=3,
+            max_lines=8,
+            min_width=240,
+            scale=3,
+            elem_id="lab-names-field",
         )
-    return SimpleNamespace(name=name, others=others, table=_markup("names-table", "use"))
+    return {"classname": classname, "names": names, "table": _html("names-table", "use")}

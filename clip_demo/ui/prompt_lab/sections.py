@@ -1,4 +1,4 @@
-"""The parts below the numbers: classes, confusions, images and calibration; each is drawn when it is asked for."""
+"""The sections that show an evaluation report: classes, confusions, images and calibration."""
 
 from __future__ import annotations
 
@@ -7,109 +7,109 @@ from typing import Any
 import gradio as gr
 
 from ..event_options import INSTANT, now
-from . import plots
 from .calibration import calibration_text
-from .confusions import confusion_table, images_behind, shown_choices
-from .context import Wiring
+from .confusions import COARSE, cell_gallery, confusion_table, views
+from .context import LabContext
+from .figure import class_figure, reliability_figure
 from .gallery import KINDS, gallery_of
-from .layout import Lab
 from .tables import COLUMNS, class_table
 
-__all__ = ["connect_parts"]
+__all__ = ["connect_calibration", "connect_classes", "connect_confusions", "connect_images"]
 
 
-def connect_parts(wiring: Wiring, lab: Lab, asks: dict[str, gr.Textbox]) -> None:
-    """Connect the parts that show an examination."""
-    for name, connect in (
-        ("Classes", _connect_classes),
-        ("Confusions", _connect_confusions),
-        ("Images", _connect_images),
-        ("Calibration", _connect_calibration),
-    ):
-        connect(wiring, lab.parts[name], asks[name])
+def connect_classes(
+    context: LabContext, redraw: gr.Textbox, *, table: gr.HTML, plot: gr.Plot, gallery: gr.HTML
+) -> None:
+    """Connect the table and the figure of the accuracy per class."""
+    state = gr.State({"column": "zero_shot", "descending": False, "class": None, "pages": 1})
+
+    def draw(report, request, state) -> list[Any]:
+        classes, picked = report.classes, state["class"]
+        figure = None if report.accuracy.probe_top1 is None else class_figure(classes)
+        images = '<p class="caption">Click a class to see its images here.</p>'
+        if picked in range(len(classes)):
+            title = f"True class {classes[picked].name}"
+            images = gallery_of(report, request.dataset, title, report.images("all", true=picked), state["pages"])
+        return [class_table(classes, state["column"], state["descending"], picked), figure, images]
+
+    def sort(state, column):
+        same = state["column"] == column
+        descending = not state["descending"] if same else COLUMNS[column].largest_first
+        return {**state, "column": column, "descending": descending}
+
+    def pick(state, position):
+        return {**state, "class": int(position), "pages": 1}
+
+    context.draw([redraw.change], draw, [state], [table, plot, gallery])
+    context.update_state(table.sort, sort, state, redraw)
+    context.update_state(table.pick, pick, state, redraw)
+    context.connect_gallery(gallery, state, redraw)
 
 
-def _connect_classes(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
-    state = gr.State({"sort": "zero_shot", "backwards": False, "class": None, "pages": 1})
-
-    def make(found, given, chosen) -> list[Any]:
-        picked = chosen["class"]
-        table = class_table(found.classes, chosen["sort"], chosen["backwards"], picked)
-        plot = plots.probe_against_zero_shot(found.classes) if found.classes[0].probe is not None else None
-        if picked is None:
-            return [table, plot, '<p class="caption">Click a class: its images appear here.</p>']
-        name = found.classes[picked].name
-        indices = found.images("all", true=picked)
-        return [table, plot, gallery_of(found, wiring.dataset(given), f"True class {name}", indices, chosen["pages"])]
-
-    def sort(before, column):
-        same = before["sort"] == column
-        return {**before, "sort": column, "backwards": not before["backwards"] if same else COLUMNS[column][2]}
-
-    def pick(before, number):
-        return {**before, "class": int(number), "pages": 1}
-
-    wiring.draw([ask.change], make, [state], [part.table, part.plot, part.gallery])
-    wiring.remember(part.table.sort, sort, state, ask)
-    wiring.remember(part.table.pick, pick, state, ask)
-    wiring.images(part.gallery, state, ask)
-
-
-def _connect_confusions(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
+def connect_confusions(
+    context: LabContext, redraw: gr.Textbox, *, by: gr.Radio, view: gr.Dropdown, table: gr.HTML, gallery: gr.HTML
+) -> None:
+    """Connect the confusion matrix with the images behind its cells."""
     state = gr.State({"cell": None, "pages": 1})
 
-    def make(found, given, chosen, by, shown) -> list[Any]:
-        return [
-            gr.Dropdown(shown_choices(found)),
-            confusion_table(found, by, shown, chosen["cell"]),
-            images_behind(found, wiring.dataset(given), by, shown, chosen),
-        ]
+    def draw(report, request, state, by, view) -> list[Any]:
+        choices = views(report)
+        dropdown = gr.Dropdown(choices)
+        if view not in choices:  # a group of another dataset
+            view = COARSE
+            dropdown = gr.Dropdown(choices, value=view)
+        images = cell_gallery(report, request.dataset, by, view, state["cell"], state["pages"])
+        return [dropdown, confusion_table(report, by, view, state["cell"]), images]
 
-    def cell(before, value):
-        true, said = value.split(",")
-        return {"cell": (int(true), int(said)), "pages": 1}
+    def pick(_, value):
+        true, predicted = map(int, value.split(","))
+        return {"cell": (true, predicted), "pages": 1}
 
-    wiring.draw([ask.change], make, [state, part.by, part.shown], [part.shown, part.table, part.gallery])
-    for field in (part.by, part.shown):
-        field.input(lambda: [{"cell": None, "pages": 1}, now()], outputs=[state, ask], **INSTANT)
-    wiring.remember(part.table.cell, cell, state, ask)
-    wiring.images(part.gallery, state, ask)
+    def unpick() -> list[Any]:
+        return [{"cell": None, "pages": 1}, now()]
 
-    def only(event: gr.EventData) -> list[Any]:
-        return [event.value, {"cell": None, "pages": 1}, now()]
+    def open_group(event: gr.EventData) -> list[Any]:
+        return [event.value, *unpick()]
 
-    part.table.only(only, outputs=[part.shown, state, ask], **INSTANT)
+    context.draw([redraw.change], draw, [state, by, view], [view, table, gallery])
+    context.update_state(table.cell, pick, state, redraw)
+    context.connect_gallery(gallery, state, redraw)
+    for field in (by, view):
+        field.input(unpick, outputs=[state, redraw], **INSTANT)
+    table.group(open_group, outputs=[view, state, redraw], **INSTANT)
 
 
-def _connect_images(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
+def connect_images(context: LabContext, redraw: gr.Textbox, *, kind: gr.Radio, gallery: gr.HTML) -> None:
+    """Connect the choice of a kind of images with their gallery."""
     state = gr.State({"pages": 1})
 
-    def make(found, given, chosen, kind) -> list[Any]:
-        kinds = {name: found.images(name) for name in KINDS if name in found.kinds}
-        choices = [(f"{KINDS[name]} ({len(indices):,})", name) for name, indices in kinds.items()]
-        radio = gr.Radio(choices)  # without a value: what is clicked meanwhile stays
-        if kind not in kinds:
-            kind = next(iter(kinds))
+    def draw(report, request, state, kind) -> list[Any]:
+        indices = {each: report.images(each) for each in KINDS if each in report.kinds}
+        choices = [(f"{KINDS[each]} ({len(found):,})", each) for each, found in indices.items()]
+        radio = gr.Radio(choices)  # without a value, so that a click in the meantime is not undone
+        if kind not in indices:
+            kind = next(iter(indices))
             radio = gr.Radio(choices, value=kind)
-        images = gallery_of(found, wiring.dataset(given), KINDS[kind], kinds[kind], chosen["pages"])
-        return [radio, images]
+        return [radio, gallery_of(report, request.dataset, KINDS[kind], indices[kind], state["pages"])]
 
-    wiring.draw([ask.change], make, [state, part.kind], [part.kind, part.gallery])
-    part.kind.input(lambda: [{"pages": 1}, now()], outputs=[state, ask], **INSTANT)
-    wiring.images(part.gallery, state, ask)
+    context.draw([redraw.change], draw, [state, kind], [kind, gallery])
+    kind.input(lambda: [{"pages": 1}, now()], outputs=[state, redraw], **INSTANT)
+    context.connect_gallery(gallery, state, redraw)
 
 
-def _connect_calibration(wiring: Wiring, part: Any, ask: gr.Textbox) -> None:
-    own = gr.State(None)
+def connect_calibration(
+    context: LabContext, redraw: gr.Textbox, *, scale: gr.Slider, reset: gr.Button, plot: gr.Plot, text: gr.HTML
+) -> None:
+    """Connect the logit scale with the reliability diagram."""
+    drawn_scale = gr.State(None)  # the model's own scale when the section was drawn; None after a reset
 
-    def make(found, given, scale, before) -> list[Any]:
-        mine = found.logit_scale
-        # Another model brings its own scale.
-        scale = mine if before != mine else scale
-        curves = found.calibration(scale)
-        slider = gr.Slider(value=scale) if before != mine else gr.skip()
-        return [slider, mine, plots.reliability(curves), calibration_text(curves, scale, mine)]
+    def draw(report, request, scale, drawn_scale) -> list[Any]:
+        own_scale, slider = report.logit_scale, gr.skip()
+        if own_scale != drawn_scale:  # a reset, or another model
+            scale, slider = own_scale, gr.Slider(value=own_scale)
+        curves = report.calibration(scale)
+        return [slider, own_scale, reliability_figure(curves), calibration_text(curves, scale, own_scale)]
 
-    outputs = [part.scale, own, part.plot, part.text]
-    wiring.draw([ask.change, part.scale.input], make, [part.scale, own], outputs)
-    part.reset.click(lambda: [None, now()], outputs=[own, ask], **INSTANT)
+    outputs = [scale, drawn_scale, plot, text]
+    context.draw([redraw.change, scale.input], draw, [scale, drawn_scale], outputs)
+    reset.click(lambda: [None, now()], outputs=[drawn_scale, redraw], **INSTANT)

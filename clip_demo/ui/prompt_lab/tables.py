@@ -1,40 +1,43 @@
-"""The tables of classes, of templates and of other names: pure functions to HTML."""
+"""The tables of classes, templates and class names, as HTML."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
 
 from ...evaluation.ablations import NameRow
 from ...evaluation.report import ClassRow
-from ..html import escape, percent
-from .headline import points
+from ..html import percent
+from .text import percent1, points
 
-__all__ = ["COLUMNS", "class_table", "names_table", "percent1", "sorted_classes", "template_table"]
+__all__ = ["COLUMNS", "class_table", "names_table", "template_table"]
 
 _NOTHING = "–"
-# Name, how to sort by it, and whether the largest comes first.
-COLUMNS: dict[str, tuple[str, Callable[[ClassRow], Any], bool]] = {
-    "name": ("Class", lambda row: row.name, False),
-    "zero_shot": ("Zero-shot", lambda row: row.zero_shot, False),
-    "probe": ("Probe", lambda row: -1 if row.probe is None else row.probe, False),
-    "change": ("Change", lambda row: 0 if row.baseline is None else row.zero_shot - row.baseline, False),
-    "confused": ("Most confused with", lambda row: row.confused_with[0][1] if row.confused_with else 0, True),
+
+
+class _Column(NamedTuple):
+    title: str
+    sort_key: Callable[[ClassRow], Any]
+    largest_first: bool
+
+
+COLUMNS = {
+    "name": _Column("Class", lambda row: row.name, False),
+    "zero_shot": _Column("Zero-shot", lambda row: row.zero_shot, False),
+    "probe": _Column("Probe", lambda row: -1 if row.probe is None else row.probe, False),
+    "change": _Column("Change", lambda row: 0 if row.baseline is None else row.zero_shot - row.baseline, False),
+    "confused": _Column("Most confused with", lambda row: row.confused_with[0][1] if row.confused_with else 0, True),
 }
 
 
-def sorted_classes(classes: Sequence[ClassRow], column: str, backwards: bool) -> list[tuple[int, ClassRow]]:
-    """Return the rows in a column's order; each keeps the class's own number in front."""
-    _, key, _ = COLUMNS[column]
-    return sorted(enumerate(classes), key=lambda each: key(each[1]), reverse=backwards)
-
-
-def class_table(classes: Sequence[ClassRow], column: str, backwards: bool, picked: int | None) -> str:
-    """Return a row a class; a click on a heading sorts, one on a name shows its images."""
-    heads = "".join(_head(key, column, backwards) for key in COLUMNS)
-    ordered = sorted_classes(classes, column, backwards)
-    rows = "".join(_class_row(number, row, number == picked) for number, row in ordered)
-    return _table("classes", "A heading sorts; a name shows the class’s images below.", heads, rows)
+def class_table(classes: Sequence[ClassRow], column: str, descending: bool, picked: int | None) -> str:
+    """Return a row per class, sorted by one of `COLUMNS`; `picked` is the position of the class that was clicked."""
+    heads = "".join(_column_head(key, column, descending) for key in COLUMNS)
+    key = COLUMNS[column].sort_key
+    ordered = sorted(enumerate(classes), key=lambda pair: key(pair[1]), reverse=descending)
+    rows = "".join(_class_row(position, row, position == picked) for position, row in ordered)
+    return _table("classes", "Click a heading to sort, or a class to see its images below.", heads, rows)
 
 
 def _table(kind: str, caption: str, heads: str, rows: str) -> str:
@@ -48,27 +51,27 @@ def _heads(*names: str) -> str:
     return "".join(f'<th scope="col">{name}</th>' for name in names)
 
 
-def _head(key: str, column: str, backwards: bool) -> str:
-    name = COLUMNS[key][0]
-    order = f' aria-sort="{"descending" if backwards else "ascending"}"' if key == column else ""
-    return f'<th scope="col"{order}><button type="button" data-sort="{key}">{name}</button></th>'
+def _column_head(key: str, column: str, descending: bool) -> str:
+    order = f' aria-sort="{"descending" if descending else "ascending"}"' if key == column else ""
+    button = f'<button type="button" data-sort="{key}">{COLUMNS[key].title}</button>'
+    return f'<th scope="col"{order}>{button}</th>'
 
 
-def _class_row(number: int, row: ClassRow, picked: bool) -> str:
+def _class_row(position: int, row: ClassRow, picked: bool) -> str:
     change = None if row.baseline is None else row.zero_shot - row.baseline
     kind = "" if not change else ' class="up"' if change > 0 else ' class="down"'
     confused = ", ".join(f"{escape(name)}\N{NO-BREAK SPACE}{count}" for name, count in row.confused_with)
     return (
         f"<tr{' class=picked' if picked else ''}>"
-        f'<th scope="row"><button type="button" data-pick="{number}" aria-pressed="{str(picked).lower()}">'
+        f'<th scope="row"><button type="button" data-pick="{position}" aria-pressed="{str(picked).lower()}">'
         f"{escape(row.name)}</button></th>"
-        f"{_share(row.zero_shot, 'zero-shot')}{_share(row.probe, 'probe')}"
+        f"{_accuracy(row.zero_shot, 'zero-shot')}{_accuracy(row.probe, 'probe')}"
         f"<td{kind}>{_NOTHING if change is None else points(change, 1)}</td>"
-        f'<td class="words">{confused or _NOTHING}</td></tr>'
+        f'<td class="names">{confused or _NOTHING}</td></tr>'
     )
 
 
-def _share(value: float | None, kind: str) -> str:
+def _accuracy(value: float | None, kind: str) -> str:
     if value is None:
         return f"<td>{_NOTHING}</td>"
     return (
@@ -77,55 +80,62 @@ def _share(value: float | None, kind: str) -> str:
     )
 
 
-def percent1(share: float) -> str:
-    """Return a share with one decimal, for tables."""
-    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
-
-
 def template_table(
-    offered: Sequence[str], chosen: Sequence[str], alone: dict[str, float], gain: dict[str, float]
+    offered: Sequence[str], selected: Sequence[str], top1: Mapping[str, float], gain: Mapping[str, float]
 ) -> str:
-    """Return a switch a template, with what is measured of it.
+    """Return a checkbox per template, with what was measured of it.
 
     Parameters
     ----------
     offered : sequence of str
-        Templates that have a switch.
-    chosen : sequence of str
-        Those that make the prompt now.
-    alone, gain : dict of str to float
-        Accuracy of a template by itself, and what the ensemble would lose without it; where measured.
+        All templates of the table.
+    selected : sequence of str
+        The templates of the prompt set.
+    top1, gain : mapping of str to float
+        Accuracy of a template alone, and accuracy of the ensemble minus its accuracy without the template. Templates
+        that were not measured are missing.
     """
     rows = "".join(
         f'<tr><th scope="row"><label><input type="checkbox" data-toggle="{escape(each)}"'
-        f"{' checked' if each in chosen else ''}> {escape(each)}</label></th>"
-        f"<td>{percent(alone[each]) if each in alone else _NOTHING}</td>"
+        f"{' checked' if each in selected else ''}> {escape(each)}</label></th>"
+        f"<td>{percent(top1[each]) if each in top1 else _NOTHING}</td>"
         f"<td>{points(gain[each]) if each in gain else _NOTHING}</td></tr>"
         for each in offered
     )
     caption = (
-        "On: part of the prompt. The gain is the accuracy of the ensemble, less that of the ensemble without this one, "
-        "in points."
+        "Checked templates make the ensemble. Gain: accuracy of the ensemble minus its accuracy without the template, "
+        "in percentage points."
     )
     return _table("templates", caption, _heads("Template", "Alone", "Gain"), rows)
 
 
-def names_table(present: ClassRow, top1: float, tried: Sequence[NameRow]) -> str:
-    """Return a row a name: the class's accuracy with it, the overall one, and the difference to the present name."""
-    rows = _name_row(present.name, percent1(present.zero_shot), percent(top1), "the present name", "")
-    for row in tried:
+def names_table(current: ClassRow, top1: float, rows: Sequence[NameRow]) -> str:
+    """Return a row per name of a class.
+
+    Parameters
+    ----------
+    current : ClassRow
+        The class with its current name.
+    top1 : float
+        Overall accuracy with the current name.
+    rows : sequence of NameRow
+        The other names.
+    """
+    body = _name_row(current.name, percent1(current.zero_shot), percent(top1), "current name", "")
+    for row in rows:
         difference = row.difference
         kind = "up" if difference.low > 0 else "down" if difference.high < 0 else "same"
         change = (
             f'<span class="{kind}">{points(difference.top1)}</span> '
             f"({points(difference.low)} to {points(difference.high)})"
         )
-        use = f'<button type="button" data-use="{escape(row.name)}">use it</button>'
-        rows += _name_row(row.name, percent1(row.accuracy), percent(row.top1), change, use)
+        use = f'<button type="button" data-use="{escape(row.name)}">Use</button>'
+        body += _name_row(row.name, percent1(row.accuracy), percent(row.top1), change, use)
     caption = (
-        "A name also takes images from other classes: look at the change overall, in points with its 95 % interval."
+        "A new name also affects images of other classes, so compare the overall change: percentage points with their "
+        "95 % confidence interval."
     )
-    return _table("names", caption, _heads("Name", "This class", "Overall", "Change overall", ""), rows)
+    return _table("names", caption, _heads("Name", "This class", "Overall", "Overall change", ""), body)
 
 
 def _name_row(name: str, *cells: str) -> str:

@@ -1,4 +1,4 @@
-"""Switches that edit the template field: its text is the only truth, and the switches say what stands in it."""
+"""Switches that edit the text of the template field, and read their own state from it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["ARTICLES", "NO_ARTICLE", "article_of", "ends_with_period", "toggle",
 
 NO_ARTICLE = "none"
 ARTICLES = ("a", "the", NO_ARTICLE)
-# An article before the placeholder, with at most one word between: "a {}", "the small {}".
+# An article before the placeholder, with at most one word between them: "a {}", "the small {}".
 _ARTICLE = re.compile(r"\b(an?|the)\s+((?:\w+\s+)?\{c?\})", re.IGNORECASE)
-# Where one goes that lacks an article: before the placeholder, or before an adjective of OpenAI's templates.
-_PLACE = re.compile(r"(?:\b(?:small|big)\s+)?\{c?\}")
+# Where a missing article goes: before the placeholder, or before an adjective of OpenAI's templates.
+_ARTICLE_POSITION = re.compile(r"(?:\b(?:small|big)\s+)?\{c?\}")
 
 
 def with_article(text: str, article: str) -> str:
@@ -23,26 +23,26 @@ def with_article(text: str, article: str) -> str:
     'a photo of the small {}.\nart of the {}'
     """
     word = "" if article == NO_ARTICLE else f"{article} "
-    # Templates that differed in their article alone are now one.
+    # Templates that differed only in their article are equal now.
     return "\n".join(dict.fromkeys(_with_article(line, word) for line in text.splitlines()))
 
 
 def _with_article(line: str, word: str) -> str:
     if _ARTICLE.search(line):
-        return _ARTICLE.sub(lambda found: word + found[2], line, count=1)
-    return _PLACE.sub(lambda found: word + found[0], line, count=1)
+        return _ARTICLE.sub(lambda match: word + match[2], line, count=1)
+    return _ARTICLE_POSITION.sub(lambda match: word + match[0], line, count=1)
 
 
 def article_of(text: str) -> str | None:
-    """Return the article that every template has, or None where they differ or there is none of these."""
-    found = [_ARTICLE.search(line) for line in parse_templates(text)]
-    articles = {match[1].lower() if match else NO_ARTICLE for match in found}
+    """Return which of `ARTICLES` all templates have; None where they differ or have another one."""
+    matches = [_ARTICLE.search(line) for line in parse_templates(text)]
+    articles = {match[1].lower() if match else NO_ARTICLE for match in matches}
     article = articles.pop() if len(articles) == 1 else None
     return article if article in ARTICLES else None
 
 
 def with_period(text: str, period: bool) -> str:
-    r"""Return the templates with or without a period at the end of each.
+    r"""Return the templates with or without a final period.
 
     >>> with_period("a photo of a {}.\n{}", True)
     'a photo of a {}.\n{}.'
@@ -58,7 +58,8 @@ def ends_with_period(text: str) -> bool:
 
 
 def toggle(text: str, template: str) -> str:
-    """Return the templates without one that stands among them, or with one more at the end."""
-    templates = parse_templates(text)
-    kept = [each for each in templates if each != template]
-    return "\n".join(kept if len(kept) < len(templates) else [*templates, template])
+    """Return the templates without `template`; where it is missing, with it at the end."""
+    # A checked prompt set writes the placeholder as {}.
+    templates = parse_templates(text.replace("{c}", "{}"))
+    others = [each for each in templates if each != template]
+    return "\n".join(others if len(others) < len(templates) else [*templates, template])

@@ -1,10 +1,10 @@
-// The few things of the page that a server cannot do: the address bar, instant steps, and dimming while one waits.
+// What runs in the browser: the address bar, changing the index, and dimming old results while a request is running.
 window.clipExplorer = {
   now() {
     return `${Date.now()}${Math.random()}`;
   },
 
-  // The number field may be empty or out of range: a step then starts from the nearest end.
+  // The number field may be empty or out of range: a step then starts from the nearest valid index.
   clamp(index, last) {
     const number = Number.isFinite(index) ? Math.round(index) : 0;
     return Math.min(Math.max(number, 0), last);
@@ -29,19 +29,19 @@ window.clipExplorer = {
     document.documentElement.classList.add("clip-waiting");
   },
 
-  arrived(query) {
-    // No counting of what is under way: an answer that is lost would leave the page dimmed for ever.
+  received(query) {
+    // Requests are not counted: a lost response would leave the page dimmed forever.
     document.documentElement.classList.remove("clip-waiting");
-    this.address(query);
+    this.updateAddress(query);
     return [];
   },
 
-  // Parameters of others, such as Gradio's __theme, stay.
-  address(query) {
+  // Other parameters, such as Gradio's __theme, are kept.
+  updateAddress(query) {
     if (!query) return;
-    const ours = ["dataset", "index", "template", "classes", "replace_underscores", "model"];
+    const names = ["dataset", "index", "template", "classes", "replace_underscores", "model"];
     const parts = new URLSearchParams(window.location.search);
-    ours.forEach((name) => parts.delete(name));
+    names.forEach((name) => parts.delete(name));
     new URLSearchParams(query).forEach((value, name) => parts.append(name, value));
     const url = `${window.location.pathname}?${parts}${window.location.hash}`;
     window.history.replaceState(window.history.state, "", url);

@@ -1,0 +1,1 @@
+"""The command line: its arguments, its commands, and the check against published numbers."""

@@ -1,0 +1,214 @@
+"""The arguments of every command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from ..benchmark.sections import SECTIONS
+from ..datasets.catalog import DATASETS
+from ..models.catalog import OPENAI_MODELS
+from ..paths import cache_folder
+from . import commands
+
+__all__ = ["make_parser"]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser. The options that it returns have the command's function as ``run``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m clip_demo",
+        description="Zero-shot prediction with CLIP beside a linear probe.",
+        epilog="To start the web app: python app.py. Help for one command: python -m clip_demo COMMAND --help",
+    )
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in (
+        _add_zero_shot, _add_predict, _add_evaluate, _add_store_features, _add_fit_probe, _add_download,
+        _add_reproduce, _add_bench,
+    ):  # fmt: skip
+        add(subparsers)
+    return parser
+
+
+# --- commands ---------------------------------------------------------------------------------------------------
+
+
+def _add_zero_shot(subparsers) -> None:
+    command = _add_command(
+        subparsers, "zero-shot", commands.run_zero_shot,
+        "print the most probable classes of a test image, in the format of openai/CLIP's README",
+        "--index 3637 --dataset cifar100",
+    )  # fmt: skip
+    _add_index(command, required=True)
+    _add_prompt_options(command)
+    _add_top_k(command)
+
+
+def _add_predict(subparsers) -> None:
+    command = _add_command(
+        subparsers, "predict", commands.run_predict,
+        "print the zero-shot prediction and the linear probe's for a test image or an image file",
+        "--image cat.jpg --classes 'cat,dog,sofa' --template 'a photo of a {}' --json",
+    )  # fmt: skip
+    source = command.add_mutually_exclusive_group(required=True)
+    _add_index(source)
+    source.add_argument("--image", metavar="FILE", help="an image file")
+    _add_prompt_options(command)
+    _add_top_k(command)
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_evaluate(subparsers) -> None:
+    command = _add_command(
+        subparsers, "evaluate", commands.run_evaluate,
+        "print the zero-shot accuracy on all test images of a dataset",
+        "--dataset shapes100 --template 'a photo of a {}.' 'a {}'",
+    )  # fmt: skip
+    _add_prompt_options(command)
+    baseline = command.add_argument_group(
+        "baseline", "A second prompt set, compared on the same images. What is not given is as in the first."
+    )
+    baseline.add_argument("--baseline-template", nargs="+", action="extend", metavar="T", help="its templates")
+    baseline.add_argument("--baseline-classes", metavar="LIST-OR-FILE", help="its class names")
+    baseline.add_argument(
+        "--baseline-replace-underscores", action=argparse.BooleanOptionalAction,
+        help="whether its underscores become spaces",
+    )  # fmt: skip
+    output = command.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print JSON, including the accuracy of every class")
+    output.add_argument("--csv", action="store_true", help="print a table of all classes as CSV")
+
+
+def _add_store_features(subparsers) -> None:
+    command = _add_command(
+        subparsers, "store-features", commands.run_store_features,
+        "encode all test images and store their features in a small file",
+        "--dataset shapes100 --output assets/features",
+    )  # fmt: skip
+    _add_model_options(command)
+    command.add_argument("--output", required=True, metavar="DIR", help="folder for the file")
+
+
+def _add_fit_probe(subparsers) -> None:
+    command = _add_command(
+        subparsers, "fit-probe", commands.run_fit_probe,
+        "fit a linear probe with the settings of openai/CLIP's README, and test it",
+        "--dataset shapes100 --output assets/heads",
+    )  # fmt: skip
+    _add_model_options(command)
+    command.add_argument("--output", metavar="DIR", help="folder for the head (default: the cache)")
+    command.add_argument("--C", type=float, help="inverse regularisation strength (default: 0.316)")
+    command.add_argument(
+        "--sweep", action="store_true",
+        help="choose C by the accuracy on a fifth of the training images, as in the CLIP paper; then fit on all",
+    )  # fmt: skip
+    command.add_argument("--normalized", action="store_true", help="L2-normalise the features first")
+    command.add_argument(
+        "--curve", nargs="?", const=str(cache_folder() / "curves"), metavar="DIR",
+        help="also fit on 1, 2, 4, ... images per class, and store the accuracies in this folder (default: the cache)",
+    )  # fmt: skip
+
+
+def _add_download(subparsers) -> None:
+    command = _add_command(
+        subparsers, "download", commands.run_download,
+        "download OpenAI's weights (ViT-B/32: 353 MB) or a dataset (CIFAR-100: 169 MB)", "ViT-B/32",
+    )  # fmt: skip
+    command.add_argument("what", choices=(*OPENAI_MODELS, *DATASETS), metavar="WHAT", help="a model or a dataset")
+    _add_folders(command)
+
+
+def _add_reproduce(subparsers) -> None:
+    command = _add_command(
+        subparsers, "reproduce", commands.run_reproduce,
+        "run the examples of openai/CLIP's README with ViT-B/32 and compare the results with published numbers", "",
+    )  # fmt: skip
+    command.add_argument("--quick", action="store_true", help="only single images, not the whole test set")
+    command.add_argument("--clip-png", metavar="FILE", help="CLIP.png of openai/CLIP's repository, for its example")
+    _add_device(command)
+    _add_folders(command)
+
+
+def _add_bench(subparsers) -> None:
+    command = _add_command(
+        subparsers, "bench", commands.run_bench,
+        "measure speed side by side with openai-clip, on a full-size model with random weights",
+        "text image --rounds 5",
+    )  # fmt: skip
+    command.add_argument(
+        "sections", nargs="*", choices=(*SECTIONS, "all"), default="all", metavar="SECTION",
+        help=f"what to measure: {', '.join(SECTIONS)} (default: all, which takes about 15 minutes)",
+    )  # fmt: skip
+    command.add_argument(
+        "--users", type=int, metavar="N",
+        help="number of concurrent clients (default: 30); without SECTION, measures concurrency only",
+    )  # fmt: skip
+    command.add_argument("--seconds", type=float, default=30, metavar="S", help="how long they ask (default: 30)")
+    command.add_argument("--rounds", type=int, default=3, metavar="N", help="measurements of each kind (default: 3)")
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_command(subparsers, name: str, run: Callable, what: str, example: str) -> argparse.ArgumentParser:
+    command = subparsers.add_parser(
+        name,
+        help=what,
+        description=what[0].upper() + what[1:] + ".",
+        epilog=f"example: python -m clip_demo {name} {example}".rstrip(),
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+# --- options that commands share --------------------------------------------------------------------------------
+
+
+def _add_index(command, **options) -> None:
+    command.add_argument("--index", type=int, metavar="N", help="an index of the test split", **options)
+
+
+def _add_top_k(command) -> None:
+    command.add_argument("--top-k", type=int, default=5, metavar="K", help="number of classes to print (default: 5)")
+
+
+def _add_prompt_options(command) -> None:
+    _add_model_options(command)
+    command.add_argument(
+        "--template", nargs="+", action="extend", metavar="T",
+        help="a prompt with {} for the class name (default: 'a photo of a {}'); several make an ensemble",
+    )  # fmt: skip
+    command.add_argument(
+        "--classes", metavar="LIST-OR-FILE",
+        help="'cat,dog', or a file with one name per line (default: the dataset's classes)",
+    )  # fmt: skip
+    command.add_argument(
+        "--replace-underscores", action="store_true", help="replace underscores of class names by spaces in prompts"
+    )
+
+
+def _add_model_options(command) -> None:
+    command.add_argument(
+        "--dataset", choices=DATASETS, help="dataset (default: cifar100 if it is on disk, otherwise shapes100)"
+    )
+    command.add_argument(
+        "--model", default="tiny", metavar="M",
+        help="tiny, a CLIP model such as ViT-B/32, or the path of a checkpoint (default: tiny)",
+    )  # fmt: skip
+    _add_device(command)
+    _add_folders(command)
+
+
+def _add_device(command) -> None:
+    command.add_argument(
+        "--device", metavar="D", help="cpu, cuda or mps (default: cuda if it is available, otherwise cpu)"
+    )
+
+
+def _add_folders(command) -> None:
+    command.add_argument(
+        "--data-root", metavar="DIR",
+        help="folder that contains cifar-100-python (default: $CLIP_DEMO_DATA, otherwise ~/.cache)",
+    )  # fmt: skip
+    command.add_argument(
+        "--weights-root", metavar="DIR",
+        help="folder of OpenAI's weights (default: $CLIP_DEMO_WEIGHTS, otherwise ~/.cache/clip)",
+    )  # fmt: skip

@@ -1,0 +1,71 @@
+"""Results as text for a terminal."""
+
+from __future__ import annotations
+
+from ..backend import Prediction
+from ..evaluation.accuracy import Accuracy
+from ..evaluation.significance import Difference
+from ..linear_probe.few_shot_curve import FewShotCurve
+from ..linear_probe.head import Provenance
+
+__all__ = ["accuracy_text", "curve_text", "head_text", "prediction_text", "top_predictions"]
+
+
+def top_predictions(prediction: Prediction) -> str:
+    """Return the zero-shot prediction in the format of openai/CLIP's README, section "Zero-Shot Prediction"."""
+    lines = [f"{score.label:>16s}: {100 * score.probability:.2f}%" for score in prediction.zero_shot]
+    return "\n".join(["", "Top predictions:", "", *lines])
+
+
+def prediction_text(prediction: Prediction) -> str:
+    """Return the zero-shot prediction and the linear probe's."""
+    source = "image file" if prediction.index is None else f"{prediction.dataset} test image {prediction.index}"
+    lines = [f"{prediction.model} · {source} · true label: {prediction.truth or 'unknown'}", "", "Zero-shot:", ""]
+    lines += [f"{s.label:>16s}: {100 * s.probability:6.2f}%  cosine {s.cosine:.4f}" for s in prediction.zero_shot]
+    probe = prediction.linear_probe
+    if probe is None:
+        return "\n".join(
+            [*lines, "", f"Linear probe: no head for {prediction.model} on {prediction.dataset}; run fit-probe."]
+        )
+    lines += ["", f"Linear probe ({head_text(probe.head)}):", ""]
+    return "\n".join([*lines, *(f"{s.label:>16s}: {100 * s.probability:6.2f}%" for s in probe.top)])
+
+
+def accuracy_text(accuracy: Accuracy) -> str:
+    """Return the accuracies in per cent, and the difference to the baseline if there is one."""
+    lines = [f"top-1 = {100 * accuracy.top1:.2f}", f"top-5 = {100 * accuracy.top5:.2f}", f"n = {accuracy.n}"]
+    if accuracy.probe_top1 is not None:
+        lines.append(f"linear probe = {100 * accuracy.probe_top1:.2f}")
+    if accuracy.difference is not None:
+        lines += ["", *_difference_lines(accuracy.difference)]
+    return "\n".join(lines)
+
+
+def _difference_lines(difference: Difference) -> list[str]:
+    change, low, high = (f"{100 * each:+.2f}" for each in (difference.top1, difference.low, difference.high))
+    p_value = "p < 0.0001" if difference.p_value < 0.0001 else f"p = {difference.p_value:.4f}"
+    meaning = "" if difference.p_value < 0.05 else "not "
+    return [
+        f"difference to the baseline: {change} points of top-1 (95% interval {low} to {high})",
+        f"{difference.gained} images are newly right, {difference.lost} newly wrong",
+        f"{p_value} (McNemar's exact test): the difference is {meaning}significant at the 5% level",
+    ]
+
+
+def curve_text(curve: FewShotCurve) -> str:
+    """Return the points of a few-shot curve, and where the probe becomes as good as zero-shot prediction."""
+    lines = [f"zero-shot: {100 * curve.zero_shot:.2f}%"]
+    for point in curve.points:
+        spread = f" ± {100 * point.std:.2f} over {len(point.draws)} draws" if len(point.draws) > 1 else ""
+        lines.append(f"{point.per_class:>4d} per class: {100 * point.mean:.2f}%{spread}")
+    reached = "not reached" if curve.crossing is None else f"at about {curve.crossing:.1f} images per class"
+    return "\n".join([*lines, f"as good as zero-shot: {reached}"])
+
+
+def head_text(head: Provenance) -> str:
+    """Return what a head was fitted on, and its test accuracy."""
+    note = f", {head.note}" if head.note else ""
+    return (
+        f"{head.model} on {head.dataset}, {head.n_train:,} images, C={head.C:.4g}{note}, "
+        f"{100 * head.test_accuracy:.2f}% on {head.n_test:,} test images"
+    )

@@ -1,0 +1,1 @@
+"""Image features of whole datasets: extraction, resumable shards, and the store of test features."""

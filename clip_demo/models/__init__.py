@@ -1,0 +1,1 @@
+"""CLIP models: catalogue, download, loading and forward passes, and the image that a user brings."""

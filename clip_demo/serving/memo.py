@@ -1,0 +1,59 @@
+"""A bounded cache whose values are computed once, also when several threads ask at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from cachetools import LRUCache
+
+from ..progress import Progress
+
+__all__ = ["Memo"]
+
+T = TypeVar("T")
+POLL = 0.5  # seconds between two progress calls while waiting for another thread
+
+
+class Memo(Generic[T]):
+    """The least recently used values are dropped.
+
+    Parameters
+    ----------
+    maxsize : int
+        How many values are kept.
+
+    Attributes
+    ----------
+    pending : set
+        Keys whose values are being computed.
+    """
+
+    def __init__(self, maxsize: int):
+        self._values: LRUCache[Hashable, T] = LRUCache(maxsize)
+        self._changed = threading.Condition()
+        self.pending: set[Hashable] = set()
+
+    def get(self, key: Hashable, compute: Callable[[], T], progress: Progress | None = None) -> T:
+        """Return the value of a key, computing it where it is missing.
+
+        Where another thread is computing it, this call waits for it and meanwhile calls `progress`, which may raise.
+        After an error in another thread, this call computes the value itself.
+        """
+        with self._changed:
+            while key in self.pending:
+                if not self._changed.wait(POLL) and progress:
+                    progress("waiting", 0, 1)
+            if key in self._values:
+                return self._values[key]
+            self.pending.add(key)
+        try:
+            value = compute()
+            with self._changed:
+                self._values[key] = value
+            return value
+        finally:
+            with self._changed:
+                self.pending.discard(key)
+                self._changed.notify_all()

@@ -1,0 +1,1 @@
+"""The Explore tab: one image, both predictions, and the templates and classes behind them."""

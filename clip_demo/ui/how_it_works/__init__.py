@@ -1,0 +1,1 @@
+"""The tab that explains zero-shot prediction and the linear probe."""

@@ -1,0 +1,1 @@
+"""Zero-shot prediction: from templates and class names to a classifier made of text features."""

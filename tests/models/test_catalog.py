@@ -1,0 +1,33 @@
+"""The list of models."""
+
+import subprocess
+import sys
+
+import pytest
+
+from clip_demo.errors import ModelError
+from clip_demo.models.catalog import BUILT_IN, available_models, check_model
+from clip_demo.models.openai_clip import import_clip
+
+
+def test_the_built_in_model_comes_first_and_openais_follow():
+    assert available_models() == (BUILT_IN, *import_clip().available_models())
+
+
+def test_an_unknown_name_is_refused_with_the_known_names():
+    with pytest.raises(
+        ModelError, match=r"model: 'ViT-B/33' is neither a known model nor a file; use one of 'tiny', .*'ViT-B/32'"
+    ):
+        check_model("ViT-B/33")
+
+
+def test_a_path_of_a_file_is_accepted(tmp_path):
+    (tmp_path / "a.pt").touch()
+    assert check_model(str(tmp_path / "a.pt")) == str(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("module", ["catalog", "encoder", "image_input"])
+def test_import_does_not_import_torch(module):
+    code = f"import sys, clip_demo.models.{module}; print({{'torch', 'torchvision', 'clip'}} & set(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "set()"

@@ -1,0 +1,71 @@
+"""Opening of checkpoints, good and bad, and of the converted copy."""
+
+import numpy as np
+import pytest
+import torch
+from helpers import Server, publish
+
+from clip_demo.benchmark.random_checkpoints import SMALL_VIT, random_clip, write_archive
+from clip_demo.errors import ModelError
+from clip_demo.models.checkpoint import open_checkpoint, open_converted, write_converted
+from clip_demo.models.load import load_model
+from clip_demo.models.openai_clip import import_clip
+from clip_demo.paths import converted_path
+
+clip = import_clip()
+
+
+def test_a_state_dict_gives_the_same_model_as_an_archive(checkpoint):
+    networks, checksums = zip(*map(open_checkpoint, (checkpoint.archive, checkpoint.state_dict)), strict=True)
+    tokens = clip.tokenize(["a cat", "a photo of a dog"])
+    with torch.no_grad():
+        np.testing.assert_allclose(*[each.encode_text(tokens) for each in networks], atol=1e-5)
+    assert checksums[0] != checksums[1] and {len(each) for each in checksums} == {64}
+
+
+def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path):
+    (tmp_path / "notes.pt").write_text("hello")
+    with pytest.raises(ModelError, match=r"notes.pt' is not a CLIP checkpoint \(BadZipFile"):
+        open_checkpoint(tmp_path / "notes.pt")
+    torch.save({"weight": torch.zeros(2)}, tmp_path / "other.pt")
+    with pytest.raises(ModelError, match=r"other.pt' is not a CLIP checkpoint \(KeyError"):
+        open_checkpoint(tmp_path / "other.pt")
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    torch.save({"a": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(ModelError, match="is not a CLIP checkpoint"):
+        open_checkpoint(tmp_path / "evil.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_converted_copy_opens_only_with_the_checksum_of_its_archive(checkpoint, tmp_path):
+    network, sha256 = open_checkpoint(checkpoint.archive)
+    write_converted(network, sha256, tmp_path / "archive.pt")
+    copy = open_converted(tmp_path / "archive.pt", sha256)
+    assert all(map(torch.equal, copy.state_dict().values(), network.state_dict().values()))
+    assert open_converted(tmp_path / "archive.pt", "0" * 64) is None
+    assert open_converted(tmp_path / "another.pt", sha256) is None
+
+
+def test_a_folder_that_cannot_be_written_has_no_converted_copy(checkpoint, tmp_path):
+    network, sha256 = open_checkpoint(checkpoint.archive)
+    (tmp_path / "file").touch()
+    write_converted(network, sha256, tmp_path / "file" / "archive.pt")
+    assert open_converted(tmp_path / "file" / "archive.pt", sha256) is None
+
+
+def test_a_damaged_converted_copy_is_replaced(tmp_path, monkeypatch):
+    with Server(write_archive(random_clip(SMALL_VIT), tmp_path / "served.pt").read_bytes()) as server:
+        publish(server, monkeypatch)
+        load_model("ViT-B/32", device="cpu", weights_root=tmp_path)
+        copy = converted_path(tmp_path / "ViT-B-32.pt")
+        intact = copy.read_bytes()
+        for damaged in (b"", intact[:1000], intact[: len(intact) // 2]):
+            copy.write_bytes(damaged)
+            load_model("ViT-B/32", device="cpu", weights_root=tmp_path)
+            assert copy.read_bytes() == intact
