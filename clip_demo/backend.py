@@ -20,7 +20,7 @@ from .features.feature_store import TestFeatures, save_features
 from .linear_probe.few_shot_curve import FewShotCurve
 from .linear_probe.head import Head, LinearProbe, Provenance, linear_probe
 from .linear_probe.pipeline import ProbePipeline, Stores
-from .models.catalog import AUTO, BUILT_IN, PREFERRED, available_models, check_model, is_downloaded
+from .models.catalog import BUILT_IN
 from .models.encoder import Encoder
 from .models.image_input import image_key, read_image
 from .numerics import check_top_k
@@ -192,24 +192,7 @@ class Backend:
         ModelError, DatasetError
             When a name is unknown or `data_root` is not a folder. `status` reports what fails later.
         """
-        if model != AUTO:
-            check_model(model)
-
-        def load(name: str, progress: Progress) -> Encoder:
-            if hold is not None:
-                hold.wait()
-            # Imported in the background: torch takes seconds, and a server should answer before that.
-            from .models.load import load_model
-
-            return load_model(name, device=device, weights_root=weights_root, progress=progress)
-
-        first = BUILT_IN if model == AUTO else model
-        models = ModelPool(
-            load,
-            list(dict.fromkeys((first, *available_models()))),
-            PREFERRED if model == AUTO else None,
-            is_downloaded=partial(is_downloaded, root=weights_root),
-        )
+        models = ModelPool.open(model, weights_root=weights_root, device=device, hold=hold)
         return cls(models, datasets=open_datasets(data_root), default_dataset=dataset)
 
     # --- models and datasets --------------------------------------------------------------------------------------

@@ -8,23 +8,16 @@ from pathlib import Path
 __all__ = [
     "ASSETS",
     "BUILT_IN_CHECKPOINT",
-    "CURVES",
     "EXAMPLES",
-    "FEATURES",
-    "HEADS",
     "cache_folder",
     "converted_path",
-    "weights_on_disk",
     "weights_path",
     "weights_root",
 ]
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUILT_IN_CHECKPOINT = ASSETS / "tiny.pt"
-CURVES = ASSETS / "curves"
 EXAMPLES = ASSETS / "examples"
-FEATURES = ASSETS / "features"
-HEADS = ASSETS / "heads"
 
 
 def cache_folder() -> Path:
@@ -45,9 +38,3 @@ def weights_path(name: str, root: str | Path | None = None) -> Path:
 def converted_path(archive: Path) -> Path:
     """Return the path of an archive's converted copy: in the same folder."""
     return archive.with_name(archive.stem + ".float32.safetensors")
-
-
-def weights_on_disk(name: str, root: str | Path | None = None) -> bool:
-    """Whether an OpenAI model loads without a download: from its archive, or from the converted copy alone."""
-    archive = weights_path(name, root)
-    return archive.is_file() or converted_path(archive).is_file()

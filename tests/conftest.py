@@ -1,4 +1,4 @@
-"""A small deterministic encoder and dataset, on which every number can be worked out by hand."""
+"""A small deterministic encoder and dataset, on which every number can be computed by hand."""
 
 import os
 from pathlib import Path
@@ -7,14 +7,16 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from clip_demo.backend import Backend
 from clip_demo.datasets.base import Dataset
 from clip_demo.datasets.cifar100 import Cifar100
 from clip_demo.errors import PromptTooLongError
+from clip_demo.linear_probe.pipeline import Stores
+from clip_demo.serving.model_pool import ModelPool
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0), "white": (1, 1, 1)}
-TOY_SHA256 = "70" * 32
 
 
 class ToyEncoder:
@@ -23,7 +25,7 @@ class ToyEncoder:
     ``encode_images`` doubles them and ``encode_texts`` triples them, so that a missing normalisation shows.
     """
 
-    name, note, sha256, logit_scale = "toy", "a toy", TOY_SHA256, 10.0
+    name, note, sha256, logit_scale = "toy", "a toy", "70" * 32, 10.0
 
     def __init__(self):
         self.encoded_prompts, self.encoded_images = [], 0
@@ -31,12 +33,9 @@ class ToyEncoder:
     def preprocess(self, image):
         return np.asarray(image, dtype=np.float32).reshape(-1, 3).mean(axis=0) / 255
 
-    def encode_pixels(self, batch):
-        self.encoded_images += len(batch)
-        return 2 * np.stack(batch).astype(np.float32)
-
-    def encode_images(self, images):
-        return self.encode_pixels([self.preprocess(each) for each in images])
+    def encode_images(self, inputs):
+        self.encoded_images += len(inputs)
+        return 2 * np.stack(inputs).astype(np.float32)
 
     def encode_texts(self, prompts):
         self.encoded_prompts += prompts
@@ -49,8 +48,8 @@ class ToyEncoder:
         return 3 * np.stack(rows).astype(np.float32)
 
 
-class ToyImages(Dataset):
-    """Five plain colours in turn."""
+class ToyDataset(Dataset):
+    """Five plain colours in turn, as images of different sizes."""
 
     name, title = "toys", "Toys-5"
     classnames = tuple(COLOURS)
@@ -63,14 +62,15 @@ class ToyImages(Dataset):
     def labels(self, split="test"):
         return np.arange(self.sizes[split]) % 5
 
-    def pixels(self, indices, split="test"):
-        colours = np.array([COLOURS[self.classnames[i % 5]] for i in indices], dtype=np.uint8) * 255
-        return np.broadcast_to(colours[:, None, None], (len(indices), 32, 32, 3)).copy()
+    def images(self, indices, split="test"):
+        colours = [tuple(255 * np.array(COLOURS[self.classnames[i % 5]])) for i in indices]
+        sizes = [(32, 32) if i % 2 else (48, 40) for i in indices]
+        return [Image.new("RGB", size, colour) for size, colour in zip(sizes, colours, strict=True)]
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """A cache of its own for every test: what one leaves there is not the next one's."""
+    """A cache folder of its own for every test."""
     monkeypatch.setenv("CLIP_DEMO_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -82,28 +82,29 @@ def toy_encoder():
 
 @pytest.fixture
 def toy_images():
-    return ToyImages()
+    return ToyDataset()
 
 
 @pytest.fixture
 def toy_backend(toy_encoder, toy_images, tmp_path):
-    return Backend(
-        toy_encoder,
-        datasets={"toys": toy_images},
-        head_folders=[tmp_path / "heads"],
-        feature_folders=[tmp_path / "features"],
-        curve_folders=[tmp_path / "curves"],
-        shard_folder=tmp_path / "shards",
-    )
+    return Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
 
 
 @pytest.fixture(scope="session")
 def cifar100():
-    """The real CIFAR-100 where it is on disk."""
+    """The real CIFAR-100 where it is on this machine."""
     dataset = Cifar100()
     if not dataset.available():
         pytest.skip(f"CIFAR-100 is not in {dataset.root}; set CLIP_DEMO_DATA")
     return dataset
+
+
+@pytest.fixture(scope="session")
+def vit_b_32_archive(tmp_path_factory):
+    """A full-size ViT-B/32 with random weights in the form of OpenAI's archives."""
+    from clip_demo.benchmark.random_checkpoints import VIT_B_32, random_clip, write_archive
+
+    return write_archive(random_clip(VIT_B_32), tmp_path_factory.mktemp("ViT-B-32") / "ViT-B-32.pt")
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.data, self.ranges, self.cut_after, self.error, self.requests = data, True, None, None, []
         self.gate = threading.Event()
         self.gate.set()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def server_close(self):
         self.gate.set()

@@ -1,13 +1,7 @@
 """Locations of files."""
 
 from clip_demo.models.openai_clip import import_clip
-from clip_demo.paths import converted_path, weights_on_disk, weights_path, weights_root
-
-
-def test_the_converted_copy_alone_counts_as_on_disk(tmp_path):
-    assert not weights_on_disk("ViT-B/32", tmp_path)
-    converted_path(weights_path("ViT-B/32", tmp_path)).touch()
-    assert weights_on_disk("ViT-B/32", tmp_path)
+from clip_demo.paths import weights_path, weights_root
 
 
 def test_the_folder_of_weights_is_the_argument_or_the_variable_or_openai_clips(monkeypatch, tmp_path):

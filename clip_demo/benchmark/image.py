@@ -14,7 +14,7 @@ from ..backend import Backend
 from ..datasets.cifar100_classes import CIFAR100_CLASSNAMES
 from ..datasets.shapes100 import Shapes100
 from ..linear_probe.fit import RECIPE
-from ..linear_probe.head import Head, Provenance, save_head
+from ..linear_probe.head import Head, Provenance
 from ..linear_probe.pipeline import Stores
 from ..models.openai_clip import import_clip
 from ..progress import Progress
@@ -72,8 +72,9 @@ def _backend(folder: str) -> Backend:
         normalized=False, test_accuracy=0.0, versions={}, date="", **RECIPE,
     )  # fmt: skip
     coef = _rng.normal(size=(100, 512)).astype(np.float32)
-    save_head(Head(coef, np.zeros(100, np.float32), Shapes100.classnames, provenance), folder)
-    return Backend(ModelPool.of(encoder), datasets={Shapes100.name: Shapes100()}, stores=Stores.open(folder))
+    stores = Stores.open(folder)
+    stores.heads.put(Head(coef, np.zeros(100, np.float32), Shapes100.classnames, provenance))
+    return Backend(ModelPool.of(encoder), datasets={Shapes100.name: Shapes100()}, stores=stores)
 
 
 def _photo() -> bytes:

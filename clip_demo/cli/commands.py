@@ -14,8 +14,8 @@ from ..datasets.catalog import CIFAR100, open_datasets, resolve_dataset
 from ..datasets.cifar100 import Cifar100
 from ..datasets.shapes100 import Shapes100
 from ..evaluation import tables
-from ..models.catalog import OPENAI_MODELS, PREFERRED
-from ..paths import cache_folder, weights_on_disk
+from ..models.catalog import OPENAI_MODELS, PREFERRED, is_downloaded
+from ..paths import cache_folder
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import read_classnames
 from .progress_bars import ProgressBars
@@ -131,7 +131,7 @@ def run_bench(options: Namespace) -> None:
 
 def open_backend(options: Namespace) -> Backend:
     """Open the backend, and first download the weights and the images that the command needs."""
-    if options.model in OPENAI_MODELS and not weights_on_disk(options.model, options.weights_root):
+    if not is_downloaded(options.model, options.weights_root):
         _download_weights(options.model, options.weights_root)
     backend = Backend.open(
         options.model,

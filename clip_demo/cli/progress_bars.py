@@ -31,11 +31,10 @@ class ProgressBars:
         """Update the bar of one step."""
         bar = self._bars.get(what)
         if bar is None:
-            fits = what.startswith("fits")
+            unit = " fits" if what.startswith("fits") else self._unit
             # What is done at the first call may be an earlier run's work: it must not count towards the speed.
-            bar = self._bars[what] = tqdm(
-                desc=what, initial=done, total=total, unit=" fits" if fits else self._unit, unit_scale=not fits
-            )
+            bar = tqdm(desc=what, initial=done, total=total, unit=unit, unit_scale=unit == "B")
+            self._bars[what] = bar
         if bar.total != total:
             bar.reset(total)  # The step runs again, with another total.
         bar.update(done - bar.n)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import ModelError
-from ..paths import weights_on_disk
+from ..paths import converted_path, weights_path
 
 __all__ = [
     "AUTO",
@@ -61,5 +61,13 @@ def size_of(name: str) -> int | None:
 
 
 def is_downloaded(name: str, root: str | Path | None = None) -> bool:
-    """Return whether a model can be loaded without a download; `root` is the folder of OpenAI's weights."""
-    return name not in OPENAI_MODELS or weights_on_disk(name, root)
+    """Whether a model loads without a download; an OpenAI model does from its archive or from the converted copy.
+
+    Parameters
+    ----------
+    name : str
+    root : path, optional
+        See `clip_demo.paths.weights_root`.
+    """
+    archive = weights_path(name, root)
+    return name not in OPENAI_MODELS or archive.is_file() or converted_path(archive).is_file()

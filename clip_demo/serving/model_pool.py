@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 from ..errors import ModelError
-from ..models.catalog import size_of
+from ..models.catalog import AUTO, BUILT_IN, PREFERRED, available_models, check_model, is_downloaded, size_of
 from ..models.encoder import Encoder
 from ..progress import Progress
 from .encoder_queue import EncoderQueue
@@ -53,6 +55,33 @@ class ModelPool:
         self._models: OrderedDict[str, ModelHandle] = OrderedDict()
         for name in (self.names[0], self.preferred):
             self.get(name)
+
+    @classmethod
+    def open(
+        cls,
+        model: str,
+        *,
+        weights_root: str | Path | None = None,
+        device: str | None = None,
+        hold: threading.Event | None = None,
+    ) -> ModelPool:
+        """Return a pool that offers a model and all others that have names; see `clip_demo.backend.Backend.open`."""
+        first = BUILT_IN if model == AUTO else check_model(model)
+
+        def load(name: str, progress: Progress) -> Encoder:
+            if hold is not None:
+                hold.wait()
+            # Imported in the background: torch takes seconds, and a server should answer before that.
+            from ..models.load import load_model
+
+            return load_model(name, device=device, weights_root=weights_root, progress=progress)
+
+        return cls(
+            load,
+            list(dict.fromkeys((first, *available_models()))),
+            PREFERRED if model == AUTO else None,
+            is_downloaded=partial(is_downloaded, root=weights_root),
+        )
 
     @classmethod
     def of(cls, encoder: Encoder) -> ModelPool:

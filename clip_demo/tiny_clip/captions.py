@@ -26,7 +26,8 @@ __all__ = [
     "write_captions",
 ]
 
-# Our own templates beside the published ones: bare names, and what a user may type.
+# Our own templates beside the published ones: bare names, and what a user may type. They are training data: changed
+# words would train another model.
 FREE_TEMPLATES = (
     README_TEMPLATE,
     "{}",

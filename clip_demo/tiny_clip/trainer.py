@@ -206,10 +206,10 @@ class Trainer:
 
 def _replica(visual: torch.nn.Module) -> torch.nn.Module:
     """Return a copy with separate gradients and running statistics that shares the weights' memory."""
-    twin = copy.deepcopy(visual)
-    for mine, shared in zip(twin.parameters(), visual.parameters(), strict=True):
+    replica = copy.deepcopy(visual)
+    for mine, shared in zip(replica.parameters(), visual.parameters(), strict=True):
         mine.data = shared.data
-    return twin
+    return replica
 
 
 def _counts(datasets: tuple[str, ...], batch: int, share: float) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Helpers that the events of all tabs share."""
+"""Options and helpers that the events of all tabs share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ..backend import Backend
 from ..errors import ImageError
+from ..serving.model_handle import ModelStatus
 
-__all__ = ["INSTANT", "QUIET", "now", "uploaded_path"]
+__all__ = ["INSTANT", "QUIET", "load_if_downloaded", "now", "uploaded_path"]
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 INSTANT = {**QUIET, "queue": False}
@@ -30,3 +32,12 @@ def uploaded_path(upload: Mapping[str, Any]) -> str:
             "image: this is not an uploaded file; upload a file, or pass handle_file(PATH) from a program."
         )
     return upload["path"]
+
+
+def load_if_downloaded(backend: Backend, model: str) -> ModelStatus:
+    """Return the state of a model, after starting to load one that is on disk but not in memory."""
+    status = backend.model_status(model)
+    if status.state == "absent" and backend.is_downloaded(model):
+        backend.load_model(model)
+        status = backend.model_status(model)
+    return status

@@ -1,7 +1,7 @@
 """The colours and the layout of all figures.
 
-Figures are drawn in the colours of the light theme, which a saved image keeps; on the page, plots.css replaces them with
-the colours of the current theme.
+Figures are drawn in the colours of the light theme, which a saved image keeps. On the page, plots.css replaces these
+colours with those of the current theme.
 """
 
 from __future__ import annotations

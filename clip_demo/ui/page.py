@@ -47,10 +47,10 @@ def build_ui(backend: Backend) -> gr.Blocks:
                 few_shot_outputs = few_shot.lay_out()
             with gr.Tab("How it works"):
                 how_it_works.lay_out()
+        add_endpoints(backend)  # first: Gradio renames an endpoint if an event has a handler of its name
         state = explore_events.connect(demo, backend, fields, controls)
         prompt_lab_events.connect(backend, lab, ExploreTab(tabs, explore_tab, fields, controls, state.request))
         few_shot_events.connect_probe(few_shot_tab, backend, fields, few_shot_outputs, state.refresh)
-        add_endpoints(backend)
     return demo
 
 

@@ -7,7 +7,7 @@ from html import escape
 from ..backend import Status
 from ..datasets.base import Dataset
 from ..serving.downloads import DatasetStatus
-from ..serving.model_pool import ModelStatus
+from ..serving.model_handle import ModelStatus
 from .html import percent
 from .probe_job_panel import early_head
 

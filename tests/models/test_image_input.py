@@ -1,4 +1,4 @@
-"""Images that users bring: what works, and what is said where it cannot."""
+"""Images that users bring: the formats that work, and the messages for those that do not."""
 
 import io
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from clip_demo.errors import ImageError
-from clip_demo.models.image_input import read_image
+from clip_demo.models.image_input import image_key, read_image
 
 
 def encoded(image, kind="PNG", **options):
@@ -20,7 +20,7 @@ def colours(image):
     return [tuple(map(int, colour)) for colour in np.asarray(image).reshape(-1, 3)]
 
 
-def test_a_path_bytes_and_an_image_are_the_same(tmp_path):
+def test_a_path_bytes_and_a_pil_image_give_the_same_image(tmp_path):
     image = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
     image.save(tmp_path / "a.png")
     for source in (image, encoded(image), tmp_path / "a.png", str(tmp_path / "a.png")):
@@ -28,14 +28,14 @@ def test_a_path_bytes_and_an_image_are_the_same(tmp_path):
         np.testing.assert_array_equal(np.asarray(read_image(source)), np.asarray(image))
 
 
-def test_transparency_is_laid_on_white():
+def test_transparent_images_are_composited_on_white():
     clear = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
     clear.putpixel((0, 0), (255, 0, 0, 255))
     assert colours(read_image(encoded(clear))) == [(255, 0, 0), (255, 255, 255)]
     assert colours(read_image(encoded(Image.new("LA", (1, 1), (0, 128))))) == [(127, 127, 127)]
 
 
-def test_a_palette_keeps_its_colours_and_its_transparency():
+def test_palette_colours_and_palette_transparency_are_kept():
     image = Image.new("P", (2, 1))
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.putpixel((1, 0), 1)
@@ -43,82 +43,97 @@ def test_a_palette_keeps_its_colours_and_its_transparency():
     assert colours(read_image(encoded(image, transparency=1))) == [(255, 0, 0), (255, 255, 255)]
 
 
-def test_sixteen_bits_are_scaled_and_not_clipped():
+def test_16_bit_values_are_scaled_and_not_clipped():
     values = np.array([[0, 257 * 100, 65535]], dtype=np.uint16)
     assert colours(read_image(encoded(Image.fromarray(values)))) == [(v, v, v) for v in (0, 100, 255)]
 
 
-def test_cmyk_becomes_rgb():
+def test_cmyk_is_converted():
     image = read_image(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", quality=100))
     red, green, blue = image.getpixel((4, 4))
     assert image.mode == "RGB" and red > 240 and green < 15 and blue < 15
 
 
-def test_an_exif_rotation_is_applied():
+def test_the_exif_orientation_is_applied():
     image = Image.new("RGB", (20, 10), "blue")
     exif = Image.Exif()
-    exif[0x0112] = 6  # turn by 90 degrees
+    exif[0x0112] = 6  # orientation: rotated by 90 degrees
     assert read_image(encoded(image, "JPEG", exif=exif)).size == (10, 20)
 
 
-def test_of_an_animation_the_first_frame_is_taken():
+def test_the_first_frame_represents_an_animation():
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert read_image(data).getpixel((0, 0)) == (255, 0, 0)
 
 
-def test_one_bit_and_grey_work():
+def test_1_bit_and_greyscale_images_are_converted():
     assert read_image(encoded(Image.new("1", (1, 1), 1))).getpixel((0, 0)) == (255, 255, 255)
     assert read_image(encoded(Image.new("L", (1, 1), 7))).getpixel((0, 0)) == (7, 7, 7)
 
 
-def test_what_is_no_image_is_said(tmp_path):
+def test_a_file_that_is_not_an_image_is_refused(tmp_path):
     (tmp_path / "notes.png").write_text("not an image")
     with pytest.raises(ImageError, match=r"image: 'notes.png' is not an image that can be read; use one of JPEG, PNG"):
         read_image(tmp_path / "notes.png")
 
 
-def test_a_file_that_is_cut_short_is_said():
+def test_a_truncated_file_is_refused():
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
     with pytest.raises(ImageError, match=r"image: the image cannot be read \(.*\); save it again as PNG or JPEG"):
         read_image(encoded(noise)[:3000])
 
 
-def test_a_file_that_is_not_there_is_said():
+def test_a_missing_file_is_refused():
     with pytest.raises(ImageError, match="image: 'nowhere.png' does not exist"):
         read_image("nowhere.png")
 
 
-def test_a_folder_is_said(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     with pytest.raises(ImageError, match="cannot be read"):
         read_image(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_a_image_too_large_is_refused_before_it_is_decoded():
-    # 10,000 × 10,000 white pixels are a file of 12 kB: what is checked is the size in the header.
+def test_a_large_image_is_refused_before_it_is_decoded():
+    # A file of 12 kB with 100 million white pixels; the check uses the size in the header.
     data = encoded(Image.new("1", (10_000, 10_000)))
     assert len(data) < 50_000
     with pytest.raises(ImageError, match="has 10000×10000 pixels; at most 50 million are allowed"):
         read_image(data)
 
 
-def test_a_strip_is_refused():
+def test_a_very_long_image_is_refused():
     with pytest.raises(ImageError, match="has 1000×2 pixels; one side may be at most 100 times the other"):
         read_image(encoded(Image.new("RGB", (1000, 2))))
 
 
 @pytest.mark.parametrize("source", [None, 7, np.zeros((2, 2, 3), np.uint8)])
-def test_another_type_is_said(source):
-    with pytest.raises(ImageError, match="came; give a path, the bytes of a file, or a PIL image"):
+def test_another_type_is_refused(source):
+    with pytest.raises(
+        ImageError, match=f"got {type(source).__name__}; give a path, the bytes of a file, or a PIL image"
+    ):
         read_image(source)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_damaged_exif_does_not_hide_a_whole_image(kind):
+def test_damaged_exif_data_are_ignored(kind):
     assert read_image(encoded(Image.new("RGB", (8, 8), "red"), kind, exif=b"II*\0\x08\0")).size == (8, 8)
 
 
 def test_a_decompression_bomb_is_refused():
     with pytest.raises(ImageError, match="has more than 50 million pixels"):
         read_image(encoded(Image.new("1", (20_000, 20_000))))
+
+
+def test_equal_images_have_equal_keys(tmp_path):
+    red, blue = Image.new("RGB", (4, 4), "red"), Image.new("RGB", (4, 4), "blue")
+    (tmp_path / "red.png").write_bytes(encoded(red))
+    assert image_key(tmp_path / "red.png") == image_key(encoded(red)) != image_key(encoded(blue))
+    assert image_key(red) == image_key(red.copy()) != image_key(blue)
+    assert image_key(red) != image_key(Image.new("RGB", (2, 8), "red"))
+
+
+def test_images_that_cannot_be_read_have_different_keys():
+    for source in ("nowhere.png", None):
+        assert image_key(source) != image_key(source)

@@ -1,31 +1,37 @@
-"""The page without a browser: its endpoint, its markup and how it starts."""
+"""The page without a browser: its endpoints, its HTML, its events and how it starts."""
 
+import builtins
+import io
 import json
 import os
 import subprocess
 import sys
 import threading
 import urllib.request
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
 import pytest
-from clip_demo.zero_shot.templates import README_TEMPLATE
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from clip_demo.backend import Backend, Prediction, Status
+from clip_demo.backend import Backend, Prediction
 from clip_demo.datasets.shapes100 import UNSEEN_CLASSNAMES
+from clip_demo.errors import ClipDemoError, DatasetError
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
-from clip_demo.ui.explore.hints_tmp import hint
-from clip_demo.ui.explore.prediction_cards import results
-from clip_demo.ui.explore.view import answer
+from clip_demo.serving.model_pool import ModelPool
+from clip_demo.serving.probe_job import ProbeJobStatus
+from clip_demo.ui.explore.events import show
+from clip_demo.ui.explore.prediction_cards import hint, results
 from clip_demo.ui.page import build_ui, launch_options
 from clip_demo.ui.permalink import View, from_query, start, to_query
-from clip_demo.ui.status_line import banner
+from clip_demo.ui.status_line import status_line
 from clip_demo.zero_shot.classifier import ZeroShotScore
-from clip_demo.zero_shot.prompt_set import PromptSet
+from clip_demo.zero_shot.prompt_set import PromptSet, baseline_of
+from clip_demo.zero_shot.templates import README_TEMPLATE
 
 PROVENANCE = Provenance(
     "toy", "70" * 32, "toys", 50_000, 10_000, 0.316, 1000, 42, 0, False, 0.4012, {"numpy": "2"}, "2026-01-31"
@@ -34,9 +40,7 @@ PROVENANCE = Provenance(
 
 def launch(backend):
     demo = build_ui(backend)
-    _, url, _ = demo.launch(
-        prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **{**launch_options(), "server_port": None}
-    )
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **launch_options())
     return SimpleNamespace(demo=demo, url=url, client=Client(url, verbose=False))
 
 
@@ -51,7 +55,7 @@ def served(toy_backend):
 
 
 def call(url, arguments, endpoint="predict"):
-    """Call an endpoint as curl does: one request to start, one to fetch the answer."""
+    """Call an endpoint as curl does: one request starts the event, another fetches the answer."""
     body = json.dumps(arguments).encode()
     request = urllib.request.Request(f"{url}gradio_api/call/v2/{endpoint}", body, {"Content-Type": "application/json"})
     event = json.load(urllib.request.urlopen(request))["event_id"]
@@ -60,10 +64,16 @@ def call(url, arguments, endpoint="predict"):
     return fields["event"], json.loads(fields["data"])
 
 
-# --- the endpoint ------------------------------------------------------------------------------------------------
+def message_of(function):
+    with pytest.raises(ClipDemoError) as raised:
+        function()
+    return str(raised.value)
 
 
-def test_there_are_two_endpoints_and_their_parameters_are_documented(served):
+# --- endpoints ---------------------------------------------------------------------------------------------------
+
+
+def test_the_endpoints_document_their_parameters(served):
     endpoints = served.client.view_api(return_format="dict")["named_endpoints"]
     assert list(endpoints) == ["/predict", "/evaluate"]
     names = [each["parameter_name"] for each in endpoints["/predict"]["parameters"]]
@@ -77,112 +87,111 @@ def test_there_are_two_endpoints_and_their_parameters_are_documented(served):
     assert all(each["parameter_has_default"] for each in endpoints["/evaluate"]["parameters"])
 
 
-def test_predict_answers_what_the_backend_answers(served, toy_backend, tmp_path):
+def test_predict_returns_what_the_backend_returns(served, toy_backend, tmp_path):
     def predict(**arguments):
         return served.client.predict(**arguments, api_name="/predict")
 
     assert predict(index=3) == toy_backend.predict(index=3).to_dict()
-    names, templates = ["red_a", "green", "blue"], ["a {}", "the red {}"]
-    expected = toy_backend.predict(
-        index=3, classnames=names, templates=templates, replace_underscores=True, top_k=2
-    ).to_dict()
-    assert predict(index=3, classnames=names, templates=templates, replace_underscores=True, top_k=2) == expected
-    typed = predict(
-        index=3, classnames="red_a, green\nblue", templates="a {}\nthe red {}", replace_underscores=True, top_k=2
-    )
-    assert typed == expected
+    prompts = PromptSet(["red_a", "green", "blue"], ["a {}", "the red {}"], replace_underscores=True)
+    expected = toy_backend.predict(index=3, prompts=prompts, top_k=2).to_dict()
+    options = {"index": 3, "replace_underscores": True, "top_k": 2}
+    assert predict(classnames=list(prompts.classnames), templates=list(prompts.templates), **options) == expected
+    assert predict(classnames="red_a, green\nblue", templates="a {}\nthe red {}", **options) == expected
     path = tmp_path / "transparent.png"
     Image.new("RGBA", (40, 30), (255, 0, 0, 128)).save(path)
-    answered = predict(image=handle_file(path), dataset="toys")
-    assert answered == toy_backend.predict(image=path, dataset="toys").to_dict()
-    assert (answered["index"], answered["truth"]) == (None, None)
+    predicted = predict(image=handle_file(path), dataset="toys")
+    assert predicted == toy_backend.predict(image=path, dataset="toys").to_dict()
+    assert (predicted["index"], predicted["truth"]) == (None, None)
 
 
 def test_predict_by_plain_http(served, toy_backend):
     assert call(served.url, {"index": 3}) == ("complete", [toy_backend.predict(index=3).to_dict()])
     event, data = call(served.url, {"index": 3, "templates": ["no placeholder"]})
     assert event == "error"
-    assert data["error"].startswith("templates: 'no placeholder' has no {}; write {} exactly once")
+    assert data["error"] == message_of(lambda: PromptSet(["red", "blue"], ["no placeholder"]))
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    "arguments, same",
     [
-        ({}, "image, index: neither came"),
-        ({"index": 20}, "index: 20 is not in the test split of Toys-5; use a whole number from 0 to 19."),
-        ({"index": 1, "dataset": "nowhere"}, "images: 'nowhere' is unknown"),
-        ({"index": 1, "classnames": ["red"]}, "classnames: only 1 came"),
-        ({"index": 1, "classnames": "red, Red"}, "make the same prompt"),
-        ({"index": 1, "templates": "a {"}, "has no {}"),
-        ({"index": 1, "top_k": 0}, "top_k: 0 is not allowed"),
-        ({"index": 1, "model": "/etc/passwd"}, "model: '/etc/passwd' is not offered here"),
+        ({}, lambda backend: backend.predict()),
+        ({"index": 20}, lambda backend: backend.predict(index=20)),
+        ({"index": 1, "dataset": "nowhere"}, lambda backend: backend.predict(index=1, dataset="nowhere")),
+        ({"index": 1, "classnames": ["red"]}, lambda backend: PromptSet(["red"])),
+        ({"index": 1, "classnames": "red, Red"}, lambda backend: PromptSet(["red", "Red"])),
+        ({"index": 1, "templates": "a {"}, lambda backend: PromptSet(["red", "blue"], ["a {"])),
+        ({"index": 1, "top_k": 0}, lambda backend: backend.predict(index=1, top_k=0)),
+        ({"index": 1, "model": "/etc/passwd"}, lambda backend: backend.predict(index=1, model="/etc/passwd")),
     ],
 )
-def test_predict_passes_the_message_of_an_error_on(served, arguments, message):
+def test_predict_passes_error_messages_on(served, toy_backend, arguments, same):
     with pytest.raises(AppError) as raised:
         served.client.predict(**arguments, api_name="/predict")
-    assert message in str(raised.value)
+    assert str(raised.value) == message_of(lambda: same(toy_backend))
 
 
-def test_evaluate_answers_what_the_backend_answers(served, toy_backend):
+def test_evaluate_returns_what_the_backend_returns(served, toy_backend):
     def evaluate(**arguments):
         return served.client.predict(**arguments, api_name="/evaluate")
 
-    assert evaluate() == toy_backend.evaluate().to_dict()
+    assert evaluate() == toy_backend.evaluate().accuracy.to_dict()
     assert set(evaluate()) == {"top1", "top5", "per_class", "n", "difference", "probe_top1"}
     names, own = ["green", "red", "blue", "yellow", "white"], list(toy_backend.datasets["toys"].classnames)
-    expected = toy_backend.evaluate(
-        classnames=names, templates=["a {}", "the {}"], baseline=PromptSet(tuple(own), ("a {}", "the {}"))
-    ).to_dict()
+    prompts = PromptSet(names, ["a {}", "the {}"])
+    expected = toy_backend.evaluate(prompts, baseline=prompts.varied(classnames=own)).accuracy.to_dict()
     assert evaluate(classnames=names, templates=["a {}", "the {}"], baseline_classnames=own) == expected
     assert expected["difference"]["lost"] == 8 and expected["per_class"] == [0, 0, 1, 1, 1]
     typed = evaluate(classnames=", ".join(names), templates="a {}\nthe {}", baseline_classnames="\n".join(own))
     assert typed == expected
-    assert call(served.url, {"templates": ["a {}"]}, "evaluate") == ("complete", [toy_backend.evaluate().to_dict()])
+    plain = ("complete", [toy_backend.evaluate().accuracy.to_dict()])
+    assert call(served.url, {"templates": ["a {}"]}, "evaluate") == plain
+
+
+PAIR = PromptSet(["red", "blue"])
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    "arguments, same",
     [
-        ({"classnames": ["red", "blue"]}, "classnames: 2 came; the test set of Toys-5 needs one for each"),
-        ({"templates": ["a {"]}, "has no {}"),
-        ({"baseline_templates": "a photo"}, "baseline, templates: 'a photo' has no {}"),
-        ({"baseline_classnames": "red, blue"}, "baseline, classnames: 2 came"),
-        ({"dataset": "nowhere"}, "images: 'nowhere' is unknown"),
-        ({"model": "/etc/passwd"}, "model: '/etc/passwd' is not offered here"),
+        ({"classnames": ["red", "blue"]}, lambda backend: backend.evaluate(PAIR)),
+        ({"templates": ["a {"]}, lambda backend: PAIR.varied(templates=["a {"])),
+        ({"baseline_templates": "a photo"}, lambda backend: baseline_of(PAIR, templates=["a photo"])),
+        ({"baseline_classnames": "red, blue"}, lambda backend: backend.evaluate(baseline=PAIR)),
+        ({"dataset": "nowhere"}, lambda backend: backend.evaluate(dataset="nowhere")),
+        ({"model": "/etc/passwd"}, lambda backend: backend.evaluate(model="/etc/passwd")),
     ],
 )
-def test_evaluate_passes_the_message_of_an_error_on(served, arguments, message):
+def test_evaluate_passes_error_messages_on(served, toy_backend, arguments, same):
     with pytest.raises(AppError) as raised:
         served.client.predict(**arguments, api_name="/evaluate")
-    assert message in str(raised.value)
+    assert str(raised.value) == message_of(lambda: same(toy_backend))
 
 
-def test_predict_opens_nothing_but_uploads(served, tmp_path):
+def test_predict_opens_only_uploaded_files(served, tmp_path):
     secret = tmp_path / "secret.png"
     Image.new("RGB", (8, 8), "red").save(secret)
     event, data = call(served.url, {"image": {"path": str(secret)}})
-    assert event == "error" and "that is no uploaded image" in data["error"]
+    assert event == "error" and "not an uploaded file" in data["error"]
     event, data = call(served.url, {"image": {"path": str(secret), "meta": {"_type": "gradio.FileData"}}})
     assert event == "error"
     assert "zero_shot" not in str(data)
 
 
-def test_predict_says_that_a_file_is_no_image(served, tmp_path):
+def test_predict_names_a_file_that_is_not_an_image(served, tmp_path):
     path = tmp_path / "text.png"
-    path.write_text("no image")
-    with pytest.raises(AppError, match="'text.png' is not an image that can be read"):
+    path.write_text("not an image")
+    with pytest.raises(AppError, match=r"text\.png"):
         served.client.predict(image=handle_file(path), api_name="/predict")
 
 
-def test_the_page_answers_while_the_model_is_loading(toy_encoder, toy_images):
+def test_the_page_is_served_while_the_model_is_loading(toy_encoder, toy_images):
     go = threading.Event()
 
     def load(name, progress):
         assert go.wait(60)
         return toy_encoder
 
-    page = launch(Backend(load, datasets={"toys": toy_images}))
+    page = launch(Backend(ModelPool(load, ["toy"]), datasets={"toys": toy_images}))
     try:
         assert b"CLIP Explorer" in urllib.request.urlopen(page.url).read()
         job = page.client.submit(index=2, api_name="/predict")
@@ -194,36 +203,36 @@ def test_the_page_answers_while_the_model_is_loading(toy_encoder, toy_images):
         page.demo.close()
 
 
-# --- the markup --------------------------------------------------------------------------------------------------
+# --- HTML --------------------------------------------------------------------------------------------------------
 
 
 def toy_prediction(zero_shot, probe=None, truth=None):
-    def shares(labels, kind, *more):
+    def scores(labels, kind, *more):
         return tuple(kind(label, 0.6 / (place + 1), *more) for place, label in enumerate(labels))
 
-    head = probe and LinearProbe(PROVENANCE, shares(probe, ProbeScore))
-    return Prediction("toy", "toys", 1, truth, shares(zero_shot, ZeroShotScore, 0.25314), head)
+    head = probe and LinearProbe(PROVENANCE, scores(probe, ProbeScore))
+    return Prediction("toy", "toys", 1, truth, scores(zero_shot, ZeroShotScore, 0.25314), head)
 
 
-def drawn(prediction):
+def cards(prediction):
     toys = SimpleNamespace(
         name="toys", title="Toys-5", classnames=tuple("abcde"), sizes={"train": 50_000}, available=lambda: True
     )
-    return results(prediction, toys, n_classes=7, n_templates=2)
+    return results(prediction, toys, PromptSet(tuple("abcdefg"), ("a {}", "the {}")))
 
 
 def test_bars_show_two_decimals_and_the_cosine_and_mark_the_truth():
-    page = drawn(toy_prediction(["sweet pepper", "cat"], ["sweet_pepper", "dog"], truth="sweet_pepper"))
+    page = cards(toy_prediction(["sweet pepper", "cat"], ["sweet_pepper", "dog"], truth="sweet_pepper"))
     assert "60.00\N{NO-BREAK SPACE}%" in page and "30.00\N{NO-BREAK SPACE}%" in page
     assert page.count("cosine 0.2531") == 2
     assert page.count("✓ true") == 2
     assert "Both say <strong>sweet_pepper</strong>, and both are right." in page
     assert "among your <b>7 classes</b> · <b>2 templates</b>" in page
-    assert "always answers within its own <b>5 classes</b> of <b>Toys-5</b>, whatever the class list says" in page
+    assert "always predicts one of its own <b>5 classes</b> of <b>Toys-5</b>, whatever the class list says" in page
 
 
 @pytest.mark.parametrize(
-    "zero_shot, probe, truth, said",
+    "zero_shot, probe, truth, text",
     [
         (["cat"], ["dog"], "dog", "They disagree: zero-shot says <strong>cat</strong>, the probe says"),
         (["cat"], ["dog"], "cat", "; zero-shot is right."),
@@ -232,127 +241,273 @@ def test_bars_show_two_decimals_and_the_cosine_and_mark_the_truth():
         (["cat"], ["cat"], None, "Both say <strong>cat</strong>."),
     ],
 )  # fmt: skip
-def test_the_badge_says_who_agrees_and_who_is_right(zero_shot, probe, truth, said):
-    assert said in drawn(toy_prediction(zero_shot, probe, truth))
+def test_the_badge_compares_both_predictions_with_the_truth(zero_shot, probe, truth, text):
+    assert text in cards(toy_prediction(zero_shot, probe, truth))
 
 
-def test_a_missing_head_is_said_and_nothing_is_invented():
-    page = drawn(toy_prediction(["cat"], truth="cat"))
+def test_without_a_head_there_is_a_note_and_no_bars():
+    page = cards(toy_prediction(["cat"], truth="cat"))
     assert "No head was fitted on the features of <b>toy</b> for <b>Toys-5</b> yet" in page
     assert 'class="badge' not in page and page.count('class="bar ') == 1
 
 
-def test_the_place_of_a_truth_beyond_the_bars_is_said():
+def test_the_rank_of_a_true_label_without_a_bar_is_shown():
     labels = list("abcdefg")
-    page = drawn(toy_prediction(labels, labels[:6], truth="g"))
+    page = cards(toy_prediction(labels, labels[:6], truth="g"))
     assert page.count('<li class="bar') == 10
     assert "True label <strong>g</strong>: number 7, 8.57\N{NO-BREAK SPACE}%" in page
-    assert "True label <strong>g</strong>: not in the head’s classes" in page
+    assert "True label <strong>g</strong>: not in the classes of the head" in page
 
 
-def test_nothing_typed_becomes_markup():
+def test_typed_text_is_escaped():
     label = "<img src=x onerror=alert(1)>\"'"
-    page = drawn(toy_prediction([label], [label], truth=label))
+    page = cards(toy_prediction([label], [label], truth=label))
     assert "<img" not in page and "&lt;img" in page
 
 
-def test_the_status_line_says_model_image_set_and_head(toy_backend):
-    status = Status("toy", "a toy", "ready", "", toy_backend.status().datasets, "toys")
-    line = banner(status, "toys", PROVENANCE)
-    for part in (
-        "<strong>toy</strong> — a toy",
-        "Toys-5",
-        "50,000 images, C=0.316, 40.1\N{NO-BREAK SPACE}% on its test set",
-    ):
-        assert part in line
-    assert "none for toy on Toys-5: not fitted yet" in banner(status, "toys", None)
-    loading = Status("toy", "", "loading", "toy is loading …", status.datasets, "toys")
-    assert "toy is loading …" in banner(loading, "toys", None)
+def test_the_status_line_names_model_dataset_and_head(toy_backend, toy_images):
+    assert toy_backend.encoder().name == "toy"
+    status = toy_backend.status()
+    line = status_line(replace(status, head=replace(PROVENANCE, n_train=50)), toy_images)
+    assert "<strong>toy</strong> — a toy" in line and "Toys-5" in line
+    assert "<strong>toy on toys</strong>, 50 images, C=0.316, 40.1\N{NO-BREAK SPACE}% on its test set" in line
+    assert "none for toy on Toys-5: not fitted yet" in status_line(status, toy_images)
+    assert "damaged" in status_line(replace(status, head_problem="The head is damaged."), toy_images)
+    loading = replace(status.model, state="loading", message="toy is loading …")
+    assert "toy is loading …" in status_line(replace(status, model=loading), toy_images)
 
 
-# --- the fields and the address ----------------------------------------------------------------------------------
+UNSEEN = UNSEEN_CLASSNAMES[0]
 
 
-def test_an_error_keeps_the_last_results_and_says_why(toy_backend):
-    view = View("toys", 3, "a {", "red\ngreen", False, "toy")
-    made = answer(toy_backend, view, own=False, photo=None)
-    assert made.results is None and "has no {}" in made.alert and 'role="alert"' in made.alert
-    assert "True label: <strong>yellow</strong>" in made.image  # the image itself is no part of the error
-    made = answer(toy_backend, View("toys", None, "a {}", "red\ngreen", False, "toy"), own=False, photo=None)
-    assert "index: none came" in made.alert
+@pytest.mark.parametrize(
+    ("model", "dataset", "truth", "text"),
+    [
+        ("tiny", "cifar100", "snake", "not how CLIP generalises"),
+        ("tiny", "cifar100", None, "not how CLIP generalises"),
+        ("tiny", "shapes100", UNSEEN, f"No training caption of <b>tiny</b> named “<b>{UNSEEN}"),
+        ("tiny", "shapes100", "red circle", "20 other pairs of colour and shape were held out"),
+        ("tiny", "shapes100", None, None),
+        ("ViT-B/32", "cifar100", "snake", None),
+    ],
+)  # fmt: skip
+def test_the_hint_says_which_classes_the_built_in_model_was_trained_on(model, dataset, truth, text):
+    scores = (ZeroShotScore("a", 1.0, 0.3),)
+    shown = hint(Prediction(model, dataset, None if truth is None else 0, truth, scores, None))
+    assert text in shown if text else shown == ""
 
 
-def test_stored_features_stand_in_for_images_that_are_not_on_disk(toy_backend, toy_images, monkeypatch):
+# --- events ------------------------------------------------------------------------------------------------------
+
+
+OUTPUTS = ("image", "alert", "results", "count", "query", "notice", "drawn", "timer")
+
+
+def shown(backend, view, *, source="set", photo=None, notice="", reported=()):
+    """Return what `show` returns for a view, by name."""
+    fields = (source, view.dataset, view.index, photo, view.templates, view.classes, view.replace_underscores)
+    return SimpleNamespace(**dict(zip(OUTPUTS, show(backend, *fields, view.model, notice, reported), strict=True)))
+
+
+def handler(demo, name):
+    return next(each.fn for each in demo.fns.values() if each.name == name)
+
+
+@pytest.fixture
+def ready(toy_backend):
+    """The toy backend with its model loaded."""
+    assert toy_backend.encoder().name == "toy"
+    return toy_backend
+
+
+@pytest.fixture
+def many_models(toy_encoder, toy_images):
+    """A backend with the toy encoder under three names; the list holds the names of the loaded ones."""
+    loaded = []
+
+    def load(name, progress):
+        loaded.append(name)
+        return toy_encoder
+
+    pool = ModelPool(load, ["tiny", "RN50", "RN50x64"], is_downloaded=lambda name: name != "RN50x64")
+    backend = Backend(pool, datasets={"toys": toy_images})
+    assert backend.encoder().name == "toy"
+    return backend, loaded
+
+
+def test_an_error_keeps_the_last_results_and_says_why(ready):
+    page = shown(ready, View("toys", 3, "a {", "red\ngreen", False, "toy"))
+    assert page.results == gr.skip() and 'role="alert"' in page.alert
+    assert message_of(lambda: PromptSet(["red", "green"], ["a {"])) in page.alert.replace("&#x27;", "'")
+    assert "True label: <strong>yellow</strong>" in page.image  # the image does not depend on the template
+    assert "the field is empty" in shown(ready, replace(start(ready), index=None)).alert
+
+
+def test_stored_features_replace_a_dataset_that_is_not_available(ready, toy_images, monkeypatch):
+    def images(indices, split="test"):
+        raise DatasetError("dataset: Toys-5 is not on this machine.")
+
     monkeypatch.setattr(toy_images, "available", lambda: False)
-    monkeypatch.setattr(toy_backend, "predict", lambda **_: toy_prediction(["red", "green"], truth="green"))
-    made = answer(toy_backend, start(toy_backend), own=False, photo=None)
-    assert "The image itself is not on disk" in made.image and "<strong>green</strong>" in made.image
-    assert "60.00" in made.results and made.alert == ""
+    monkeypatch.setattr(toy_images, "images", images)
+    monkeypatch.setattr(ready, "predict", lambda **_: toy_prediction(["red", "green"], truth="green"))
+    page = shown(ready, start(ready))
+    assert 'class="gone"' in page.image and "<strong>green</strong>" in page.image
+    assert "60.00" in page.results and page.alert == ""
 
 
-def test_an_own_image_is_asked_for_before_it_is_there(toy_backend):
-    made = answer(toy_backend, start(toy_backend), own=True, photo=None)
-    assert "click an example" in made.results and made.alert == ""
+def test_without_a_photo_the_page_asks_for_one(ready):
+    page = shown(ready, start(ready), source="own")
+    assert "click an example" in page.results and page.alert == "" and page.image == gr.skip()
 
 
-def test_the_address_holds_everything_and_stays_short_for_a_first_visit(toy_backend):
+def test_only_small_images_are_enlarged_with_sharp_pixels(ready, toy_images, monkeypatch):
+    assert 'class="small"' in shown(ready, start(ready)).image
+    monkeypatch.setattr(toy_images, "images", lambda indices, split="test": [Image.new("RGB", (640, 480), "red")])
+    large = shown(ready, replace(start(ready), index=1)).image
+    assert 'width="640" height="480"' in large and "640×480 pixels" in large and 'class="small"' not in large
+
+
+def test_a_link_to_a_model_that_is_not_downloaded_loads_nothing(many_models):
+    backend, loaded = many_models
+    demo = build_ui(backend)
+    handler(demo, "restore")("?model=RN50x64")
+    page = shown(backend, replace(start(backend), model="RN50x64"))
+    assert loaded == ["tiny"] and backend.model_status("RN50x64").state == "absent"
+    assert "RN50x64 is not loaded." in page.results and "Download and load RN50x64 (1,352 MB)" in page.results
+    assert 'data-job="load"' in page.results and page.timer == gr.skip()
+    *_, request = handler(demo, "press_button")(SimpleNamespace(job="load"), "toys", "RN50x64", page.drawn)
+    assert backend.encoder("RN50x64") and loaded == ["tiny", "RN50x64"]
+    assert request != gr.skip()  # the results are drawn again
+
+
+def test_a_link_to_a_downloaded_model_loads_it(many_models):
+    backend, loaded = many_models
+    handler(build_ui(backend), "restore")("?model=RN50")
+    assert backend.encoder("RN50") and loaded == ["tiny", "RN50"]
+
+
+def test_a_downloaded_model_that_was_dropped_from_memory_is_loaded_again(many_models):
+    backend, loaded = many_models
+    view = replace(start(backend), model="RN50")
+    page = shown(backend, view, reported=("RN50", "ready", "toys", True, 0))
+    assert page.timer.active
+    assert backend.encoder("RN50") and loaded == ["tiny", "RN50"]
+    assert 'class="card' in shown(backend, view).results
+
+
+def test_no_event_takes_the_status_twice_and_a_keystroke_takes_none(many_models, monkeypatch):
+    backend, _ = many_models
+    demo, taken, status = build_ui(backend), [], backend.status
+    monkeypatch.setattr(backend, "status", lambda *names: taken.append(names) or status(*names))
+    button = SimpleNamespace(job="")
+    events = {
+        "restore": ["?model=RN50"],
+        "refresh": ["toys", "tiny", ()],
+        "download": ["toys", "tiny", ()],
+        "press_button": [button, "toys", "tiny", ()],
+        "choose_model": ["toys", "RN50"],
+        "accept_offer": ["toys"],
+        "choose_dataset": ["toys", "tiny", "red\ngreen"],
+    }
+    for name, arguments in events.items():
+        handler(demo, name)(*arguments)
+        assert len(taken) == 1, name
+        taken.clear()
+    assert 'class="card' in shown(backend, start(backend)).results
+    assert taken == []
+
+
+def test_a_keystroke_looks_up_no_file(tmp_path, monkeypatch):
+    backend = Backend.open("tiny", dataset="shapes100", data_root=tmp_path, weights_root=tmp_path / "weights")
+    view = start(backend)
+    assert backend.encoder().name == "tiny" and 'class="card' in shown(backend, view).results
+    seen = []
+
+    def watch(module, name):
+        original = getattr(module, name)
+
+        def watched(*arguments, **options):
+            if arguments and isinstance(arguments[0], (str, Path)):
+                seen.append(str(arguments[0]))
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(module, name, watched)
+
+    for module, name in ((os, "stat"), (os, "scandir"), (os, "listdir"), (builtins, "open"), (io, "open")):
+        watch(module, name)
+    backend.status()
+    assert any(path.startswith(str(tmp_path)) for path in seen)  # a full status does look
+    seen.clear()
+    assert 'class="card' in shown(backend, replace(view, templates="a drawing of a {}")).results
+    assert [path for path in seen if path.startswith(str(tmp_path))] == []
+
+
+def test_a_head_that_a_job_has_fitted_is_reported_after_the_next_keystroke(ready, monkeypatch):
+    view, demo = start(ready), build_ui(ready)
+    first = shown(ready, view)
+    *_, reported, _, request = handler(demo, "refresh")("toys", "toy", first.drawn)
+    assert request == gr.skip() and shown(ready, view, reported=reported).timer == gr.skip()
+    monkeypatch.setattr(ready, "predict", lambda **_: toy_prediction(["red"], ["red"], truth="red"))
+    assert shown(ready, view, reported=reported).timer != gr.skip()  # the timer refreshes the status line
+
+
+def test_results_are_requested_again_when_the_head_or_the_model_has_changed(ready, monkeypatch):
+    refresh, drawn = handler(build_ui(ready), "refresh"), shown(ready, start(ready)).drawn
+    status = ready.status()
+    assert refresh("toys", "toy", drawn)[-1] == gr.skip()
+    for change in ({"head": PROVENANCE}, {"model": replace(status.model, state="failed")}):
+        monkeypatch.setattr(ready, "status", lambda *_, change=change: replace(status, **change))
+        assert refresh("toys", "toy", drawn)[-1] != gr.skip()
+
+
+def test_the_timer_is_active_while_the_status_will_change(ready, monkeypatch):
+    refresh, status = handler(build_ui(ready), "refresh"), ready.status()
+    job = ProbeJobStatus("encoding", "Encoding", 1, 2, None, None)
+    late = replace(status.datasets[0], state="downloading", progress=0.5)
+    for change, active in (({}, False), ({"job": job, "running_job": "Encoding"}, True), ({"datasets": (late,)}, True)):
+        monkeypatch.setattr(ready, "status", lambda *_, change=change: replace(status, **change))
+        assert refresh("toys", "toy", ())[-2].active is active
+
+
+# --- the address -------------------------------------------------------------------------------------------------
+
+
+def test_the_address_holds_the_whole_view_and_leaves_defaults_out(toy_backend):
     first = start(toy_backend)
-    assert to_query(toy_backend, first) == "images=toys&index=0"
+    assert to_query(toy_backend, first) == "dataset=toys&index=0"
     assert from_query(toy_backend, "") == (first, "")
     view = View("toys", 7, "a {} & b\nthe {}", "red, blue_ü\n100 %", True, "toy")
     assert from_query(toy_backend, "?" + to_query(toy_backend, view)) == (view, "")
 
 
 @pytest.mark.parametrize(
-    "query, said",
-    [
-        ("images=x", "images: 'x' in the address is unknown; use one of 'toys'."),
-        ("index=x", "index: 'x' in the address is not a number"),
-        ("index=nan", "index: 'nan' in the address is not a number"),
-        ("index=1e300", "index: '1e300' in the address is not a number"),
-        ("spaces=x", "spaces: 'x' in the address is neither 1 nor 0"),
-        ("model=x", "model: 'x' in the address is not offered here"),
-    ],
+    "query",
+    ["dataset=x", "index=x", "index=nan", "index=1e300", "replace_underscores=x", "model=x"],
 )
-def test_a_broken_address_is_said_and_the_first_visit_is_shown(toy_backend, query, said):
+def test_an_address_that_cannot_be_used_is_reported_and_replaced_by_the_first_view(toy_backend, query):
     view, problems = from_query(toy_backend, query)
+    name, value = query.split("=")
     assert view == start(toy_backend)
-    assert said in problems
+    assert problems.startswith(f"{name}: '{value}' in the address ")
 
 
-def test_an_index_that_does_not_exist_is_left_to_the_page_to_complain_about(toy_backend):
-    view, problems = from_query(toy_backend, "index=12.5")
+def test_an_index_out_of_range_in_the_address_is_reported_by_the_page(ready):
+    view, problems = from_query(ready, "index=12.5")
     assert (view.index, problems) == (12.5, "")
-    assert "index: 12.5 is not in the test split" in answer(toy_backend, view, own=False, photo=None).alert
+    assert message_of(lambda: ready.predict(index=12.5)) in shown(ready, view).alert
 
 
-def test_templates_of_the_article_are_what_a_first_visit_shows(toy_backend):
+def test_a_first_visit_shows_the_template_of_the_readme(toy_backend):
     assert start(toy_backend).templates == README_TEMPLATE
 
 
 # --- starting ----------------------------------------------------------------------------------------------------
 
 
-def test_the_front_end_brings_no_torch():
+def test_the_front_end_does_not_import_torch():
     code = "import sys, app; print({'torch', 'torchvision', 'clip', 'sklearn'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
-
-
-@pytest.mark.parametrize(
-    "arguments, said",
-    [
-        (["--model", "ViT-B/33"], "model: 'ViT-B/33' is neither a known model nor a file"),
-        (["--dataset", "imagenet"], "images: 'imagenet' is unknown; use one of 'cifar100', 'shapes100'."),
-        (["--data-root", "/nowhere/at/all"], "'/nowhere/at/all' is not a folder"),
-    ],
-)
-def test_a_bad_argument_is_one_line_and_status_2(repository, arguments, said):
-    out = subprocess.run(
-        [sys.executable, "app.py", *arguments], cwd=repository, capture_output=True, text=True, timeout=60
-    )
-    assert out.returncode == 2
-    assert said in out.stderr and out.stderr.count("\n") == 1
 
 
 def test_no_font_and_no_statistics_are_fetched():
@@ -363,24 +518,7 @@ def test_no_font_and_no_statistics_are_fetched():
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
 
 
-@pytest.mark.parametrize(
-    ("model", "dataset", "truth", "said"),
-    [
-        ("tiny", "cifar100", "snake", "not how CLIP generalises"),
-        ("tiny", "cifar100", None, "not how CLIP generalises"),
-        ("tiny", "shapes100", UNSEEN_CLASSNAMES[0], f"“<b>{UNSEEN_CLASSNAMES[0]}</b>”, and no image showed one"),
-        ("tiny", "shapes100", "red circle", "20 other pairs of colour and shape were kept from it"),
-        ("tiny", "shapes100", None, None),
-        ("ViT-B/32", "cifar100", "snake", None),
-    ],
-)
-def test_the_page_says_what_the_built_in_model_was_told(model, dataset, truth, said):
-    scores = (ZeroShotScore("a", 1.0, 0.3),)
-    got = hint(Prediction(model, dataset, None if truth is None else 0, truth, scores, None))
-    assert said in got if said else got == ""
-
-
-def test_gradio_comes_whole_without_its_stubs():
+def test_gradio_is_complete_without_its_stubs():
     code = (
         "import inspect, clip_demo.ui, gradio\n"
         "assert inspect.getfile(gradio.Textbox).endswith('textbox.py')\n"

@@ -1,26 +1,33 @@
-"""The Prompt Lab's page without a browser: its markup, what its switches write, and long work."""
+"""The Prompt Lab without a browser: its HTML, its figures, its switches and its long work."""
 
 import re
 import threading
-from types import SimpleNamespace
+from copy import deepcopy
+from dataclasses import replace
 
 import pytest
-from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
+from PIL import Image
 
-from clip_demo.errors import Cancelled, ModelError
-from clip_demo.evaluation.accuracy import Evaluation
+from clip_demo.backend import Backend
+from clip_demo.errors import Cancelled, ClassnamesError
+from clip_demo.evaluation.accuracy import Accuracy
 from clip_demo.evaluation.calibration import Bin, Reliability
-from clip_demo.evaluation.report import Verdict
+from clip_demo.evaluation.report import ClassRow, LabelledPrediction
 from clip_demo.evaluation.significance import Difference
-from clip_demo.ui.prompt_lab import plots
-from clip_demo.ui.prompt_lab.background import Work, progress_bar
+from clip_demo.linear_probe.pipeline import Stores
+from clip_demo.serving.background import BackgroundTask
+from clip_demo.serving.model_pool import ModelPool
+from clip_demo.ui.figure_style import PROBE, ZERO_SHOT
+from clip_demo.ui.page import build_ui
+from clip_demo.ui.prompt_lab.background import progress_bar, progress_of
 from clip_demo.ui.prompt_lab.calibration import calibration_text
-from clip_demo.ui.prompt_lab.confusions import COARSE, confusion_table, images_behind, shown_choices
-from clip_demo.ui.prompt_lab.downloads import CHOICES, file_of
-from clip_demo.ui.prompt_lab.gallery import PAGE, gallery
-from clip_demo.ui.prompt_lab.headline import big_numbers, points, verdict
+from clip_demo.ui.prompt_lab.confusions import ALL, COARSE, MAX_SHOWN, cell_gallery, confusion_table, views
+from clip_demo.ui.prompt_lab.downloads import TABLES, file_of
+from clip_demo.ui.prompt_lab.figure import class_figure, reliability_figure
+from clip_demo.ui.prompt_lab.gallery import PAGE, SIDE, gallery
+from clip_demo.ui.prompt_lab.headline import comparison, describe, headline
 from clip_demo.ui.prompt_lab.heatmap import heatmap
-from clip_demo.ui.prompt_lab.request import arguments, described
+from clip_demo.ui.prompt_lab.request import Request, parse_request
 from clip_demo.ui.prompt_lab.tables import class_table, names_table, template_table
 from clip_demo.ui.prompt_lab.template_switches import (
     NO_ARTICLE,
@@ -30,25 +37,32 @@ from clip_demo.ui.prompt_lab.template_switches import (
     with_article,
     with_period,
 )
+from clip_demo.ui.prompt_lab.text import points
 from clip_demo.zero_shot.prompt_set import PromptSet
+from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 
 NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
-EVIL = "<img src=x onerror=alert(1)>\"'"
+MARKUP = "<img src=x onerror=alert(1)>\"'"
 
 
 @pytest.fixture
-def asked(toy_backend, tmp_path):
-    """What the fields ask for on the toys, whose images are all told apart; blue and white have changed names."""
+def backend(toy_backend, tmp_path):
+    """The toy backend with a head, which classifies every image correctly."""
     toy_backend.fit_probe(folder=tmp_path / "heads")
-    classes = "red\ngreen\nwhite\nyellow\nblue"
-    return toy_backend, arguments(toy_backend, "toys", "toy", "a {}", classes, False, {})
+    return toy_backend
 
 
-# --- the switches ------------------------------------------------------------------------------------------------
+@pytest.fixture
+def request_(backend):
+    """Class names in which blue and white are exchanged, so that all of their images are misclassified."""
+    return parse_request(backend, "toys", "toy", "a {}", "red\ngreen\nwhite\nyellow\nblue", False, {})
+
+
+# --- switches ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "text, article, written",
+    "text, article, expected",
     [
         ("a photo of a {}", "the", "a photo of the {}"),
         ("a photo of a small {}.", "none", "a photo of small {}."),
@@ -57,9 +71,9 @@ def asked(toy_backend, tmp_path):
         ("no placeholder", "the", "no placeholder"),
     ],
 )
-def test_an_article_is_written_before_the_class_name(text, article, written):
-    assert with_article(text, article) == written
-    assert with_article(written, article) == written
+def test_the_article_stands_before_the_class_name(text, article, expected):
+    assert with_article(text, article) == expected
+    assert with_article(expected, article) == expected
 
 
 @pytest.mark.parametrize(
@@ -72,263 +86,315 @@ def test_an_article_is_written_before_the_class_name(text, article, written):
         ("", None),
     ],
 )
-def test_the_article_that_stands_there_is_recognised(text, article):
+def test_the_article_is_read_from_the_templates(text, article):
     assert article_of(text) == article
 
 
-def test_a_final_period_comes_and_goes():
+def test_templates_that_become_equal_without_an_article_are_kept_once():
+    with_a = [template for template in CIFAR100_TEMPLATES if " the " not in template]
+    without = with_article("\n".join(CIFAR100_TEMPLATES), NO_ARTICLE)
+    assert "a photo of small {}." in without.splitlines() and len(without.splitlines()) == len(with_a)
+    assert with_article(without, "a").splitlines() == with_a
+
+
+def test_the_final_period_is_added_and_removed():
     assert with_period("a {}\n\nthe {}. ", True) == "a {}.\n\nthe {}."
     assert with_period("a {}..\nthe {}", False) == "a {}\nthe {}"
     assert ends_with_period("a {}.\nthe {}.") and not ends_with_period("a {}.\nthe {}") and not ends_with_period("")
 
 
-def test_a_template_is_switched_on_at_the_end_and_off():
+def test_a_template_is_added_at_the_end_or_removed():
     assert toggle("a {}", "the {}") == "a {}\nthe {}"
     assert toggle("a {}\nthe {}", "a {}") == "the {}"
+    assert toggle("a {c}\nthe {}", "a {}") == "the {}"
 
 
-# --- the numbers -------------------------------------------------------------------------------------------------
+# --- requests ----------------------------------------------------------------------------------------------------
 
 
-def evaluation(difference=None, probe=0.7):
-    return Evaluation(0.5837, 0.8656, (), 10_000, difference, probe)
+def test_the_baseline_is_the_readme_template_until_another_is_pinned(toy_backend, toy_images):
+    fields = ("toys", "toy", "a {}", "red, green", True)
+    typed = PromptSet(("red", "green"), ("a {}",), True)
+    assert parse_request(toy_backend, *fields, {}) == Request(
+        toy_images, "toy", typed, PromptSet.for_dataset(toy_images)
+    )
+    pinned = {"toys": PromptSet(toy_images.classnames, ("the {}",), True)}
+    assert deepcopy(pinned) == pinned  # as gr.State does
+    assert parse_request(toy_backend, *fields, pinned).baseline == pinned["toys"]
+
+
+def test_a_request_is_checked_when_it_is_made(toy_backend):
+    with pytest.raises(ClassnamesError):
+        parse_request(toy_backend, "toys", "toy", "a {}", "red", False, {})
+
+
+# --- headline ----------------------------------------------------------------------------------------------------
+
+
+def accuracy(difference=None, probe=0.7):
+    return Accuracy(0.5837, 0.8656, (), 10_000, difference, probe)
 
 
 @pytest.mark.parametrize(
-    "top1, low, high, kind, said",
+    "top1, low, high, kind, text",
     [
         (0.012, 0.008, 0.017, "better", "Better: <b>+1.20 points</b>"),
         (-0.012, -0.017, -0.008, "worse", f"Worse: <b>{MINUS}1.20 points</b>"),
-        (0.0001, -0.001, 0.0012, "equal", "No difference that 10,000 images can show: <b>+0.01 points</b>"),
-        (0.0, 0.0, 0.0, "equal", "No difference that 10,000 images can show: <b>0.00 points</b>"),
+        (0.0001, -0.001, 0.0012, "equal", "No significant difference on 10,000 images: <b>+0.01 points</b>"),
+        (0.0, 0.0, 0.0, "equal", "No significant difference on 10,000 images: <b>0.00 points</b>"),
     ],
 )  # fmt: skip
-def test_noise_is_not_sold_as_progress(top1, low, high, kind, said):
-    given = evaluation(Difference(top1, low, high, 0.0004, 1200, 40))
-    assert verdict(given, same=False)[0] == kind
-    words = verdict(given, same=False)[1]
-    assert words.startswith(said) and f"({points(low)} to {points(high)})" in words
-    assert "1,200 images became right, 40 became wrong" in words and "&lt; 0.001" in words
-    assert verdict(given, same=True) == ("equal", "This is the baseline. Change a word and see.")
+def test_only_an_interval_without_zero_is_called_better_or_worse(top1, low, high, kind, text):
+    result = accuracy(Difference(top1, low, high, 0.0004, 1200, 40))
+    css, html = comparison(result, same=False)
+    assert css == kind and html.startswith(text) and f"({points(low)} to {points(high)})" in html
+    assert "1,200 images became right, 40 became wrong" in html and "&lt; 0.001" in html
+    css, html = comparison(result, same=True)
+    assert css == "equal" and "1,200" not in html
 
 
-def test_the_probe_stands_beside_and_a_missing_one_is_said():
-    page = big_numbers(evaluation(), "Toys-5", "“a {}”", same=True)
-    assert [f"58.37{NBSP}%", f"86.56{NBSP}%", f"70.00{NBSP}%"] == re.findall(r"<strong>(.*?)</strong>", page)
-    assert "none fitted" in big_numbers(evaluation(probe=None), "Toys-5", "“a {}”", same=True)
+def test_the_headline_has_both_predictors_and_the_baseline(request_):
+    html = headline(accuracy(), request_)
+    assert re.findall(r"<strong>(.*?)</strong>", html) == [f"58.37{NBSP}%", f"86.56{NBSP}%", f"70.00{NBSP}%"]
+    assert describe(request_.baseline, request_.dataset) in html
+    assert "not fitted" in headline(accuracy(probe=None), request_)
 
 
-def test_a_baseline_is_said_in_a_few_words(toy_backend):
-    own = tuple(toy_backend.datasets["toys"].classnames)
-    assert described(toy_backend, "toys", PromptSet(own, ("a {}",), False)) == "“a {}”, the dataset’s own names"
-    many = PromptSet(("b", *own[1:]), ("a {}", "{}"), True)
-    said = "2 templates, the first “a {}”, names that were typed, underscores as spaces"
-    assert described(toy_backend, "toys", many) == said
-    assert EVIL not in big_numbers(
-        evaluation(), "t", described(toy_backend, "toys", PromptSet(own, (EVIL,), False)), True
-    )
+def test_a_prompt_set_is_described_briefly(toy_images):
+    names = toy_images.classnames
+    assert describe(PromptSet(names, ("a {}",)), toy_images) == "“a {}”, the dataset’s own class names"
+    edited = PromptSet(("b", *names[1:]), ("a {}", "{}"), True)
+    expected = "2 templates beginning with “a {}”, edited class names, underscores as spaces"
+    assert describe(edited, toy_images) == expected
 
 
-def test_the_first_baseline_is_the_articles_template_until_one_is_pinned(toy_backend):
-    own = tuple(toy_backend.datasets["toys"].classnames)
-    asked = ("toys", "toy", "a {}", "red, green", True)
-    assert arguments(toy_backend, *asked, {})["baseline"] == PromptSet(own, (README_TEMPLATE,), False)
-    pinned = PromptSet(own, ("the {}",), True)
-    given = arguments(toy_backend, *asked, {"toys": pinned})
-    assert given == {
-        "dataset": "toys", "model": "toy", "classnames": ("red", "green"), "templates": ("a {}",), "replace_underscores": True,
-        "baseline": pinned,
-    }  # fmt: skip
+def headline_event(demo):
+    """Return the last answer of the event that fills the headline, for a model."""
+    show_headline = next(each.fn for each in demo.fns.values() if each.name == "show_headline")
+
+    def answer(model):
+        *_, last = show_headline("toys", model, "a {}", "red\ngreen\nblue\nyellow\nwhite", False, {})
+        return last
+
+    return answer
 
 
-# --- the parts ---------------------------------------------------------------------------------------------------
+def test_a_model_that_is_not_downloaded_is_not_loaded_by_drawing(toy_encoder, toy_images, tmp_path):
+    loaded = []
+
+    def load(name, progress):
+        loaded.append(name)
+        return toy_encoder
+
+    pool = ModelPool(load, ["tiny", "RN50", "RN50x64"], is_downloaded=lambda name: name != "RN50x64")
+    backend = Backend(pool, datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
+    assert backend.encoder().name == "toy"
+    answer = headline_event(build_ui(backend))
+    _, html, *_, timer = answer("RN50x64")
+    assert 'data-job="load"' in html and not timer.active and loaded == ["tiny"]
+    # One that is on disk, but not in memory, is loaded again.
+    _, _, *_, timer = answer("RN50")
+    assert timer.active and backend.encoder("RN50") and loaded == ["tiny", "RN50"]
+    _, html, *_, timer = answer("RN50")
+    assert 'class="headline"' in html and not timer.active
 
 
-def test_the_class_table_is_sorted_and_says_what_changed(asked):
-    backend, given = asked
-    classes = backend.examine(**given).classes
+def test_no_event_of_the_lab_takes_a_full_status(backend, monkeypatch):
+    assert backend.encoder().name == "toy"
+    answer = headline_event(build_ui(backend))
+    monkeypatch.setattr(backend, "status", lambda *_: pytest.fail("a full status was taken"))
+    _, html, *_ = answer("toy")
+    assert 'class="headline"' in html
+
+
+# --- sections ----------------------------------------------------------------------------------------------------
+
+
+def test_the_class_table_is_sorted_and_shows_changes(backend, request_):
+    classes = request_.evaluate(backend).classes
     table = class_table(classes, "zero_shot", False, picked=2)
-    names = re.findall(r'data-pick="\d">(?:.*?)|aria-pressed="(?:true|false)">(.*?)</button>', table)
-    assert [name for name in names if name] == ["white", "blue", "red", "green", "yellow"]
+    names = re.findall(r'aria-pressed="(?:true|false)">(.*?)</button>', table)
+    assert names == ["white", "blue", "red", "green", "yellow"]
     assert table.count(f"{MINUS}100.0") == 2 and table.count('aria-pressed="true"') == 1
-    assert f"blue{NBSP}4" in table  # all four white images are called blue
+    assert f"blue{NBSP}4" in table  # all four white images are predicted as blue
     assert '<th scope="col" aria-sort="ascending"><button type="button" data-sort="zero_shot">' in table
-    backwards = class_table(classes, "zero_shot", True, picked=None)
-    assert backwards.index(">red<") < backwards.index(">blue<") and 'aria-sort="descending"' in backwards
+    descending = class_table(classes, "zero_shot", True, picked=None)
+    assert descending.index(">red<") < descending.index(">blue<") and 'aria-sort="descending"' in descending
 
 
-def test_a_cell_of_the_matrix_leads_to_its_images(asked):
-    backend, given = asked
-    found, toys = backend.examine(**given), backend.datasets["toys"]
-    assert shown_choices(found) == [COARSE, "plain", "mixed", "All classes"]
-    table = confusion_table(found, "zero-shot", COARSE, None)
-    cells = re.findall(r'data-cell="(\d,\d)".*?aria-label="(.*?)"', table)
-    assert cells == [
-        ("0,0", "true plain, said plain: 8"),
-        ("0,1", "true plain, said mixed: 4"),
-        ("1,0", "true mixed, said plain: 4"),
-        ("1,1", "true mixed, said mixed: 4"),
+def test_a_cell_of_the_matrix_leads_to_its_images(backend, request_, toy_images):
+    report = request_.evaluate(backend)
+    assert views(report) == [COARSE, "plain", "mixed", ALL]
+    table = confusion_table(report, "zero-shot", COARSE, None)
+    assert re.findall(r'data-cell="(\d,\d)".*?aria-label=".*?: (\d)"', table) == [
+        ("0,0", "8"),
+        ("0,1", "4"),
+        ("1,0", "4"),
+        ("1,1", "4"),
     ]
-    page = images_behind(found, toys, "zero-shot", COARSE, {"cell": (0, 1), "pages": 1})
-    assert "True plain, zero-shot said mixed: 4 images" in page
-    assert re.findall(r'data-open="(\d+)"', page) == ["2", "7", "12", "17"]
-    page = images_behind(found, toys, "probe", COARSE, {"cell": (0, 1), "pages": 1})
-    assert "0 images" in page and "data-open" not in page
+    html = cell_gallery(report, toy_images, "zero-shot", COARSE, (0, 1), 1)
+    assert re.findall(r'data-open="(\d+)"', html) == ["2", "7", "12", "17"] and html.count("<img") == 4
+    html = cell_gallery(report, toy_images, "probe", COARSE, (0, 1), 1)
+    assert "0 images" in html and "data-open" not in html
+    assert cell_gallery(report, toy_images, "probe", COARSE, (0, 2), 1) == ""  # of a dataset with more groups
 
 
-def test_within_one_group_the_others_are_one_column(asked):
-    backend, given = asked
-    table = confusion_table(backend.examine(**given), "zero-shot", "plain", (0, 0))
+def test_in_one_group_the_other_classes_are_one_column(backend, request_):
+    table = confusion_table(request_.evaluate(backend), "zero-shot", "plain", (0, 0))
     assert re.findall(r'data-cell="(\d,\d)"', table) == ["0,0", "1,1"]
-    assert re.findall(r'<td class="edge">(\d*)</td>', table) == ["", "", "4"] and "elsewhere" in table
-    # One stop of the Tab key, and it is the cell that was clicked.
+    assert re.findall(r'<td class="edge">(\d*)</td>', table) == ["", "", "4"] and "other classes" in table
+    # The Tab key stops only at the picked cell.
     assert re.findall(r'data-cell="(\d,\d)" tabindex="0"', table) == ["0,0"]
 
 
-def test_the_whole_matrix_draws_a_line_between_groups():
+def test_the_whole_matrix_has_a_line_between_groups():
     counts = [[5, 0, 0], [1, 4, 0], [0, 2, 3]]
     table = heatmap(["a", "b", "c"], counts, kind="probe", groups=["x", "x", "y"])
-    assert table.count('scope="col" class="edge"') == 1 and "<tr class=edge>" in table
+    assert table.count('scope="col" class="edge"') == 1 and table.count('<tr class="edge">') == 1
     assert re.findall(r"--share:(\d+)", table) == ["100", "45", "89", "63", "77"]
 
 
-def test_a_matrix_of_a_missing_probe_is_said(toy_backend):
-    found = toy_backend.examine(dataset="toys")
-    assert "No linear probe was fitted" in confusion_table(found, "probe", COARSE, None)
+def test_a_large_matrix_shows_the_classes_with_the_most_errors(toy_encoder, toy_images, tmp_path):
+    class Large(type(toy_images)):
+        classnames = (*toy_images.classnames, *(f"class {i}" for i in range(MAX_SHOWN)))
+        coarse_names, coarse_of = ("all",), (0,) * (MAX_SHOWN + 5)
+
+    backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": Large()}, stores=Stores.open(tmp_path))
+    # The classes 2 and 5 have exchanged their names, so all images of class 2 are misclassified.
+    names = ("red", "green", "class 0", "yellow", "white", "blue", *Large.classnames[6:])
+    report = backend.evaluate(PromptSet(names), dataset="toys")
+    for view in (ALL, "all"):
+        table = confusion_table(report, "zero-shot", view, None)
+        assert table.count('<th scope="row">') == MAX_SHOWN and "other classes" in table
+        assert 'data-cell="2,5"' in table
 
 
-def said(index):
-    return Verdict(index, "cat", "cat", "dog")
+def test_a_matrix_without_a_probe_is_reported(toy_backend, toy_images):
+    report = toy_backend.evaluate(dataset="toys")
+    assert "No linear probe" in confusion_table(report, "probe", COARSE, None)
+    assert cell_gallery(report, toy_images, "probe", COARSE, (0, 0), 1) == ""
 
 
-def test_the_gallery_shows_24_at_a_time_and_who_was_right():
-    page = gallery("Both", range(60), 1, said, lambda index: f"data:{index}")
-    assert page.count("<img") == PAGE == 24 and 'data-more="2">Show 24 more of 36<' in page
-    assert page.count("✓ cat") == 24 and page.count("✗ dog") == 24 and "Both: 60 images" in page
-    page = gallery("Both", range(60), 3, said, lambda index: f"data:{index}")
-    assert page.count("<img") == 60 and "data-more" not in page
+def labelled(n):
+    return [LabelledPrediction(index, "cat", "cat", "dog") for index in range(n)]
 
 
-def test_without_the_images_everything_but_the_thumbnails_is_there():
-    page = gallery("Both", [7], 1, said, None)
-    assert "The images themselves are not on disk" in page and "<img" not in page
-    assert 'data-open="7"' in page and "✗ dog" in page and "Both: 1 image<" in page
+def test_the_gallery_shows_a_page_at_a_time_and_which_predictions_are_right():
+    image = Image.new("RGB", (32, 32))
+    html = gallery("Both", 60, 1, labelled(PAGE), [image] * PAGE)
+    assert html.count("<img") == PAGE == 24 and 'data-more="2">Show 24 more of 36<' in html
+    assert html.count("✓ cat") == 24 and html.count("✗ dog") == 24 and "Both: 60 images" in html
+    html = gallery("Both", 60, 3, labelled(60), [image] * 60)
+    assert html.count("<img") == 60 and "data-more" not in html
 
 
-def test_templates_show_what_is_on_and_what_was_measured():
-    table = template_table(CIFAR100_TEMPLATES[:2], [CIFAR100_TEMPLATES[1]], {CIFAR100_TEMPLATES[1]: 0.41234}, {})
-    assert re.findall(r'data-toggle="(.*?)"( checked)?', table) == [
-        (CIFAR100_TEMPLATES[0], ""),
-        (CIFAR100_TEMPLATES[1], " checked"),
-    ]
+def test_large_images_are_reduced_before_they_are_embedded():
+    photo = Image.effect_noise((3000, 2000), 50).convert("RGB")
+    html = gallery("Both", 1, 1, labelled(1), [photo])
+    assert len(html) < 2 * 3 * SIDE**2 and 'class="small"' not in html and photo.size == (3000, 2000)
+    assert 'class="small"' in gallery("Both", 1, 1, labelled(1), [Image.new("RGB", (32, 32))])
+
+
+def test_without_the_images_only_the_thumbnails_are_missing():
+    html = gallery("Both", 1, 1, labelled(1), None)
+    assert "The images are not available" in html and "<img" not in html
+    assert 'data-open="0"' in html and "✗ dog" in html and "Both: 1 image<" in html
+
+
+def test_the_template_table_shows_what_is_selected_and_measured():
+    first, second = CIFAR100_TEMPLATES[:2]
+    table = template_table([first, second], [second], {second: 0.41234}, {})
+    assert re.findall(r'data-toggle="(.*?)"( checked)?', table) == [(first, ""), (second, " checked")]
     assert re.findall(r"<td>(.*?)</td>", table) == ["–", "–", f"41.23{NBSP}%", "–"]
 
 
-def test_other_names_are_held_against_the_present_one(asked):
-    backend, given = asked
-    given = {key: value for key, value in given.items() if key != "baseline"}
-    present = backend.examine(**given).classes[2]
-    table = names_table(present, 0.6, backend.try_names("white", ["blue star", "green blue"], **given))
+def test_other_names_are_compared_with_the_current_one(backend, request_):
+    current = request_.evaluate(backend).classes[2]
+    rows = backend.compare_names("white", ["blue star", "green blue"], request_.prompts, dataset="toys")
+    table = names_table(current, 0.6, rows)
     cells = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr><th scope=\"row\".*?</tr>", table)]
-    assert cells[0] == [f"0.0{NBSP}%", f"60.00{NBSP}%", "the present name", ""]
+    assert cells[0] == [f"0.0{NBSP}%", f"60.00{NBSP}%", "current name", ""]
     assert len(cells) == 3 and 'data-use="blue star"' in cells[1][3]
 
 
 def curve(ece):
-    return Reliability(
-        (Bin(0.0, 0.5, 0.4, 0.3, 30), Bin(0.5, 0.9, 0.6, 1.0, 9), Bin(0.9, 1.0, None, None, 0)), ece, 0.5, 0.4
-    )
+    bins = (Bin(0.0, 0.5, 0.4, 0.3, 30), Bin(0.5, 0.9, 0.6, 1.0, 9), Bin(0.9, 1.0, None, None, 0))
+    return Reliability(bins, ece, 0.5, 0.4)
 
 
-def test_the_words_on_calibration_follow_the_scale():
-    text = calibration_text({"zero-shot": curve(0.25), "probe": None}, 100.0, 12.5)
-    assert "Logit scale <b>100</b> (the model’s own is 12.5)" in text
-    assert "at 100 a lead of 0.03 makes a share 20.1 times as large" in text and f"25.0{NBSP}%" in text
-    assert "Linear probe" not in text
+def test_the_calibration_text_depends_on_the_scale():
+    html = calibration_text({"zero-shot": curve(0.25), "probe": None}, 100.0, 12.5)
+    assert "<b>100</b> (the model’s own is 12.5)" in html and "gets 20.1 times" in html and f"25.0{NBSP}%" in html
+    assert "Linear probe" not in html
     assert "(the model’s own)" in calibration_text({"zero-shot": curve(0.25), "probe": curve(0.1)}, 12.5, 12.5)
 
 
-def test_figures_hold_plain_lists_and_leave_noise_out():
-    figure = plots.reliability({"zero-shot": curve(0.25), "probe": None}).to_plotly_json()
-    assert [trace["name"] for trace in figure["data"]] == ["as right as sure", "Zero-shot"]
-    assert list(figure["data"][1]["x"]) == [40.0]  # a bin of 9 images is not drawn
-    rows = [
-        SimpleNamespace(name="cat", zero_shot=0.5, probe=0.75),
-        SimpleNamespace(name="dog", zero_shot=0.5, probe=0.5),
+def test_figures_hold_plain_lists_in_the_common_colours():
+    figure = reliability_figure({"zero-shot": curve(0.25), "probe": None}).to_plotly_json()
+    diagonal, zero_shot = figure["data"]
+    assert list(zero_shot["x"]) == [0.4]  # a bin of 9 images is not drawn
+    assert zero_shot["line"]["color"] == zero_shot["marker"]["color"] == ZERO_SHOT != diagonal["line"]["color"]
+    cat = ClassRow("cat", "animals", 4, 0.5, 0.75, None, ())
+    figure = class_figure([cat, replace(cat, name="dog", probe=0.5)])
+    assert "bdata" not in figure.to_json()  # plotly's encoding of NumPy arrays
+    _, better, others = figure.to_plotly_json()["data"]
+    assert (list(better["text"]), list(better["y"]), better["marker"]["color"]) == (["cat"], [0.75], PROBE)
+    assert (list(others["text"]), others["marker"]["color"]) == (["dog"], ZERO_SHOT)
+
+
+def test_typed_text_is_escaped(backend, toy_images):
+    names = (MARKUP, "green", "white", "yellow", "blue")
+    request = Request(toy_images, "toy", PromptSet(names, (f"{MARKUP} {{}}",)), PromptSet(names))
+    report = request.evaluate(backend)
+    html = [
+        class_table(report.classes, "name", False, None),
+        confusion_table(report, "zero-shot", ALL, None),
+        gallery(MARKUP, 1, 1, [LabelledPrediction(0, MARKUP, MARKUP, MARKUP)], None),
+        template_table([MARKUP], [], {}, {}),
+        headline(report.accuracy, replace(request, baseline=request.prompts)),
     ]
-    drawn = plots.probe_against_zero_shot(rows).to_json()
-    assert "bdata" not in drawn and '"y":[75.0]' in drawn and '"text":["dog"]' in drawn
+    assert not any("<img" in each for each in html) and all("&lt;img" in each for each in html)
 
 
-def test_nothing_typed_becomes_markup(asked):
-    backend, given = asked
-    found = backend.examine(
-        **{**given, "classnames": (EVIL, "green", "white", "yellow", "blue"), "templates": (f"{EVIL} {{}}",)}
-    )
-    drawn = [
-        class_table(found.classes, "name", False, None),
-        confusion_table(found, "zero-shot", "All classes", None),
-        gallery(EVIL, [0], 1, lambda index: Verdict(0, EVIL, EVIL, EVIL), None),
-        template_table([EVIL], [], {}, {}),
-    ]
-    assert not any("<img" in page for page in drawn) and all("&lt;img" in page for page in drawn)
-
-
-@pytest.mark.parametrize("what", CHOICES)
-def test_everything_is_a_file(asked, what):
-    backend, given = asked
-    wiring = SimpleNamespace(backend=backend)
-    name, text = file_of(wiring, given, what, "csv")
-    assert re.fullmatch(r"toys-toy-[a-z-]+\.csv", name) and len(text.splitlines()) > 1
-    name, text = file_of(wiring, given, what, "json")
-    assert name.endswith(".json") and text.startswith("[")
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_can_be_downloaded(backend, request_, name):
+    filename, text = file_of(backend, request_, name, "csv")
+    assert re.fullmatch(r"toys-toy-[a-z-]+\.csv", filename) and len(text.splitlines()) > 1
+    filename, text = file_of(backend, request_, name, "json")
+    assert filename.endswith(".json") and text.startswith("[")
 
 
 # --- long work ---------------------------------------------------------------------------------------------------
 
 
-def test_long_work_tells_how_far_it_is():
-    go = threading.Event()
+def test_progress_is_shown_until_the_task_is_done():
+    reported, go = threading.Event(), threading.Event()
 
-    def call(progress):
+    def work(progress):
         progress("prompts", 3, 10)
+        reported.set()
         assert go.wait(10)
-        return "done"
 
-    work = Work(call, patience=0.02)
-    notes = work.notes()
-    while next(notes) != ("prompts", 3, 10):
-        pass
+    task = BackgroundTask(work, "test")
+    assert reported.wait(10)
+    steps = progress_of(task, interval=0)
+    assert next(steps) == ("prompts", 3, 10)
     go.set()
-    assert set(notes) <= {("prompts", 3, 10)} and work.result() == "done"
-    assert "3 of 10 prompts" in progress_bar("prompts", 3, 10)
+    assert task.wait(10) and list(steps) == []
+    assert "3 of 10 prompts" in progress_bar(("prompts", 3, 10)) and "<progress" not in progress_bar(None)
 
 
-def test_long_work_stops_when_nobody_listens_any_more():
+def test_a_task_is_cancelled_when_its_handler_is_closed():
     go = threading.Event()
 
-    def call(progress):
+    def work(progress):
         assert go.wait(10)
         progress("prompts", 4, 10)
 
-    notes = (work := Work(call, patience=0.01)).notes()
-    next(notes)
-    notes.close()  # as Gradio does with a handler that is cancelled
+    task = BackgroundTask(work, "test")
+    steps = progress_of(task, interval=0)
+    next(steps)
+    steps.close()  # as Gradio does when a handler is cancelled
     go.set()
     with pytest.raises(Cancelled):
-        work.result()
-
-
-def test_what_goes_wrong_in_long_work_is_handed_on():
-    def call(progress):
-        raise ModelError("model: gone.")
-
-    with pytest.raises(ModelError, match="gone"):
-        Work(call).result()
-
-
-def test_an_article_comes_back_to_its_place():
-    with_a = [template for template in CIFAR100_TEMPLATES if " the " not in template]
-    without = with_article("\n".join(CIFAR100_TEMPLATES), NO_ARTICLE)
-    assert "a photo of small {}." in without.splitlines() and len(without.splitlines()) == len(with_a)
-    assert with_article(without, "a").splitlines() == with_a
+        task.result()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from ...datasets.base import Dataset
-from ...serving.model_pool import ModelStatus
+from ...serving.model_handle import ModelStatus
 from ..html import data_url
 from ..probe_job_panel import job_button
 
@@ -50,8 +50,8 @@ def figure(dataset: Dataset, index: float) -> str:
 def missing_image(dataset: Dataset, index: float, truth: str) -> str:
     """Return what is shown in place of a test image that is not available, though its stored features are."""
     note = (
-        '<p class="gone">The image itself is not available; these predictions come from stored features. To see it, '
-        "press the button above, or run <code>python -m clip_demo download "
+        '<p class="gone">The image itself is not on this machine; these predictions come from stored features. To see '
+        "it, press the button above, or run <code>python -m clip_demo download "
         f"{escape(dataset.name)}</code></p>"
     )
     return _figure(note, truth, _name(dataset, index))

@@ -18,7 +18,7 @@ from . import text
 from .figure import curve_figure
 from .layout import FewShotOutputs
 
-__all__ = ["connect", "press"]
+__all__ = ["connect_probe", "press"]
 
 
 def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> None:
@@ -36,7 +36,7 @@ def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> No
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def connect(tab: gr.Tab, backend: Backend, fields: Fields, outputs: FewShotOutputs, refresh: gr.Textbox) -> None:
+def connect_probe(tab: gr.Tab, backend: Backend, fields: Fields, outputs: FewShotOutputs, refresh: gr.Textbox) -> None:
     """Connect the tab with the backend.
 
     Parameters
@@ -56,8 +56,11 @@ def connect(tab: gr.Tab, backend: Backend, fields: Fields, outputs: FewShotOutpu
 
     def draw(dataset: str, model: str, before: tuple) -> list[Any]:
         status, chosen = backend.status(model, dataset), backend.datasets[dataset]
-        # After the status, so that the tick after the end of a job finds the whole curve.
-        curve = backend.few_shot_curve(dataset, model) if status.model.state == "ready" else None
+        try:
+            # After the status: a point added in between is drawn now, and the end of the job by one more tick.
+            curve = backend.few_shot_curve(dataset, model) if status.model.state == "ready" else None
+        except ClipDemoError as error:
+            raise gr.Error(str(error), print_exception=False) from error
         facts = _facts(status, curve)
         # A plot that has not changed is not drawn again, because it would flicker.
         drawn = [gr.skip()] * 3 if facts == before else _curve(status, chosen, curve)

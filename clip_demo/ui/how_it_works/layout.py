@@ -1,4 +1,4 @@
-"""The tab that explains what one sees, for a teacher and a class. It names no accuracy of any model."""
+"""The text of the tab "How it works", for teachers and students. It quotes no accuracy of any model."""
 
 from __future__ import annotations
 
@@ -9,69 +9,71 @@ __all__ = ["lay_out"]
 _TWO_ENCODERS = """
 ## Two encoders, one space
 
-CLIP is two networks that were trained together. The **image encoder** turns an image into a list of numbers, its
-*feature*; the **text encoder** does the same with a sentence. Both lists have the same length, so both are arrows
-in one space. Training showed CLIP images with their captions, many at a time, and rewarded it whenever an image's
-arrow pointed nearer to its own caption than to all the others: matching pairs close, all other pairs apart. Nobody
-told it which classes there are.
+CLIP consists of two networks that were trained together. The **image encoder** turns an image into a list of numbers,
+its *feature*; the **text encoder** does the same with a sentence. Both lists have the same length, so both are
+vectors in one space. During training, CLIP saw batches of images with their captions. It was rewarded when the vector
+of an image was closer to its own caption than to all other captions of the batch. Matching pairs moved together, all
+other pairs moved apart. Nobody gave it a list of classes.
 """
 
 _ZERO_SHOT = """
-## Zero-shot prediction: choosing the caption that fits
+## Zero-shot prediction: find the caption that fits
 
-1. Every class name is put into the **template**: `a photo of a {}` makes `a photo of a snake`.
-2. The text encoder turns each of these prompts into an arrow, the image encoder does so with the image.
-3. How well two arrows fit is the **cosine** of the angle between them: 1 when they point the same way, 0 when they
-   have nothing in common.
-4. The cosines are multiplied by the **logit scale** and sent through a **softmax**, which makes them shares that add
-   up to 100 %.
+1. The **template** turns each class name into a prompt: `a photo of a {}` and *snake* make `a photo of a snake`.
+2. The text encoder turns each prompt into a vector, and the image encoder turns the image into one.
+3. The **cosine** of the angle between two vectors says how well they match: 1 if they have the same direction, 0 if
+   they are perpendicular.
+4. The cosines are multiplied by the **logit scale**, and a **softmax** turns them into probabilities that add up to
+   100 %.
 
-No image was looked at to learn the classes: that is the "zero" in zero-shot. Type a class that nobody thought of,
-and it takes part at once. It also means that the shares are shares *of your list*: leave the right answer out, and
-something else has to win.
+No labelled image was used to learn the classes: this is the "zero" in zero-shot. Type a new class, and it takes part
+at once. It also means that the probabilities are relative to *your list*: if the right answer is missing, another
+class wins.
 """
 
 _EXAMPLE = """
 ## Why does it say 95 % when the cosine is only 0.25?
 
-Because only **differences** of cosines count, and the logit scale magnifies them. OpenAI's models have a logit scale
-of 100. Take three classes, worked out by hand; the weight is *e* to the power of the difference to the best:
+Because only the **differences** between cosines count, and the logit scale magnifies them. OpenAI's models have a
+logit scale of 100. Here is an example with three classes; the weight is *e* to the power of the difference to the
+best:
 
-| class | cosine | × 100 | weight | share |
+| class | cosine | × 100 | weight | probability |
 |---|---:|---:|---:|---:|
 | snake | 0.25 | 25 | e⁰ = 1 | 93.6 % |
 | turtle | 0.22 | 22 | e⁻³ = 0.0498 | 4.7 % |
 | lizard | 0.21 | 21 | e⁻⁴ = 0.0183 | 1.7 % |
 
-A lead of 0.03 is twenty times the share, and a lead of 0.05 about 150 times. In practice an image and a sentence
-never point exactly the same way, so cosines stay small even for a fitting caption. The share says how far one
-prompt is ahead of the others on the list. It does not say how sure one may be that any of them is right.
+A lead of 0.03 makes a class 20 times as probable, and a lead of 0.05 about 150 times. In practice the vectors of an
+image and a sentence never have exactly the same direction, so cosines are small even for a good caption. The
+probability says how far one prompt is ahead of the others on the list. It does not say how certain it is that any of
+them is right.
 """
 
 _PROMPTS = """
-## Prompt engineering: a sentence, not a bare word
+## Prompt engineering: a sentence works better than a bare word
 
-Captions on the web are sentences; a bare word is an unusual caption, and it may be ambiguous (a *crane* is a bird and
-a machine). So the template matters. Try these on the Explore tab:
+Captions on the web are sentences. A bare word is an unusual caption, and it may be ambiguous (a *crane* is a bird and
+a machine). The template therefore matters. Try these on the Explore tab:
 
-- the bare word `{}` against `a photo of a {}`;
-- a template that fits the image: `a blurry photo of a {}`, `a drawing of a {}`;
-- several templates at once. Each class then has one arrow per template; they are averaged into one. Such an
-  **ensemble** is usually steadier than its members. The 18 CIFAR-100 templates are those of CLIP's own authors;
-- underscores: `sweet_pepper` is not how people write. The switch turns them into spaces.
+- the bare word `{}` and `a photo of a {}`;
+- a template that describes the image: `a blurry photo of a {}`, `a drawing of a {}`;
+- several templates at once. Each class then has one vector per template, and their mean is used. Such an **ensemble**
+  is usually more robust than each of its members. The 18 CIFAR-100 templates come from the authors of CLIP;
+- underscores: captions do not contain words such as `sweet_pepper`. The switch turns underscores into spaces.
 """
 
 _PROBE = """
-## The linear probe: a referee for the features
+## The linear probe: a test of the features
 
-The probe leaves the text encoder aside. The image encoder stays **frozen**, and one layer of weights on top of its
-features, a logistic regression, is fitted to thousands of labelled images. If so simple a layer can tell the
-classes apart, the features themselves must have set them apart already. That is what a probe measures.
+The linear probe does not use the text encoder. The image encoder stays **frozen**, and a single layer on top of its
+features, a logistic regression, is fitted to thousands of labelled images. If such a simple layer can separate the
+classes, then the features already separate them. This is what a probe measures.
 
-What it learned is one row of weights for each class of its training set, and nothing else. So **its classes are
-fixed**: it cannot know a class that you add, it does not miss one that you take out, and shown something new it still
-answers with one of its own. Each model and each dataset needs a probe of its own, because the weights only mean
-something for the features that they were fitted to.
+It learns one row of weights for each class of its training set. **Its classes are therefore fixed**: it does not know
+a class that you add, it ignores that you removed one, and for an image of something else it still predicts one of its
+own classes. Each model and each dataset needs its own probe, because the weights only fit the features that they were
+trained on.
 
 | | zero-shot CLIP | linear probe |
 |---|---|---|
@@ -82,16 +84,17 @@ something for the features that they were fitted to.
 """
 
 _TASKS = """
-## Try this
+## Exercises
 
-1. Find an image on which the two **disagree**. Which one is right? Can a better template bring zero-shot round?
-2. Take the true label out of the class list. What wins now, and how sure does it look? What does the probe do?
-3. Reduce the class list to two names. Why are the shares suddenly so clear, though no cosine has changed?
-4. Upload an image of something that is in neither list. What do both say?
-5. In the **Prompt Lab**, find a template that is better than the article's on all 10,000 test images, by more than
-   chance explains. Which classes gain, and which lose?
-6. Move the logit scale in the Prompt Lab's *Calibration*. The accuracy does not change; what does?
-7. In **Few-shot**: with how many labelled images of each class would you rather fit a probe than write a prompt?
+1. Find an image on which the two predictions **disagree**. Which one is right? Does a better template correct the
+   zero-shot prediction?
+2. Remove the true label from the class list. Which class wins now, and how probable is it? What does the probe do?
+3. Reduce the class list to two names. Why are the probabilities suddenly so clear, although no cosine has changed?
+4. Upload a photo of something that is in neither list. What do both predict?
+5. In the **Prompt Lab**, find a template whose accuracy on all test images is significantly higher than that of
+   `a photo of a {}`. Which classes gain, and which lose?
+6. Move the logit scale in *Calibration* of the Prompt Lab. The accuracy does not change; what does?
+7. In **Few-shot**: with how many labelled images per class would you rather fit a probe than write a prompt?
 
 *Source: Radford et al., Learning Transferable Visual Models From Natural Language Supervision, 2021.*
 """

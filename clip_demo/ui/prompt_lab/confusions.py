@@ -9,11 +9,11 @@ from .gallery import gallery_of
 from .heatmap import heatmap
 from .text import PREDICTOR_NAMES
 
-__all__ = ["ALL", "COARSE", "cell_gallery", "confusion_table", "views"]
+__all__ = ["ALL", "COARSE", "MAX_SHOWN", "cell_gallery", "confusion_table", "views"]
 
 # Two of the views; the others are the names of the coarse classes.
 COARSE, ALL = "Groups of classes", "All classes"
-MAX_SHOWN = 150  # rows; the table has the square of it as cells, and a browser becomes slow
+MAX_SHOWN = 150  # classes; a table of more cells than the square of it makes a browser slow
 
 
 def views(report: EvaluationReport) -> list[str]:
@@ -34,15 +34,11 @@ def confusion_table(report: EvaluationReport, by: str, view: str, picked: tuple[
     hint += ", or a group to see its classes." if view == COARSE else "; the arrow keys move between the cells."
     shown = [i for i, group in enumerate(matrix.groups) if view in (COARSE, ALL, group)]
     if len(shown) > MAX_SHOWN:
-        hint += f" Only the {MAX_SHOWN} of {len(shown):,} rows with the lowest accuracy are shown."
-        shown = sorted(sorted(shown, key=lambda i: _accuracy(matrix, i))[:MAX_SHOWN])
+        hint += f" Only the {MAX_SHOWN} of {len(shown):,} classes with the most errors are shown."
+        shown = sorted(sorted(shown, key=lambda i: matrix.counts[i][i] - sum(matrix.counts[i]))[:MAX_SHOWN])
     groups = None if view == COARSE else matrix.groups
     table = heatmap(matrix.names, matrix.counts, kind=by, groups=groups, shown=shown, picked=picked)
     return f'<p class="caption">{hint}</p>{table}'
-
-
-def _accuracy(matrix: Confusion, i: int) -> float:
-    return matrix.counts[i][i] / max(sum(matrix.counts[i]), 1)
 
 
 def cell_gallery(

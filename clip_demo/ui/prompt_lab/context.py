@@ -29,8 +29,8 @@ class ExploreTab:
     tabs, tab : gr.Tabs, gr.Tab
         All tabs of the page; the Explore tab, whose id is ``"explore"``.
     fields, controls : Fields, Controls
-    request, refresh : gr.Textbox
-        The hidden fields whose change redraws the results and the status line.
+    request : gr.Textbox
+        The hidden field whose change redraws the Explore tab.
     """
 
     tabs: gr.Tabs
@@ -38,7 +38,6 @@ class ExploreTab:
     fields: Fields
     controls: Controls
     request: gr.Textbox
-    refresh: gr.Textbox
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import gradio as gr
 from ...backend import Backend
 from ...errors import ClipDemoError
 from ...serving.background import BackgroundTask
-from ..event_options import INSTANT, QUIET, now
+from ..event_options import INSTANT, QUIET, load_if_downloaded, now
 from ..explore.layout import PRESETS
 from ..explore.view import WAITING, alert, missing_model, waiting
 from ..few_shot.events import press
@@ -80,7 +80,7 @@ def _connect_headline(context: LabContext, lab: Lab, request: gr.Textbox, redraw
     # Evaluates again once the model is loaded.
     timer = gr.Timer(1.0, active=False)
 
-    def evaluate(*values) -> Iterator[list[Any]]:
+    def show_headline(*values) -> Iterator[list[Any]]:
         _, model, templates, *_ = values
         switches = [gr.skip(), gr.skip()]
         if templates:
@@ -90,7 +90,7 @@ def _connect_headline(context: LabContext, lab: Lab, request: gr.Textbox, redraw
 
     evaluated = gr.on(
         [request.change, fields.templates.change, fields.classes.change, fields.replace_underscores.input],
-        evaluate,
+        show_headline,
         inputs=context.inputs,
         outputs=[shown.alert, shown.html, fields.article, fields.period, timer],
         trigger_mode="always_last",
@@ -104,17 +104,13 @@ def _connect_headline(context: LabContext, lab: Lab, request: gr.Textbox, redraw
         press(context.backend, event, dataset, model)
         return [now(), now()]
 
-    shown.html.click(pressed, inputs=context.inputs[:2], outputs=[request, context.explore.refresh], **INSTANT)
+    shown.html.click(pressed, inputs=context.inputs[:2], outputs=[request, context.explore.request], **INSTANT)
 
 
 def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterator[tuple[Any, Any, bool]]:
     """Yield the message, the headline and whether to look again, until the evaluation is done."""
     backend = context.backend
-    status = backend.model_status(model)
-    if status.state == "absent" and backend.is_downloaded(model):
-        # It was removed from memory for another model.
-        backend.load_model(model)
-        status = backend.model_status(model)
+    status = load_if_downloaded(backend, model)
     if status.state == "absent":
         yield "", missing_model(status), False
     elif status.state in WAITING:

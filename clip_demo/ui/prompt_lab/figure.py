@@ -30,7 +30,7 @@ def class_figure(classes: Sequence[ClassRow]) -> go.Figure:
     traces = [_diagonal("equal")]
     for name, colour, rows in (
         ("probe better", PROBE, [row for row in classes if row.probe > row.zero_shot]),
-        ("zero-shot better or equal", ZERO_SHOT, [row for row in classes if row.probe <= row.zero_shot]),
+        ("zero-shot at least as good", ZERO_SHOT, [row for row in classes if row.probe <= row.zero_shot]),
     ):
         traces.append(
             {
@@ -83,6 +83,6 @@ def _diagonal(name: str) -> dict[str, Any]:
 
 def _square_figure(traces: list[dict[str, Any]], x_title: str, y_title: str) -> go.Figure:
     axis = {"range": [-0.03, 1.03], "tickformat": ".0%"}
-    legend = {"orientation": "h", "x": 0, "y": 1.1, "yanchor": "bottom"}
+    legend = {"orientation": "h", "x": 0, "y": 1.1, "yanchor": "bottom", "font": {"size": 15}}
     margin = {"l": 62, "r": 16, "t": 90, "b": 60}
     return styled_figure(traces, x_title, y_title, xaxis=axis, yaxis=axis, legend=legend, margin=margin)

@@ -14,7 +14,7 @@ from ..html import data_url
 __all__ = ["KINDS", "PAGE", "gallery", "gallery_of"]
 
 PAGE = 24  # images per page
-SIDE = 192  # pixels of a thumbnail; twice its size on the page
+SIDE = 128  # pixels of a thumbnail; it is shown at 96
 # The kinds of `EvaluationReport.images` that can be browsed, and their names on the page.
 KINDS = {
     "only probe": "Only the probe is right",
@@ -69,7 +69,7 @@ def gallery(
     tiles = "".join(map(_tile, predictions, images or [None] * len(predictions)))
     return (
         f'<section class="lab-gallery" aria-label="Images"><h4>{escape(title)}: {n:,} image{"" if n == 1 else "s"}</h4>'
-        f'{note}<div class="grid">{tiles}</div>{more}</section>'
+        f'{note}<div class="images">{tiles}</div>{more}</section>'
     )
 
 
@@ -87,7 +87,7 @@ def _tile(prediction: LabelledPrediction, image: Image.Image | None) -> str:
 def _thumbnail(image: Image.Image | None) -> str:
     if image is None:
         return ""
-    kind = ' class="pixels"' if max(image.size) < SIDE // 2 else ""  # enlarged: every pixel stays a sharp square
+    kind = ' class="small"' if max(image.size) < SIDE else ""  # enlarged with sharp pixels
     small = image.copy()
     small.thumbnail((SIDE, SIDE))
     return f'<img{kind} src="{data_url(small)}" alt="">'

@@ -67,7 +67,7 @@ def _class_row(position: int, row: ClassRow, picked: bool) -> str:
         f"{escape(row.name)}</button></th>"
         f"{_accuracy(row.zero_shot, 'zero-shot')}{_accuracy(row.probe, 'probe')}"
         f"<td{kind}>{_NOTHING if change is None else points(change, 1)}</td>"
-        f'<td class="names">{confused or _NOTHING}</td></tr>'
+        f'<td class="confused">{confused or _NOTHING}</td></tr>'
     )
 
 

@@ -1,4 +1,4 @@
-// The few-shot curve as an image: as on the page, but on white and with a title and a legend of its own.
+// Saves the figure of the few-shot curve as an image: on white, with a title and a legend.
 window.clipExplorer.saveImage = (name) => {
   const plot = document.querySelector("#few-shot-plot .js-plotly-plot");
   const layout = {

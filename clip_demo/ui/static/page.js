@@ -17,7 +17,7 @@ window.clipExplorer = {
 
   random(index, last) {
     let next = index;
-    while (next === index) next = Math.floor(Math.random() * (last + 1));
+    while (next === index && last > 0) next = Math.floor(Math.random() * (last + 1));
     return [next, next, this.now()];
   },
 

@@ -1,37 +1,37 @@
-// What of the Prompt Lab happens in the browser: which part is open, carrying the wording between the tabs, clicks.
+// What the Prompt Lab does in the browser: copying the prompt set between tabs, redrawing the open section, clicks.
 window.clipLab = {
-  shown: "Explore", // the tab of the two that was looked at last
-  part: "Classes",
+  tab: "Explore", // the tab of these two that was open last: "Explore" or "Lab"
+  section: "Classes",
 
   // From Explore to the lab.
-  enter(templates, classes, spaces) {
-    this.shown = "Lab";
-    return [templates, classes, spaces, clipExplorer.now()];
+  enter(templates, classes, replaceUnderscores) {
+    this.tab = "Lab";
+    return [templates, classes, replaceUnderscores, clipExplorer.now()];
   },
 
-  // And back: what was typed in the lab is what Explore shows.
+  // From the lab to Explore, which predicts again if the prompt set was changed.
   leave(mine, theirs, request) {
-    if (this.shown !== "Lab") return [...theirs, request];
-    this.shown = "Explore";
+    if (this.tab !== "Lab") return [...theirs, request];
+    this.tab = "Explore";
     const same = mine.every((value, i) => value === theirs[i]);
     return [...mine, same ? request : clipExplorer.now()];
   },
 
-  open() {
+  visible() {
     return Boolean(document.querySelector("#lab-top")?.offsetParent);
   },
 
-  // Only the open part is drawn anew: its field changes, the others' stay.
-  ask(parts, asked) {
-    return parts.map((part, i) => (part === this.part ? clipExplorer.now() : asked[i]));
+  // A new value in the hidden field of a section redraws it; only the open section gets one.
+  redraw(sections, values) {
+    return sections.map((section, i) => (section === this.section ? clipExplorer.now() : values[i]));
   },
 
-  see(part) {
-    this.part = part;
+  open(section) {
+    this.section = section;
     return clipExplorer.now();
   },
 
-  // A button with data-open="7" triggers the event "open" with the value "7".
+  // A click on a button with data-open="7" triggers the event "open" with the value "7".
   listen(element, trigger, names) {
     const send = (target) => {
       const name = target && names.find((each) => each in target.dataset);
@@ -42,7 +42,7 @@ window.clipLab = {
     element.addEventListener("keydown", (event) => this.move(event));
   },
 
-  // Arrow keys go from cell to cell of the confusion matrix, over empty ones.
+  // Arrow keys move between the cells of the confusion matrix, and skip empty ones.
   move(event) {
     const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
     const cell = event.target.closest("button[data-cell]")?.parentElement;

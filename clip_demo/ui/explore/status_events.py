@@ -1,0 +1,181 @@
+"""The events that keep the status line and the panels of the Explore tab up to date.
+
+`refresh` draws them from one `Status`. It runs on a timer while something is downloading, loading or being fitted, and
+requests new results when those on the page are out of date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ...backend import Backend, Status
+from ...serving.downloads import DatasetStatus
+from ...serving.model_handle import ModelStatus
+from ...zero_shot.prompts import parse_classnames
+from .. import probe_job_panel
+from ..event_options import INSTANT, now
+from ..few_shot.events import press
+from ..permalink import own_classes
+from ..status_line import download_panel, status_line
+from .layout import Controls, Fields, index_range
+from .view import WAITING
+
+__all__ = ["PageState", "changed", "connect_status", "facts", "report", "report_outputs"]
+
+
+@dataclass(frozen=True)
+class PageState:
+    """Components that no visitor sees.
+
+    Attributes
+    ----------
+    request, refresh : gr.Textbox
+        A new value triggers the event `show`, or `refresh`.
+    query : gr.Textbox
+        The query string of the fields, for the address bar.
+    notice : gr.Textbox
+        A message that `show` writes once.
+    drawn, reported : gr.State
+        The `facts` that the results, and the status line, were drawn from.
+    timer : gr.Timer
+        Triggers `refresh` while it is active.
+    """
+
+    request: gr.Textbox
+    refresh: gr.Textbox
+    query: gr.Textbox
+    notice: gr.Textbox
+    drawn: gr.State
+    reported: gr.State
+    timer: gr.Timer
+
+    @classmethod
+    def make(cls) -> PageState:
+        """Make the components inside the current gradio context."""
+        hidden = (gr.Textbox(visible="hidden", elem_id=name) for name in ("request", "refresh", "query", "notice"))
+        return cls(*hidden, gr.State(()), gr.State(()), gr.Timer(1.0, active=False))
+
+
+def facts(model: ModelStatus, dataset: str, available: bool | None, n_train: int | None) -> tuple[Any, ...]:
+    """Return what the results and the status line depend on besides the fields; None stands for what is unknown.
+
+    `n_train` is the number of training images of the head, 0 if there is no head.
+    """
+    return model.name, model.state, dataset, available, n_train
+
+
+def changed(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
+    """Whether a known fact has a new value. A dataset or head that is gone does not count: what was drawn stays."""
+    return any(old is not None and new and old != new for old, new in zip(before, after, strict=False))
+
+
+def report_outputs(controls: Controls, state: PageState) -> list[gr.components.Component]:
+    """Return the components that `report` fills."""
+    panels = [controls.status_line, controls.offer, controls.download_dataset, controls.download_panel, controls.job]
+    return [*panels, state.reported, state.timer]
+
+
+def report(backend: Backend, status: Status) -> list[Any]:
+    """Return the status line, the panels, the facts behind them, and a timer that is active while they will change."""
+    missing = next((each for each in status.datasets if each.state != "ready"), None)
+    moving = any(each.state in WAITING for each in (*status.models, *status.datasets)) or bool(status.running_job)
+    return [
+        status_line(status, backend.datasets[status.dataset.name]),
+        _offer(status),
+        _download_button(missing),
+        download_panel(missing),
+        probe_job_panel.panel(status.job),
+        _facts(status),
+        gr.Timer(active=moving),
+    ]
+
+
+def _facts(status: Status) -> tuple[Any, ...]:
+    known = status.model.state == "ready" and not status.head_problem
+    n_train = (status.head.n_train if status.head else 0) if known else None
+    return facts(status.model, status.dataset.name, status.dataset.state == "ready", n_train)
+
+
+def _offer(status: Status) -> gr.Button:
+    """Offer the preferred model once it is loaded, where the page still uses the first one."""
+    offered = status.model.name == status.models[0].name != status.default_model
+    return gr.Button(f"{status.default_model} is ready: use it", visible=True) if offered else gr.Button(visible=False)
+
+
+def _download_button(missing: DatasetStatus | None) -> gr.Button:
+    if missing is None or missing.state == "downloading":
+        return gr.Button(visible=False)
+    size = f" ({missing.download_bytes / 1e6:.0f} MB)" if missing.download_bytes else ""
+    again = "Try again: download" if missing.state == "failed" else "Download"
+    return gr.Button(f"{again} {missing.title}{size}", visible=True)
+
+
+def connect_status(backend: Backend, fields: Fields, controls: Controls, state: PageState) -> None:
+    """Connect the timer, the buttons of the panels, and the fields that the status depends on."""
+    chosen, outputs = [fields.dataset, fields.model], [*report_outputs(controls, state), state.request]
+    _connect_refresh(backend, controls, state, {"inputs": [*chosen, state.drawn], "outputs": outputs, **INSTANT})
+    _connect_dataset(backend, fields, controls, outputs)
+
+    def choose_model(dataset: str, model: str) -> list[Any]:
+        backend.load_model(model)
+        return [*report(backend, backend.status(model, dataset)), now()]
+
+    def accept_offer(dataset: str) -> list[Any]:
+        model = backend.default_model
+        return [model, *choose_model(dataset, model)]
+
+    fields.model.input(choose_model, inputs=chosen, outputs=outputs, trigger_mode="always_last", **INSTANT)
+    controls.offer.click(accept_offer, inputs=fields.dataset, outputs=[fields.model, *outputs], **INSTANT)
+
+
+def _connect_refresh(backend: Backend, controls: Controls, state: PageState, options: dict[str, Any]) -> None:
+    def refresh(dataset: str, model: str, drawn: tuple) -> list[Any]:
+        status = backend.status(model, dataset)
+        return [*report(backend, status), now() if changed(drawn, _facts(status)) else gr.skip()]
+
+    def download(dataset: str, model: str, drawn: tuple) -> list[Any]:
+        missing = next((name for name, each in backend.datasets.items() if not each.available()), None)
+        if missing is not None:
+            backend.download_dataset(missing)
+        return refresh(dataset, model, drawn)
+
+    def press_button(event: gr.EventData, dataset: str, model: str, drawn: tuple) -> list[Any]:
+        press(backend, event, dataset, model)
+        return refresh(dataset, model, drawn)
+
+    state.timer.tick(refresh, **options)
+    state.refresh.change(refresh, **options)
+    controls.download_dataset.click(download, **options)
+    for place in (controls.results, controls.job):
+        place.click(press_button, **options)
+
+
+def _connect_dataset(backend: Backend, fields: Fields, controls: Controls, outputs: list) -> None:
+    def choose_dataset(dataset: str, model: str, classes: str) -> list[Any]:
+        last, label = index_range(backend.datasets[dataset])
+        own = own_classes(backend, dataset)
+        replaced = _is_own_list(backend, classes) and classes != own
+        return [
+            gr.Number(label=label),
+            gr.Slider(maximum=last, label=label),
+            own if replaced else gr.skip(),
+            *report(backend, backend.status(model, dataset)),
+            gr.skip() if replaced else now(),  # the change of the class list triggers `show`
+        ]
+
+    fields.dataset.input(
+        choose_dataset,
+        inputs=[fields.dataset, fields.model, fields.classes],
+        outputs=[fields.index, controls.slider, fields.classes, *outputs],
+        trigger_mode="always_last",
+        **INSTANT,
+    )
+
+
+def _is_own_list(backend: Backend, classes: str | None) -> bool:
+    """Whether a class list is empty or exactly that of a dataset. An edited one is kept when the dataset changes."""
+    names = parse_classnames(classes or "")
+    return not names or any(names == tuple(each.classnames) for each in backend.datasets.values())

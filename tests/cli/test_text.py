@@ -1,0 +1,67 @@
+import pytest
+
+from clip_demo.backend import Prediction
+from clip_demo.cli.text import accuracy_text, curve_text, prediction_text, top_predictions
+from clip_demo.evaluation.accuracy import Accuracy
+from clip_demo.evaluation.significance import Difference
+from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
+from clip_demo.zero_shot.classifier import ZeroShotScore
+
+HEAD = Provenance(
+    model="toy", model_sha256="70" * 32, dataset="toys", n_train=50_000, C=0.316, max_iter=1000, random_state=0,
+    n_iter=12, normalized=False, test_accuracy=0.5, n_test=20, versions={}, date="2025-01-01", note="half of them",
+)  # fmt: skip
+PREDICTION = Prediction(
+    model="toy", dataset="toys", index=3, truth="red",
+    zero_shot=(ZeroShotScore("red", 0.987654, 0.25), ZeroShotScore("sweet_pepper", 0.012346, 0.2)),
+    linear_probe=LinearProbe(HEAD, (ProbeScore("blue", 0.75),)),
+)  # fmt: skip
+
+
+def test_top_predictions():
+    text = "\nTop predictions:\n\n             red: 98.77%\n    sweet_pepper: 1.23%"
+    assert top_predictions(PREDICTION) == text
+
+
+def test_a_prediction():
+    assert prediction_text(PREDICTION).splitlines() == [
+        "toy · toys test image 3 · true label: red",
+        "",
+        "Zero-shot:",
+        "",
+        "             red:  98.77%  cosine 0.2500",
+        "    sweet_pepper:   1.23%  cosine 0.2000",
+        "",
+        "Linear probe (toy on toys, 50,000 images, C=0.316, half of them, 50.00% on 20 test images):",
+        "",
+        "            blue:  75.00%",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("p_value", "line"),
+    [
+        (0.00001, "p < 0.0001 (McNemar's exact test): the difference is significant at the 5% level"),
+        (0.0312, "p = 0.0312 (McNemar's exact test): the difference is significant at the 5% level"),
+        (0.2, "p = 0.2000 (McNemar's exact test): the difference is not significant at the 5% level"),
+    ],
+)
+def test_an_accuracy_with_its_difference(p_value, line):
+    difference = Difference(-0.0104, -0.02, 0.001, p_value, 2, 3)
+    assert accuracy_text(Accuracy(0.5, 0.75, (0.5,), 20, difference, 0.6)).splitlines() == [
+        "top-1 = 50.00",
+        "top-5 = 75.00",
+        "n = 20",
+        "linear probe = 60.00",
+        "",
+        "difference to the baseline: -1.04 points of top-1 (95% interval -2.00 to +0.10)",
+        "2 images are newly right, 3 newly wrong",
+        line,
+    ]
+
+
+def test_a_curve(toy_backend, tmp_path):
+    toy_backend.fit_probe(folder=tmp_path / "heads", curve_folder=tmp_path / "curves")
+    first, second, *_, last = curve_text(toy_backend.few_shot_curve()).splitlines()
+    assert first == "zero-shot: 100.00%" and last.startswith("as good as zero-shot: ")
+    assert second.startswith("   1 per class: ") and second.endswith(" over 3 draws")

@@ -1,0 +1,39 @@
+"""The web app as started from the command line."""
+
+from types import SimpleNamespace
+
+import gradio_client
+import pytest
+
+import app
+from clip_demo.backend import Backend
+from clip_demo.benchmark.server import run_server, wait_until_served
+
+
+def test_the_started_app_answers():
+    with run_server(["app.py", "--model", "tiny", "--dataset", "shapes100"]) as (url, process):
+        wait_until_served(url, process)
+        client = gradio_client.Client(url, verbose=False)
+        try:
+            answer = client.submit(index=12, api_name="/predict").result(timeout=60)
+        finally:
+            client.close()
+    assert answer == Backend.open("tiny", dataset="shapes100").predict(index=12).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "jobs"), [([], []), (["--build-head"], [{"model": "ViT-B/32", "if_missing": True}])]
+)
+def test_a_head_is_fitted_on_request(monkeypatch, arguments, jobs):
+    started = []
+    backend = SimpleNamespace(start_probe_job=lambda **options: started.append(options), preferred_model="ViT-B/32")
+    monkeypatch.setattr(app.Backend, "open", lambda *args, **options: backend)
+    page = SimpleNamespace(launch=lambda **options: None, block_thread=lambda: None)
+    monkeypatch.setattr(app, "build_ui", lambda backend: page)
+    assert app.main(arguments) == 0 and started == jobs
+
+
+def test_an_error_of_the_user_is_one_line_and_exit_status_2(capsys):
+    assert app.main(["--dataset", "nope"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("app.py: dataset: 'nope' ") and err.count("\n") == 1
