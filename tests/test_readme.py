@@ -1,67 +1,70 @@
-"""What the README promises, done."""
+"""What the README promises."""
 
-import os
 import re
 import shutil
 import subprocess
+from pathlib import PurePath
 
 import pytest
 
 from clip_demo.backend import Backend
-from clip_demo.models.catalog import OPENAI_MODEL_MEGABYTES
+from clip_demo.zero_shot.prompt_set import PromptSet
 
 
 @pytest.fixture(scope="module")
-def readme(request):
-    return (request.config.rootpath / "README.md").read_text(encoding="utf-8")
-
-
-def blocks(text, language):
-    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
+def readme(repository):
+    return (repository / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def page():
+def backend():
+    return Backend.open("tiny", dataset="shapes100")
+
+
+@pytest.fixture(scope="module")
+def page(backend):
     from clip_demo.ui.page import build_ui, launch_options
 
-    demo = build_ui(Backend.open("tiny", dataset="shapes100"))
+    demo = build_ui(backend)
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **launch_options())
     yield url.rstrip("/")
     demo.close()
 
 
-def test_the_client_example_runs(readme, page, monkeypatch, repository):
+def code_blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
+
+
+def example(text, language, word):
+    """Return the code block that contains a word."""
+    return next(block for block in code_blocks(text, language) if word in block)
+
+
+def test_the_client_example_runs(readme, page, backend, monkeypatch, repository):
     monkeypatch.chdir(repository)
-    code = next(block for block in blocks(readme, "python") if "gradio_client" in block)
     names = {}
-    exec(code.replace("http://127.0.0.1:7860", page), names)
-    expected = Backend.open("tiny", dataset="shapes100").predict(
-        image="assets/examples/cat.jpg", classnames=["cat", "dog", "rabbit"], templates=["a photo of a {}."]
-    )
+    exec(example(readme, "python", "gradio_client").replace("http://127.0.0.1:7860", page), names)
+    prompts = PromptSet(["cat", "dog", "rabbit"], ["a photo of a {}."])
+    expected = backend.predict(image="assets/examples/cat.jpg", prompts=prompts)
     assert names["answer"] == expected.to_dict()
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not on this machine")
-def test_the_curl_example_runs(readme, page):
-    code = next(block for block in blocks(readme, "bash") if "gradio_api" in block)
-    out = subprocess.run(
-        ["bash", "-ec", code.replace("http://127.0.0.1:7860", page)], capture_output=True, text=True, check=True
-    ).stdout
-    truth = Backend.open("tiny", dataset="shapes100").predict(index=12).truth
-    assert "event: complete" in out and f'"truth": "{truth}"' in out
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_the_curl_example_runs(readme, page, backend):
+    code = example(readme, "bash", "gradio_api").replace("http://127.0.0.1:7860", page)
+    out = subprocess.run(["bash", "-ec", code], capture_output=True, text=True, check=True).stdout
+    assert "event: complete" in out and f'"truth": "{backend.predict(index=12).truth}"' in out
 
 
-def test_the_python_example_runs(readme, capsys):
-    code = next(block for block in blocks(readme, "python") if "from clip_demo" in block)
-    exec(code, {})
-    assert Backend.open("tiny", dataset="shapes100").predict(index=12).truth in capsys.readouterr().out
+def test_the_python_example_runs(readme, backend, capsys):
+    exec(example(readme, "python", "from clip_demo"), {})
+    assert capsys.readouterr().out.startswith(backend.predict(index=12).truth)
 
 
-def test_the_commands_are_those_that_ci_runs(readme, repository):
-    test_command = next(block for block in blocks(readme, "bash") if "pytest" in block).strip()
-    assert test_command in (repository / ".ci/run").read_text()
-    for line in blocks(readme, "bash")[:2]:
-        assert all((repository / name).is_file() for name in re.findall(r"[\w-]+\.(?:txt|py)", line))
+def test_ci_runs_the_test_command(readme, repository):
+    assert example(readme, "bash", "pytest").strip() in (repository / ".ci/run").read_text()
+    for block in code_blocks(readme, "bash")[:2]:
+        assert all((repository / name).is_file() for name in re.findall(r"[\w-]+\.(?:txt|py)", block))
 
 
 def test_the_front_matter_fits_the_requirements(readme, repository):
@@ -76,25 +79,17 @@ def test_the_front_matter_fits_the_requirements(readme, repository):
     assert len(re.search(r"^short_description: (.*)$", readme, re.M)[1]) <= 60  # the Hub's limit
 
 
-def test_every_link_into_the_repository_leads_somewhere(readme, repository):
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", readme):
-        assert (repository / target).exists(), target
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "assets/README.md"])
+def test_every_file_that_a_document_mentions_exists(repository, document):
+    text = (repository / document).read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    assert all(((repository / document).parent / link).exists() for link in links)
+    paths = re.findall(r"\b(?:clip_demo|tests|assets)/[\w/.-]*\w", text)
+    assert [path for path in paths if not (repository / path).exists()] == []
 
 
 def test_no_cifar_image_is_committed(repository):
     tracked = subprocess.run(["git", "ls-files"], cwd=repository, capture_output=True, text=True).stdout.split()
     if not tracked:
-        pytest.skip("this is no git checkout")
-    assert not [name for name in tracked if "cifar-100" in name or os.path.basename(name) in ("train", "test", "meta")]
-
-
-def test_sizes_are_what_the_shapes_come_to():
-    import torch
-    from test_weights import SIZES, clip
-
-    for name, (embed, resolution, layers, width, patch, text, heads, depth) in SIZES.items():
-        with torch.device("meta"):
-            network = clip.model.CLIP(embed, resolution, layers, width, patch, 77, 49408, text, heads, depth)
-        clip.model.convert_weights(network)
-        size = sum(each.numel() * each.element_size() for each in network.state_dict().values())
-        assert OPENAI_MODEL_MEGABYTES[name] == round(size / 1e6)
+        pytest.skip("not a git checkout")
+    assert not [name for name in tracked if "cifar-100" in name or PurePath(name).name in ("train", "test", "meta")]

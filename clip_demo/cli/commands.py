@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from argparse import Namespace
@@ -11,8 +12,6 @@ from ..backend import Backend, Prediction
 from ..benchmark.report import as_text
 from ..benchmark.sections import SECTIONS, Settings, measure
 from ..datasets.catalog import CIFAR100, open_datasets, resolve_dataset
-from ..datasets.cifar100 import Cifar100
-from ..datasets.shapes100 import Shapes100
 from ..evaluation import tables
 from ..models.catalog import OPENAI_MODELS, PREFERRED, is_downloaded
 from ..paths import cache_folder
@@ -100,8 +99,10 @@ def run_download(options: Namespace) -> None:
     if options.what in OPENAI_MODELS:
         print(f"{options.what} is ready: {_download_weights(options.what, options.weights_root)}")
     else:
-        # Not from `open_datasets`, which refuses a folder that does not exist: the download creates it.
-        dataset = Cifar100(options.data_root) if options.what == CIFAR100 else Shapes100()
+        if options.data_root is not None:
+            with contextlib.suppress(OSError):  # `open_datasets` says what is wrong
+                Path(options.data_root).expanduser().mkdir(parents=True, exist_ok=True)
+        dataset = open_datasets(options.data_root)[options.what]
         dataset.download()  # torchvision draws the bar
         print(f"{dataset.title} is ready.")
 

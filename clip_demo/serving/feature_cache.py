@@ -48,7 +48,7 @@ class FeatureCache:
 
     def __init__(self, encoder: Encoder, queue: EncoderQueue | None = None):
         self._encoder = encoder
-        self._queue = queue or EncoderQueue()
+        self._queue = EncoderQueue() if queue is None else queue
         self._job_batch = 1
         self._lock = threading.Lock()
         self._weights: LRUCache = LRUCache(MAX_CLASSES, getsizeof=len)

@@ -35,7 +35,7 @@ def browser():
 
 @pytest.fixture(scope="session")
 def backend():
-    """The real built-in model; Shapes-100 is on, CIFAR-100 is there where it is on disk."""
+    """The real built-in model with Shapes-100 as the default dataset, and CIFAR-100 if it is on this machine."""
     if not BUILT_IN_CHECKPOINT.exists():
         pytest.skip(f"{BUILT_IN_CHECKPOINT} is missing")
     return Backend.open("tiny", dataset="shapes100")
@@ -43,7 +43,7 @@ def backend():
 
 @pytest.fixture(scope="session")
 def serve():
-    """Put a backend on the net; returns the page's address, and all are closed at the end."""
+    """Serve the page of a backend and return its address; all servers are closed at the end."""
     demos = []
 
     def start(backend):
@@ -62,13 +62,13 @@ def serve():
 @pytest.fixture(scope="session")
 def url(backend, serve):
     address = serve(backend)
-    assert backend.encoder.name  # waits until it is loaded
+    assert backend.encoder().name  # waits until the model is loaded
     return address
 
 
 @pytest.fixture(scope="session")
 def contexts(browser):
-    """Contexts by their options: pages of one context share its cache, which saves most of the time of opening one."""
+    """Browser contexts by their options. Pages of one context share a cache and open faster."""
     made = {}
 
     def get(**options):
@@ -84,12 +84,12 @@ def contexts(browser):
 
 @pytest.fixture
 def open_page(contexts, request):
-    """Open the page; whatever goes wrong in it or leaves this machine fails the test."""
-    pages, faults = [], []
+    """Open the page. An error in the browser, or a request to another machine, fails the test."""
+    pages, errors = [], []
 
     def watch(request):
         if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
-            faults.append(f"a request to {request.url}")
+            errors.append(f"a request to {request.url}")
 
     def start(query="", *, url=None, ready="#results .card", **options):
         url = url or request.getfixturevalue("url")
@@ -97,7 +97,7 @@ def open_page(contexts, request):
         pages.append(page)
         page.set_default_timeout(15_000)
         page.on("request", watch)
-        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url + query)
         page.wait_for_selector(ready)
         return page
@@ -105,4 +105,4 @@ def open_page(contexts, request):
     yield start
     for page in pages:
         page.close()
-    assert faults == []
+    assert errors == []

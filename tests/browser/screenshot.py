@@ -1,6 +1,6 @@
-"""Take the README's screenshots of the real page: ``python tests/browser/screenshot.py``.
+"""Take the screenshots of the README: ``python tests/browser/screenshot.py``.
 
-The image is one of Shapes-100: no image of CIFAR-100 is committed.
+They show an image of Shapes-100, because no image of CIFAR-100 is committed.
 """
 
 import io
@@ -25,12 +25,12 @@ def main():
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1280, "height": 860})
-            page.goto(f"{url}?images=shapes100&index=9")
+            page.goto(f"{url}?dataset=shapes100&index=9")
             page.wait_for_selector("#results .card", timeout=60_000)
-            page.wait_for_timeout(800)  # the bars have grown
+            page.wait_for_timeout(800)  # the bars are animated
             save(page, "screenshot.png")
-            # Numbers of CIFAR-100, from stored features; none of its images is in view.
-            page.goto(f"{url}?images=cifar100&template=a+blurry+photo+of+a+%7B%7D.")
+            # Numbers of CIFAR-100, from stored features; none of its images is visible.
+            page.goto(f"{url}?dataset=cifar100&template=a+blurry+photo+of+a+%7B%7D.")
             page.wait_for_selector("#results .card", timeout=60_000)
             page.get_by_role("tab", name="Prompt Lab").click()
             page.get_by_text("images became right").wait_for(timeout=60_000)
@@ -43,7 +43,7 @@ def main():
 
 def save(page, name):
     taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    # A palette of 256 colours makes it a third as large, and nobody sees the difference.
+    # A palette of 256 colours makes the file three times smaller without a visible difference.
     taken.quantize(256, dither=Image.Dither.NONE).save(ROOT / "assets" / name, optimize=True)
 
 

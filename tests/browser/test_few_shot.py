@@ -1,8 +1,9 @@
-"""The few-shot curve, and a head that is fitted while one looks on."""
+"""The few-shot tab in a real Chromium, and a head that is fitted while the page is open."""
 
 import importlib
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -10,9 +11,10 @@ from playwright.sync_api import expect
 
 from clip_demo.backend import Backend
 from clip_demo.linear_probe.few_shot_curve import CurvePoint, FewShotCurve, curve_to_csv
+from clip_demo.serving.model_pool import ModelPool
 
 EARLY = re.compile(r"an early head, from the first \d+ images of each class")
-SPACE = "\N{NO-BREAK SPACE}"
+NBSP = "\N{NO-BREAK SPACE}"
 CURVE = FewShotCurve(
     model="toy",
     model_sha256="70" * 32,
@@ -27,44 +29,30 @@ CURVE = FewShotCurve(
 )
 
 
-@pytest.fixture
-def waiting_backend(toy_encoder, toy_images, tmp_path):
-    """The small encoder, which waits half-way, and images enough for an early head and a better one."""
-    # A job is the last in the queue for the processor: on a busy machine this import alone would take it minutes.
-    importlib.import_module("sklearn.linear_model")
-
-    class Waiting(type(toy_encoder)):
-        go = threading.Event()
-
-        def encode_pixels(self, batch):
-            if self.encoded_images > 600:  # of 1,020: enough for an early head, which then stays for a while
-                assert self.go.wait(90)
-            return super().encode_pixels(batch)
-
-    class Many(type(toy_images)):
-        sizes = {"train": 5 * 200, "test": 20}
-
-    return Backend(Waiting(), datasets={"toys": Many()}, head_folders=[tmp_path / "heads"])
-
-
 def open_tab(page):
     page.get_by_role("tab", name="Few-shot").click()
 
 
-def test_the_stored_curve_is_drawn_and_saved_and_plots_load_only_then(open_page, serve, toy_backend, tmp_path):
-    toy_backend.curve = lambda dataset, model: CURVE
+def test_plotly_is_loaded_when_the_tab_is_opened(open_page, serve, toy_backend, monkeypatch):
+    monkeypatch.setattr(toy_backend, "few_shot_curve", lambda dataset, model: CURVE)
     page = open_page(url=serve(toy_backend))
     loaded = "performance.getEntriesByType('resource').some((each) => /plotly/i.test(each.name))"
     assert not page.evaluate(loaded)
     open_tab(page)
     expect(page.locator("#few-shot-plot .scatterlayer .trace")).to_have_count(3, timeout=20_000)  # plotly is large
     assert page.evaluate(loaded)
-    expect(page.locator("#few-shot-plot .errorbars .errorbar")).to_have_count(2)
-    expect(page.locator("#few-shot-words .verdict")).to_contain_text("zero-shot equals a 2-shot probe here")
+
+
+def test_a_stored_curve_is_shown_and_saved(open_page, serve, toy_backend, monkeypatch, tmp_path):
+    monkeypatch.setattr(toy_backend, "few_shot_curve", lambda dataset, model: CURVE)
+    page = open_page(url=serve(toy_backend))
+    open_tab(page)
+    expect(page.locator("#few-shot-plot .errorbars .errorbar")).to_have_count(2, timeout=20_000)
+    expect(page.locator("#few-shot-text .summary")).to_contain_text("zero-shot equals a 2-shot probe here")
     expect(page.locator("#few-shot-numbers tr.probe th")).to_have_text(["1", "4"])
     means = page.locator("#few-shot-numbers tr.probe td:nth-child(2)")
-    expect(means).to_have_text([f"30.00{SPACE}%", f"70.00{SPACE}%"])
-    expect(page.locator("#few-shot-job")).to_be_hidden()  # nothing is left to do
+    expect(means).to_have_text([f"30.00{NBSP}%", f"70.00{NBSP}%"])
+    expect(page.locator("#few-shot-job")).to_be_hidden()  # the curve is complete
     with page.expect_download() as image:
         page.get_by_role("button", name="Save the image (PNG)").click()
     assert image.value.suggested_filename == "toy-toys-few-shot.png"
@@ -76,28 +64,61 @@ def test_the_stored_curve_is_drawn_and_saved_and_plots_load_only_then(open_page,
     assert (tmp_path / "curve.csv").read_text() == curve_to_csv(CURVE)
 
 
-def test_a_head_is_fitted_by_a_click_serves_early_is_stopped_and_gone_on_with(open_page, serve, waiting_backend):
-    page = open_page(url=serve(waiting_backend))
-    card, job = page.locator("#results .probe"), page.locator("#job")
+def test_a_phone_does_not_scroll_sideways(open_page, serve, toy_backend, monkeypatch):
+    wide = replace(CURVE, crossing=3.5)
+    monkeypatch.setattr(toy_backend, "few_shot_curve", lambda dataset, model: wide)
+    page = open_page(url=serve(toy_backend), viewport={"width": 390, "height": 844})
+    open_tab(page)
+    page.wait_for_selector("#few-shot-plot .ytick", timeout=20_000)
+    widths = page.evaluate(
+        "[document.documentElement.scrollWidth, document.querySelector('#few-shot').getBoundingClientRect().right]"
+    )
+    assert max(widths) <= 390
+
+
+@pytest.fixture
+def paused_encoder(toy_encoder):
+    """The toy encoder, which pauses after 600 images until `resume` is set."""
+    # A job has the lowest priority: on a busy machine, this import alone would take it minutes.
+    importlib.import_module("sklearn.linear_model")
+
+    class PausedEncoder(type(toy_encoder)):
+        resume = threading.Event()
+
+        def encode_images(self, inputs):
+            if self.encoded_images > 600:
+                assert self.resume.wait(90)
+            return super().encode_images(inputs)
+
+    return PausedEncoder()
+
+
+def test_a_job_fits_an_early_head_is_stopped_and_resumed(open_page, serve, toy_images, paused_encoder):
+    class ManyImages(type(toy_images)):
+        sizes = {"train": 5 * 200, "test": 20}
+
+    backend = Backend(ModelPool.of(paused_encoder), datasets={"toys": ManyImages()})
+    page = open_page(url=serve(backend))
+    card, job, status = page.locator("#results .probe"), page.locator("#job"), page.locator("#status")
     expect(card.locator(".nothing")).to_contain_text("No head was fitted")
     expect(job).to_be_hidden()
     card.get_by_role("button", name="Fit a head here").press("Enter")
     expect(job.locator(".pace")).to_contain_text(re.compile(r"[\d,]+ of 1,020 images"), timeout=20_000)
     expect(card.get_by_role("button", name="Fit a head here")).to_be_hidden()
-    expect(page.locator("#status")).to_contain_text("Job: ", timeout=20_000)
-    # Nobody clicks: the early head comes by itself, is called what it is, and answers.
+    expect(status).to_contain_text("Job: ", timeout=20_000)
+    # The early head appears without a click.
     expect(card.locator(".early")).to_contain_text(EARLY, timeout=40_000)
     expect(card.locator(".bar")).to_have_count(5)
-    expect(page.locator("#status")).to_contain_text(EARLY, timeout=20_000)
+    expect(status).to_contain_text(EARLY, timeout=20_000)
     job.get_by_role("button", name="Stop").click()
-    waiting_backend.encoder.go.set()
-    expect(job.get_by_role("button", name="Go on")).to_be_visible(timeout=20_000)
-    expect(page.locator("#status")).not_to_contain_text("Job: ", timeout=20_000)
-    job.get_by_role("button", name="Go on").click()
+    paused_encoder.resume.set()
+    expect(job.locator("[data-job=start]")).to_be_visible(timeout=20_000)
+    expect(status).not_to_contain_text("Job: ", timeout=20_000)
+    job.locator("[data-job=start]").click()
     open_tab(page)
     expect(page.locator("#few-shot-numbers tr.probe").last.locator("th")).to_have_text("200", timeout=40_000)
     expect(page.locator("#few-shot-job")).to_be_hidden()
     page.get_by_role("tab", name="Explore").click()
-    expect(page.locator("#status")).to_contain_text("1,000 images")
+    expect(status).to_contain_text("1,000 images")
     expect(card.locator(".early")).to_have_count(0)
     expect(job).to_be_hidden()

@@ -1,4 +1,4 @@
-"""A page that is opened before the model or the images are there: it says so, and fills in by itself."""
+"""A page that is opened before the model or the dataset is available: it says so, and updates without a click."""
 
 import re
 import threading
@@ -8,14 +8,18 @@ from playwright.sync_api import expect
 
 from clip_demo.backend import Backend
 from clip_demo.errors import DatasetError, ModelError
+from clip_demo.linear_probe.pipeline import Stores
+from clip_demo.models.catalog import BUILT_IN, available_models
+from clip_demo.serving.model_pool import ModelPool
 
 
 @pytest.fixture
-def late_images(toy_images):
-    """An dataset that has to be fetched; the test says when and how that ends."""
+def late_dataset(toy_images):
+    """A dataset whose download ends when the test says so, with success or an error."""
 
-    class LateImages(type(toy_images)):
-        name, title, archive_bytes = "late", "Late-5", 169_001_437
+    class LateDataset(type(toy_images)):
+        name, title, download_bytes = "late", "Late-5", 169_001_437
+        sizes = {"train": 50, "test": 10}
 
         def __init__(self):
             self.there, self.fails, self.go = False, False, threading.Event()
@@ -27,36 +31,65 @@ def late_images(toy_images):
             self.check()
             return super().labels(split)
 
-        def pixels(self, indices, split="test"):
+        def images(self, indices, split="test"):
             self.check()
-            return super().pixels(indices, split)
+            return super().images(indices, split)
 
         def check(self):
             if not self.there:
-                raise DatasetError("images: Late-5 is not on disk. Fetch it.")
+                raise DatasetError("dataset: Late-5 is not on this machine.")
 
         def download(self, progress=None):
-            progress(40, 100)
+            progress(self.title, 40, 100)
             assert self.go.wait(30)
             self.go.clear()
             if self.fails:
-                raise DatasetError("images: Late-5 cannot be downloaded (no network). Put it into /somewhere.")
+                raise DatasetError("dataset: Late-5 cannot be downloaded; put it into /somewhere.")
             self.there = True
 
-    return LateImages()
+    return LateDataset()
 
 
 @pytest.fixture
 def open_toy_page(open_page, serve, tmp_path):
-    def start(load, *datasets, **options):
-        sets = {each.name: each for each in datasets}
-        backend = Backend(load, datasets=sets, default_dataset="toys", head_folders=[tmp_path], **options)
-        return open_page(url=serve(backend), ready="#status .banner")
+    """Open the page of a backend whose models are loaded by a function."""
+
+    def start(load, *datasets, query="", ready="#status .banner", downloaded=(BUILT_IN,), **options):
+        names = list(dict.fromkeys((BUILT_IN, *available_models())))
+        backend = Backend(
+            ModelPool(load, names, is_downloaded=lambda name: name in downloaded, **options),
+            datasets={each.name: each for each in datasets},
+            default_dataset="toys",
+            stores=Stores.open(tmp_path),
+        )
+        return open_page(query, url=serve(backend), ready=ready)
 
     return start
 
 
-def test_the_page_answers_while_the_model_loads_and_then_fills_in_by_itself(open_toy_page, toy_encoder, toy_images):
+@pytest.fixture
+def slow_load(toy_encoder):
+    """Loads the toy encoder; a model other than the built-in one stays at 30 % until the event is set."""
+
+    class SlowLoad:
+        def __init__(self):
+            self.go, self.names = threading.Event(), []
+
+        def __call__(self, name, progress):
+            self.names.append(name)
+            if name != BUILT_IN:
+                progress(name, 30, 100)
+                assert self.go.wait(60)
+            return toy_encoder
+
+    return SlowLoad()
+
+
+def bars(page):
+    return page.locator("#results .zero-shot .bar")
+
+
+def test_the_page_works_while_the_model_loads_and_then_shows_the_bars(open_toy_page, toy_encoder, toy_images):
     go = threading.Event()
 
     def load(name, progress):
@@ -65,13 +98,13 @@ def test_the_page_answers_while_the_model_loads_and_then_fills_in_by_itself(open
 
     page = open_toy_page(load, toy_images)
     expect(page.locator("#status")).to_contain_text("tiny is loading", timeout=15_000)
-    expect(page.locator("#results .waiting")).to_contain_text("fill in by themselves")
+    expect(page.locator("#results .waiting")).to_contain_text("will appear when the model is ready")
     expect(page.locator("#image .truth")).to_have_text("True label: red")
     page.get_by_label("Test image, 0 to 19", exact=True).fill("6")
     expect(page.locator("#image .truth")).to_have_text("True label: green")
     expect(page.locator("#results .card")).to_have_count(0)
     go.set()
-    expect(page.locator("#results .zero-shot .bar")).to_have_count(5, timeout=10_000)
+    expect(bars(page)).to_have_count(5, timeout=10_000)
     expect(page.locator("#results .zero-shot .bar.right")).to_contain_text("green")
     expect(page.locator("#status")).to_contain_text("tiny — a toy")
     expect(page.locator("#status")).to_contain_text("none for tiny on Toys-5: not fitted yet")
@@ -79,58 +112,53 @@ def test_the_page_answers_while_the_model_loads_and_then_fills_in_by_itself(open
     expect(page.locator("#results .badge")).to_have_count(0)
 
 
-def test_a_model_that_cannot_be_loaded_is_said(open_toy_page, toy_images):
+def test_a_model_that_cannot_be_loaded_is_reported(open_toy_page, toy_images):
     def load(name, progress):
-        raise ModelError("model: 'toy' is broken; take another.")
+        raise ModelError("model: 'toy' is damaged; use another one.")
 
     page = open_toy_page(load, toy_images)
     expect(page.locator("#status")).to_contain_text("tiny — could not be loaded")
-    expect(page.locator("#alert [role=alert]")).to_contain_text("model: 'toy' is broken; take another.")
+    expect(page.locator("#alert [role=alert]")).to_contain_text("model: 'toy' is damaged; use another one.")
     expect(page.locator("#alert .after")).to_be_hidden()
 
 
-def test_an_image_set_is_fetched_with_progress_fails_is_tried_again_and_is_used(
-    open_toy_page, toy_encoder, toy_images, late_images
+def test_a_download_shows_its_progress_fails_is_tried_again_and_the_dataset_is_used(
+    open_toy_page, slow_load, toy_images, late_dataset
 ):
-    late = late_images
-    page = open_toy_page(toy_encoder, late, toy_images)
-    expect(page.locator("#results .zero-shot .bar")).to_have_count(5)
+    late = late_dataset
+    page = open_toy_page(slow_load, late, toy_images)
+    expect(bars(page)).to_have_count(5)
     page.get_by_label("Late-5", exact=True).check()
-    expect(page.locator("#alert [role=alert]")).to_contain_text("Late-5 is not on disk")
+    expect(page.locator("#alert [role=alert]")).to_contain_text("Late-5 is not on this machine")
+    expect(page.locator("#status")).to_contain_text("Dataset: Late-5")
+    expect(page.get_by_label("Test image, 0 to 9", exact=True)).to_be_visible()
+    expect(page.locator("#slider input[type=range]")).to_have_attribute("max", "9")
     late.fails = True
-    page.get_by_role("button", name="Get Late-5 (169 MB)").click()
-    expect(page.locator("#download")).to_contain_text("40.00")
-    expect(page.locator("#get")).to_have_count(0)
-    page.get_by_label("Toys-5", exact=True).check()  # the other set works meanwhile
+    page.get_by_role("button", name="Download Late-5 (169 MB)").click()
+    expect(page.locator("#download-panel")).to_contain_text("40.00")
+    expect(page.locator("#download-dataset")).to_have_count(0)
+    page.get_by_label("Toys-5", exact=True).check()  # the other dataset works meanwhile
     expect(page.locator("#alert [role=alert]")).to_have_count(0)
     expect(page.locator("#image .source")).to_contain_text("of Toys-5")
     late.go.set()
-    expect(page.locator("#download [role=alert]")).to_contain_text("Put it into /somewhere")
+    expect(page.locator("#download-panel [role=alert]")).to_contain_text("put it into /somewhere")
     page.get_by_label("Late-5", exact=True).check()
     late.fails = False
-    page.get_by_role("button", name="Try again: get Late-5").click()
+    page.get_by_role("button", name="Try again: download Late-5").click()
     late.go.set()
-    expect(page.locator("#image .source")).to_contain_text("of Late-5")  # without a restart, without a click
-    expect(page.locator("#results .zero-shot .bar")).to_have_count(5)
+    expect(page.locator("#image .source")).to_contain_text("of Late-5")  # without a restart or a click
+    expect(bars(page)).to_have_count(5)
     expect(page.locator("#alert [role=alert]")).to_have_count(0)
-    expect(page.locator("#get")).to_have_count(0)
+    expect(page.locator("#download-dataset")).to_have_count(0)
 
 
-def test_a_better_model_is_offered_when_it_has_come_and_nothing_typed_is_lost(open_toy_page, toy_encoder, toy_images):
-    go = threading.Event()
-
-    def load(name, progress):
-        if name == "ViT-B/32":
-            progress(30, 100)
-            assert go.wait(60)
-        return toy_encoder
-
-    page = open_toy_page(load, toy_images, preferred="ViT-B/32")
-    expect(page.locator("#results .zero-shot .bar")).to_have_count(5)
+def test_the_preferred_model_is_offered_when_it_is_ready_and_typed_text_is_kept(open_toy_page, slow_load, toy_images):
+    page = open_toy_page(slow_load, toy_images, preferred="ViT-B/32")
+    expect(bars(page)).to_have_count(5)
     page.locator("#templates textarea").fill("a green {}")
     expect(page.locator("#offer")).to_have_count(0)
-    expect(page.locator("#status .other")).to_have_text("ViT-B/32 is on its way: 30% …")
-    go.set()
+    expect(page.locator("#status .other")).to_have_text("ViT-B/32 is downloading: 30% …")
+    slow_load.go.set()
     page.get_by_role("button", name="ViT-B/32 is ready: use it").click()
     expect(page.locator("#status")).to_contain_text("Model: ViT-B/32")
     expect(page.locator("#results .probe")).to_contain_text("the features of ViT-B/32")
@@ -139,35 +167,58 @@ def test_a_better_model_is_offered_when_it_has_come_and_nothing_typed_is_lost(op
     expect(page).to_have_url(re.compile("model=ViT-B"))
 
 
-def test_without_a_network_one_line_says_so_and_the_page_goes_on(open_toy_page, toy_encoder, toy_images):
+def test_a_preferred_model_that_cannot_be_downloaded_is_reported_in_one_line(open_toy_page, toy_encoder, toy_images):
     def load(name, progress):
         if name == "ViT-B/32":
-            raise ModelError("model: 'ViT-B/32' cannot be downloaded (no network). Put the file there.")
+            raise ModelError("model: 'ViT-B/32' cannot be downloaded; put the file there.")
         return toy_encoder
 
     page = open_toy_page(load, toy_images, preferred="ViT-B/32")
-    expect(page.locator("#results .zero-shot .bar")).to_have_count(5)
-    expect(page.locator("#status summary")).to_have_text(
-        "ViT-B/32 could not be had; this page goes on with what is here."
-    )
+    expect(bars(page)).to_have_count(5)
+    expect(page.locator("#status summary")).to_contain_text("ViT-B/32 could not be loaded")
     page.locator("#status summary").click()
-    expect(page.locator("#status details")).to_contain_text("cannot be downloaded (no network)")
+    expect(page.locator("#status details")).to_contain_text("cannot be downloaded")
 
 
-def test_another_model_is_chosen_loads_and_answers(open_toy_page, toy_encoder, toy_images):
-    go = threading.Event()
-
-    def load(name, progress):
-        if name == "RN50":
-            progress(30, 100)
-            assert go.wait(60)
-        return toy_encoder
-
-    page = open_toy_page(load, toy_images)
-    expect(page.locator("#results .zero-shot .bar")).to_have_count(5)
+def test_a_model_chosen_in_the_dropdown_is_loaded(open_toy_page, slow_load, toy_images):
+    page = open_toy_page(slow_load, toy_images)
+    expect(bars(page)).to_have_count(5)
     page.get_by_role("combobox", name="Model").click()
     page.get_by_role("option", name="RN50 (255 MB to download)").click()
-    expect(page.locator("#results .waiting")).to_contain_text("RN50 is on its way: 30%")
-    go.set()
-    expect(page.locator("#results .zero-shot .bar")).to_have_count(5)
+    expect(page.locator("#results .waiting")).to_contain_text("RN50 is downloading: 30%")
+    slow_load.go.set()
+    expect(bars(page)).to_have_count(5)
     expect(page.locator("#status")).to_contain_text("Model: RN50")
+
+
+def test_a_link_to_a_model_that_is_not_downloaded_waits_for_a_click(open_toy_page, slow_load, toy_images):
+    page = open_toy_page(slow_load, toy_images, query="?model=RN50x64", ready="#results .waiting")
+    expect(page.locator("#results .waiting")).to_contain_text("RN50x64 is not loaded.")
+    expect(page.locator("#status")).to_contain_text("RN50x64 — not loaded")
+    page.locator("#templates textarea").fill("a green {}")  # typing starts nothing either
+    expect(page).to_have_url(re.compile("template=a\\+green"))
+    assert slow_load.names == [BUILT_IN]
+    page.get_by_role("button", name="Download and load RN50x64 (1,352 MB)").click()
+    expect(page.locator("#results .waiting")).to_contain_text("RN50x64 is downloading: 30%")
+    expect(page.locator("#status")).to_contain_text("RN50x64 is downloading: 30%")
+    slow_load.go.set()
+    expect(bars(page)).to_have_count(5)
+    expect(page.locator("#status")).to_contain_text("RN50x64 — a toy")
+    assert slow_load.names == [BUILT_IN, "RN50x64"]
+
+
+def test_a_model_that_was_dropped_from_memory_is_loaded_again(open_toy_page, slow_load, toy_images):
+    slow_load.go.set()
+    page = open_toy_page(
+        slow_load, toy_images, query="?model=RN50", ready="#results .card", downloaded=available_models()
+    )
+    other = page.context.new_page()
+    other.goto(page.url.replace("model=RN50", "model=RN101"))
+    other.wait_for_selector("#results .card")
+    other.close()
+    assert slow_load.names == [BUILT_IN, "RN50", "RN101"]
+    page.locator("#templates textarea").fill("a green {}")
+    expect(page).to_have_url(re.compile("template=a\\+green"))
+    expect(page.locator("#results .probe")).to_contain_text("the features of RN50")
+    expect(page.locator("#status")).to_contain_text("RN50 — a toy")
+    assert slow_load.names == [BUILT_IN, "RN50", "RN101", "RN50"]

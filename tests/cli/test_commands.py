@@ -10,6 +10,7 @@ from clip_demo.backend import Backend
 from clip_demo.benchmark.report import Fact
 from clip_demo.benchmark.sections import SECTIONS, Settings
 from clip_demo.cli import commands
+from clip_demo.datasets.cifar100 import Cifar100
 from clip_demo.zero_shot.prompt_set import PromptSet
 
 
@@ -170,8 +171,17 @@ def test_store_features_prints_the_file(run, toy_backend, tmp_path, monkeypatch)
     assert (status, out) == (0, f"{tmp_path / 'new' / 'toy-toys.npz'}: 0.0 MB\n")
 
 
-def test_download_of_a_dataset_that_needs_none(run):
-    assert run("download", "shapes100") == (0, "Shapes-100 is ready.\n", "")
+def test_download_creates_the_folder(run, tmp_path, monkeypatch):
+    roots = []
+    monkeypatch.setattr(Cifar100, "download", lambda self, progress=None: roots.append(self.root))
+    assert run("download", "cifar100", "--data-root", str(tmp_path / "a" / "b")) == (0, "CIFAR-100 is ready.\n", "")
+    assert roots == [tmp_path / "a" / "b"] and roots[0].is_dir()
+
+
+def test_download_to_a_folder_that_cannot_be_created(run, tmp_path):
+    (tmp_path / "file").touch()
+    status, out, err = run("download", "cifar100", "--data-root", str(tmp_path / "file" / "folder"))
+    assert (status, out) == (2, "") and err.startswith("clip_demo: data_root: ")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clip_demo.models.architecture import build_clip, infer_architecture
-from clip_demo.models.catalog import OPENAI_MODELS
+from clip_demo.models.catalog import OPENAI_MODEL_MEGABYTES, OPENAI_MODELS
 from clip_demo.models.openai_clip import import_clip
 
 # Radford et al. 2021, tables 19 and 20: embed_dim, image_resolution, vision_layers, vision_width, vision_patch_size,
@@ -22,14 +22,29 @@ ARCHITECTURES = {
 }
 
 
-@pytest.mark.parametrize("name", OPENAI_MODELS)
-def test_every_architecture_is_inferred(name):
+def arguments(name):
     keys = ("embed_dim", "image_resolution", "vision_layers", "vision_width", "vision_patch_size")
     keys += ("transformer_width", "transformer_heads")
-    expected = dict(zip(keys, ARCHITECTURES[name], strict=True))
-    expected |= {"context_length": 77, "vocab_size": 49408, "transformer_layers": 12}
+    result = dict(zip(keys, ARCHITECTURES[name], strict=True))
+    return result | {"context_length": 77, "vocab_size": 49408, "transformer_layers": 12}
+
+
+def empty_network(name):
     with torch.device("meta"):
-        network = import_clip().model.CLIP(**expected)
-    assert infer_architecture(network.state_dict()) == expected
+        return import_clip().model.CLIP(**arguments(name))
+
+
+@pytest.mark.parametrize("name", OPENAI_MODELS)
+def test_every_architecture_is_inferred(name):
+    network = empty_network(name)
+    assert infer_architecture(network.state_dict()) == arguments(name)
     built = build_clip(network.state_dict())
     assert {k: v.shape for k, v in built.state_dict().items()} == {k: v.shape for k, v in network.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", OPENAI_MODELS)
+def test_the_sizes_on_the_page_follow_from_the_architectures(name):
+    network = empty_network(name)
+    import_clip().model.convert_weights(network)
+    size = sum(each.numel() * each.element_size() for each in network.state_dict().values())
+    assert OPENAI_MODEL_MEGABYTES[name] == round(size / 1e6)

@@ -1,192 +1,174 @@
-"""Prompts and images: remembered, forgotten, encoded together, each answered with its own."""
+"""The feature cache: features are computed once, remembered, and computed in batches."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
+from helpers import BusyEncoder, wait_for
 from PIL import Image
-from test_turns import Gate
 
-from clip_demo.errors import PromptTooLongError
-from clip_demo.serving.batching import MicroBatcher
+from clip_demo.errors import Cancelled, PromptTooLongError
 from clip_demo.serving.encoder_queue import EncoderQueue
-from clip_demo.serving.feature_cache import PROMPTS, Features
+from clip_demo.serving.feature_cache import MAX_CHARACTERS, PROMPTS, FeatureCache
+from clip_demo.zero_shot.classifier import class_weights
+from clip_demo.zero_shot.prompt_set import PromptSet
 
 
 @pytest.fixture
-def features(toy_encoder):
-    return Features(toy_encoder)
+def queue():
+    return EncoderQueue()
 
 
-def ask_together(turns, *questions):
-    """Put all questions while the encoder is busy; return their answers, or their errors, in order."""
-    answers = [None] * len(questions)
-
-    def ask(place, question):
-        try:
-            answers[place] = question()
-        except Exception as error:
-            answers[place] = error
-
-    gate = Gate(turns)
-    threads = []
-    for place, question in enumerate(questions):
-        threads.append(threading.Thread(target=ask, args=(place, question)))
-        threads[-1].start()
-        time.sleep(0.05)  # they come one after another, and all wait
-    gate.open()
-    for thread in threads:
-        thread.join(10)
-    return answers
+@pytest.fixture
+def recorded(toy_encoder):
+    """The toy encoder, and the sizes of its batches."""
+    sizes, encode_images, encode_texts = [], toy_encoder.encode_images, toy_encoder.encode_texts
+    toy_encoder.encode_images = lambda inputs: sizes.append(("images", len(inputs))) or encode_images(inputs)
+    toy_encoder.encode_texts = lambda prompts: sizes.append(("prompts", len(prompts))) or encode_texts(prompts)
+    return toy_encoder, sizes
 
 
 def image(colour):
     return lambda: Image.new("RGB", (8, 8), colour)
 
 
-def test_requests_that_arrive_together_are_one_batch_and_each_gets_its_own(toy_encoder):
-    turns, batches = EncoderQueue(), []
-    encode = toy_encoder.encode_pixels
-    toy_encoder.encode_pixels = lambda batch: batches.append(len(batch)) or encode(batch)
-    features = Features(toy_encoder, turns)
-    colours = ["red", "blue", "yellow", "white", "red"]
-    got = ask_together(turns, *[lambda c=colour: features.image_features(c, image(c)) for colour in colours])
-    assert batches == [4]  # the two reds are one
-    for row, colour in zip(got, colours, strict=True):
-        np.testing.assert_array_equal(row, toy_encoder.encode_images([image(colour)()])[0])
+def in_thread(call):
+    thread = threading.Thread(target=call)
+    thread.start()
+    return thread
 
 
-def test_a_batch_is_bounded_and_nobody_is_left():
-    turns, sizes = EncoderQueue(), []
-
-    def double(items):
-        sizes.append(len(items))
-        return np.array(items)[:, None] * 2.0
-
-    batches = MicroBatcher(double, turns, memory=100, batch=4)
-    got = ask_together(turns, *[lambda n=n: batches.rows({n: n, n + 100: n + 100}) for n in range(7)])
-    assert sizes == [4, 4, 4, 2]
-    assert [{key: row[0] for key, row in rows.items()} for rows in got] == [
-        {n: 2.0 * n, n + 100: 2.0 * (n + 100)} for n in range(7)
+def test_images_requested_at_the_same_time_are_one_batch(recorded, queue):
+    encoder, sizes = recorded
+    cache, rows = FeatureCache(encoder, queue), {}
+    busy = BusyEncoder(queue)
+    colours, preprocessed = ["red", "blue", "yellow", "white", "red"], []
+    preprocess = encoder.preprocess
+    encoder.preprocess = lambda each: preprocessed.append(1) or preprocess(each)
+    threads = [
+        in_thread(lambda i=i, c=colour: rows.__setitem__(i, cache.encode_image(c, image(c))))
+        for i, colour in enumerate(colours)
     ]
+    wait_for(lambda: len(preprocessed) == 5)
+    busy.release()
+    for thread in threads:
+        thread.join(10)
+    images = sum(n for kind, n in sizes if kind == "images")
+    assert len(sizes) <= 2 and images == 4  # the two reds are one image
+    for i, colour in enumerate(colours):
+        np.testing.assert_array_equal(rows[i], 2 * preprocess(image(colour)()))
 
 
-def test_one_visitors_mistake_is_not_anothers(toy_encoder):
-    turns = EncoderQueue()
-    features = Features(toy_encoder, turns)
-    good, bad, also = ask_together(
-        turns,
-        lambda: features.of_prompts(["a red"]),
-        lambda: features.of_prompts(["word " * 71]),
-        lambda: features.of_prompts(["a blue"]),
-    )
-    assert isinstance(bad, PromptTooLongError)
-    assert good.argmax() == 0 and also.argmax() == 2
-
-
-def test_what_is_remembered_does_not_wait_for_the_encoder(toy_encoder):
-    turns = EncoderQueue()
-    features = Features(toy_encoder, turns)
-    before = features.of_prompts(["a red"]), features.image_features("red", image("red"))
-    gate = Gate(turns)  # the encoder is busy from here on
-    after = features.of_prompts(["a red"]), features.image_features("red", lambda: pytest.fail("it was read again"))
-    gate.open()
+def test_remembered_features_do_not_wait_for_the_encoder(toy_encoder, queue):
+    cache = FeatureCache(toy_encoder, queue)
+    before = cache.encode_prompts(["a red"]), cache.encode_image("red", image("red"))
+    busy = BusyEncoder(queue)
+    after = cache.encode_prompts(["a red"]), cache.encode_image("red", lambda: pytest.fail("the image was read again"))
+    busy.release()
     np.testing.assert_array_equal(before[0], after[0])
     np.testing.assert_array_equal(before[1], after[1])
 
 
-def test_the_least_recently_used_is_forgotten():
-    computed = []
-
-    def compute(items):
-        computed.extend(items)
-        return np.array(items, dtype=float)[:, None]
-
-    batches = MicroBatcher(compute, EncoderQueue(), memory=3, batch=8)
-    for item in (1, 2, 3):
-        batches.rows({item: item})
-    assert set(batches.remembered([1, 9])) == {1}  # asked for again: now 2 is the oldest
-    batches.rows({4: 4})
-    assert set(batches.remembered([1, 2, 3, 4])) == {1, 3, 4}
-    assert computed == [1, 2, 3, 4]
+def test_text_features_are_normalised_and_image_features_are_not(toy_encoder):
+    cache = FeatureCache(toy_encoder)
+    np.testing.assert_allclose(np.linalg.norm(cache.encode_prompts(["a red", "a blue"]), axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(cache.encode_image("red", image("red")), [2, 0, 0])
 
 
-def test_a_large_ensemble_lets_others_through(toy_encoder):
-    turns, seen = EncoderQueue(), []
-    encode = toy_encoder.encode_texts
-    toy_encoder.encode_texts = lambda prompts: seen.append(len(prompts)) or encode(prompts)
-    toy_encoder.encode_pixels = lambda batch: seen.append("image") or np.ones((len(batch), 3), np.float32)
-    features = Features(toy_encoder, turns)
+def test_class_weights_are_those_of_the_classifier_and_computed_once(recorded):
+    encoder, sizes = recorded
+    cache, prompts = FeatureCache(encoder), PromptSet(["red", "blue"], ["a {}", "the {}"])
+    weights = cache.class_weights(prompts)
+    np.testing.assert_array_equal(weights, class_weights(cache.encode_prompts, prompts))
+    assert cache.class_weights(PromptSet(["red", "blue"], ["a {}", "the {}"])) is weights
+    assert sizes == [("prompts", 4)]
+
+
+def test_one_edited_class_means_one_new_prompt(recorded):
+    encoder, sizes = recorded
+    cache = FeatureCache(encoder)
+    cache.class_weights(PromptSet(["red", "blue"]))
+    cache.class_weights(PromptSet(["red", "green"]))
+    assert sizes == [("prompts", 2), ("prompts", 1)]
+
+
+def test_a_prompt_that_is_too_long_is_an_error_of_its_own_request(toy_encoder):
+    cache = FeatureCache(toy_encoder)
+    with pytest.raises(PromptTooLongError):
+        cache.encode_prompts(["word " * 71])
+    assert cache.encode_prompts(["a red"]).argmax() == 0
+
+
+def test_others_are_served_between_the_batches_of_a_large_ensemble(recorded, queue):
+    encoder, sizes = recorded
+    cache, busy = FeatureCache(encoder, queue), BusyEncoder(queue)
     many = [f"a red {n}" for n in range(2 * PROMPTS + 1)]
-    ask_together(turns, lambda: features.of_prompts(many), lambda: features.image_features("red", image("red")))
-    assert seen == [PROMPTS, "image", PROMPTS, 1]
+    ensemble = in_thread(lambda: cache.encode_prompts(many))
+    wait_for(lambda: len(queue) == 1)
+    other = in_thread(lambda: cache.encode_image("red", image("red")))
+    wait_for(lambda: len(queue) == 2)
+    busy.release()
+    ensemble.join(10)
+    other.join(10)
+    assert sizes == [("prompts", PROMPTS), ("images", 1), ("prompts", PROMPTS), ("prompts", 1)]
 
 
-def test_a_turn_holds_many_short_prompts_or_few_long_ones(toy_encoder):
-    seen = []
-    encode = toy_encoder.encode_texts
-    toy_encoder.encode_texts = lambda prompts: seen.append(len(prompts)) or encode(prompts)
-    longest = [f"{n:04} {'o' * 2796} red" for n in range(6)]  # 2,805 letters each, of the 8,000 of a turn
-    rows = Features(toy_encoder).of_prompts([*longest, "z red", "z blue"])
-    assert seen == [2, 2, 4] and rows.shape == (8, 3)
+def test_a_batch_holds_many_short_prompts_or_few_long_ones(recorded):
+    encoder, sizes = recorded
+    longest = [f"{n:04} {'o' * 2796} red" for n in range(6)]  # 2,805 characters each
+    assert 2 * 2805 <= MAX_CHARACTERS < 3 * 2805
+    rows = FeatureCache(encoder).encode_prompts([*longest, "z red", "z blue"])
+    assert [n for _, n in sizes] == [2, 2, 4] and rows.shape == (8, 3)
 
 
-def test_a_job_comes_after_visitors_and_leaves_no_trace(toy_encoder):
-    turns, seen = EncoderQueue(), []
-    encode = toy_encoder.encode_pixels
-    toy_encoder.encode_pixels = lambda batch: seen.append(len(batch)) or encode(batch)
-    features = Features(toy_encoder, turns)
+def test_cancelled_work_keeps_what_is_done(recorded):
+    encoder, sizes = recorded
+    cache, prompts = FeatureCache(encoder), [f"number {i}" for i in range(300)]
+
+    def cancel(what, done, total):
+        assert (what, done, total) == ("prompts", PROMPTS, 300)
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        cache.encode_prompts(prompts, cancel)
+    calls = []
+    cache.encode_prompts(prompts, lambda *call: calls.append(call))
+    assert calls == [("prompts", 128, 172), ("prompts", 172, 172)]
+    assert sum(n for _, n in sizes) == 300  # no prompt was encoded twice
+
+
+def test_background_batches_come_after_visitors_and_are_not_remembered(recorded, queue):
+    encoder, sizes = recorded
+    cache, busy, rows = FeatureCache(encoder, queue), BusyEncoder(queue), []
     images = [image(colour)() for colour in ("red", "blue", "red")]
-    rows, _ = ask_together(
-        turns, lambda: features.of_job(images), lambda: features.image_features("white", image("white"))
-    )
-    assert seen == [1, 1, 2]  # the visitor's, then the job's: one at first, more when one is known to be quick
-    np.testing.assert_array_equal(rows, encode([toy_encoder.preprocess(each) for each in images]))
+    job = in_thread(lambda: rows.append(cache.encode_in_background(images)))
+    wait_for(lambda: len(queue) == 1)
+    visitor = in_thread(lambda: cache.encode_image("white", image("white")))
+    wait_for(lambda: len(queue) == 2)
+    busy.release()
+    job.join(10)
+    visitor.join(10)
+    # The visitor's image, then the job's: one at first, more once the encoder is known to be fast.
+    assert [n for _, n in sizes] == [1, 1, 2]
+    np.testing.assert_array_equal(rows[0], [2 * encoder.preprocess(each) for each in images])
+    cache.encode_image("red", image("red"))
+    assert len(sizes) == 4
 
 
-def test_a_jobs_turn_stays_short(toy_encoder, monkeypatch):
-    seconds, now, sizes = [0.01], [0.0], []  # an image, and the clock
-    monkeypatch.setattr("clip_demo.features.time.perf_counter", lambda: now[0])
-    encode = toy_encoder.encode_pixels
+def test_background_batches_stay_short(toy_encoder, monkeypatch):
+    seconds_per_image, clock, sizes = [0.01], [0.0], []
+    monkeypatch.setattr("clip_demo.serving.feature_cache.time.perf_counter", lambda: clock[0])
+    encode = toy_encoder.encode_images
 
-    def slow(batch):
-        sizes.append(len(batch))
-        now[0] += seconds[0] * len(batch)
-        return encode(batch)
+    def slow(inputs):
+        sizes.append(len(inputs))
+        clock[0] += seconds_per_image[0] * len(inputs)
+        return encode(inputs)
 
-    toy_encoder.encode_pixels = slow
-    features = Features(toy_encoder)
-    features.of_job([image("red")() for _ in range(70)])
+    toy_encoder.encode_images = slow
+    cache = FeatureCache(toy_encoder)
+    cache.encode_in_background([image("red")() for _ in range(70)])
     assert sizes[:5] == [1, 2, 4, 8, 16] and set(sizes[5:]) <= {19, 20}  # a fifth of a second
-    seconds[0], sizes[:] = 1.0, []
-    features.of_job([image("red")() for _ in range(25)])
+    seconds_per_image[0], sizes[:] = 1.0, []
+    cache.encode_in_background([image("red")() for _ in range(25)])
     assert sizes[1:] == [1] * (25 - sizes[0])
-
-
-def test_who_was_answered_in_anothers_turn_does_not_wait_for_its_own():
-    turns, release = EncoderQueue(), threading.Event()
-    batches = MicroBatcher(lambda items: np.array(items)[:, None], turns, memory=10, batch=4)
-    answered = threading.Event()
-    gate = Gate(turns)
-    first = threading.Thread(target=batches.rows, args=({1: 1},))
-    second = threading.Thread(target=lambda: batches.rows({2: 2}) and answered.set())
-    first.start()
-    time.sleep(0.05)
-    gate.queue(lambda: release.wait(10))  # something long in between
-    second.start()
-    time.sleep(0.05)
-    opener = threading.Thread(target=gate.open)
-    opener.start()
-    assert answered.wait(5), "its row was computed in the first one's turn"
-    release.set()
-    for thread in (first, second, opener):
-        thread.join(10)
-
-
-def test_turns_do_not_pile_up():
-    turns = EncoderQueue()
-    batches = MicroBatcher(lambda items: np.array(items)[:, None], turns, memory=1, batch=4)
-    for round in range(5):
-        ask_together(turns, *[lambda n=n: batches.rows({n: n}) for n in range(10 * round, 10 * round + 6)])
-        assert turns._waiting == []

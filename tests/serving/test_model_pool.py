@@ -1,8 +1,9 @@
-"""Several models: which answers, which are in memory, what happens where one does not come."""
+"""The model pool: which model answers, which are in memory, and what a failure means."""
 
 import threading
 
 import pytest
+from helpers import wait_for
 
 from clip_demo.backend import Backend
 from clip_demo.errors import ModelError
@@ -10,138 +11,155 @@ from clip_demo.models.catalog import AUTO, BUILT_IN, PREFERRED, available_models
 from clip_demo.serving.model_pool import ModelPool
 
 
-def wait_until(condition):
-    for _ in range(200):
-        if condition():
-            return
-        threading.Event().wait(0.02)
-    raise AssertionError("waited in vain")
-
-
-def make_loader(toy, gates=(), failing=()):
-    calls = []
-
-    def load(name, progress):
-        calls.append(name)
-        if name in gates:
-            progress(1, 4)
-            gates[name].wait(10)
-            progress(4, 4)
-        if name in failing:
-            raise ModelError(f"model: no {name}.")
-        encoder = toy()
-        encoder.name = name
-        return encoder
-
-    load.calls = calls
-    return load
-
-
 @pytest.fixture
-def toy(toy_encoder):
-    return type(toy_encoder)
+def make_loader(toy_encoder):
+    """Make a function that loads toys, records their names, waits at gates, and fails for some names."""
+
+    def make(gates=(), failing=()):
+        def load(name, progress):
+            load.calls.append(name)
+            if name in gates:
+                progress(name, 1, 4)
+                gates[name].wait(10)
+                progress(name, 4, 4)
+            if name in failing:
+                raise ModelError(f"model: no {name}.")
+            encoder = type(toy_encoder)()
+            encoder.name = name
+            return encoder
+
+        load.calls = []
+        return load
+
+    return make
 
 
-def test_the_preferred_model_takes_over_when_it_is_there(toy, toy_images):
+def backend_of(load, toy_images):
+    return Backend(ModelPool(load, available_models()), datasets={"toys": toy_images})
+
+
+def test_the_preferred_model_becomes_the_default_once_it_is_loaded(make_loader):
     gates = {"big": threading.Event()}
-    load = make_loader(toy, gates)
-    shelf = ModelPool(load, ["small", "big"], "big")
-    assert shelf.default == "small" and shelf.get().encoder.name == "small"
-    wait_until(lambda: shelf.status("big").state == "fetching")
-    assert shelf.status("big").progress == 0.25 and "25%" in shelf.status("big").message
+    pool = ModelPool(make_loader(gates), ["small", "big"], "big")
+    assert pool.default == "small" and pool.get().encoder.name == "small"
+    wait_for(lambda: pool.status("big").state == "downloading")
+    assert pool.status("big").progress == 0.25 and "25%" in pool.status("big").message
     gates["big"].set()
-    wait_until(lambda: shelf.default == "big")
-    assert shelf.get().encoder.name == "big"
+    wait_for(lambda: pool.default == "big")
+    assert pool.get().encoder.name == "big"
 
 
-def test_a_preferred_model_that_does_not_come_leaves_the_other(toy):
-    shelf = ModelPool(make_loader(toy, failing=["big"]), ["small", "big"], "big")
-    wait_until(lambda: shelf.status("big").state == "failed")
-    assert shelf.default == "small" and shelf.get().encoder.name == "small"
-    assert shelf.status("big").message == "model: no big."
+def test_a_preferred_model_that_fails_leaves_the_first_as_the_default(make_loader):
+    pool = ModelPool(make_loader(failing=["big"]), ["small", "big"], "big")
+    wait_for(lambda: pool.status("big").state == "failed")
+    assert pool.default == "small" and pool.get().encoder.name == "small"
+    assert pool.status("big").message == "model: no big."
 
 
-def test_a_failure_is_remembered_until_somebody_asks_again(toy):
+def test_a_failure_is_remembered_until_a_retry(make_loader):
     failing = ["big"]
-    load = make_loader(toy, failing=failing)
-    shelf = ModelPool(load, ["small", "big"])
+    load = make_loader(failing=failing)
+    pool = ModelPool(load, ["small", "big"])
     for _ in range(3):
         with pytest.raises(ModelError, match="no big"):
-            _ = shelf.get("big").encoder
+            _ = pool.get("big").encoder
     assert load.calls.count("big") == 1
     failing.clear()
-    assert shelf.retry("big").encoder.name == "big"
+    assert pool.retry("big").encoder.name == "big"
 
 
-def test_the_least_recently_used_goes(toy):
-    load = make_loader(toy)
-    shelf = ModelPool(load, ["first", "best", "a", "b", "c"], "best", limit=2)
+def test_another_exception_than_ours_becomes_a_model_error(toy_images):
+    def load(name, progress):
+        raise OSError("disk")
+
+    with pytest.raises(ModelError, match=r"'broken' cannot be loaded \(disk\)"):
+        _ = ModelPool(load, ["broken"]).get().encoder
+
+
+def test_the_least_recently_used_model_is_dropped(make_loader):
+    load = make_loader()
+    pool = ModelPool(load, ["first", "best", "a", "b", "c"], "best", limit=2)
     for name in ("best", "a", "b", "a", "c"):
-        _ = shelf.get(name).encoder
+        _ = pool.get(name).encoder
     # The first and the preferred one stay, whatever visitors choose.
-    assert [name for name in shelf.names if shelf.peek(name)] == ["first", "best", "a", "c"]
-    assert shelf.default == "best"
-    _ = shelf.get("b").encoder
+    assert [name for name in pool.names if pool.peek(name)] == ["first", "best", "a", "c"]
+    assert pool.default == "best"
+    _ = pool.get("b").encoder
     assert load.calls == ["first", "best", "a", "b", "c", "b"]
 
 
-def test_models_are_loaded_one_after_another_and_memory_is_bounded(toy):
+def test_models_are_loaded_one_at_a_time_and_memory_is_bounded(make_loader):
     gates = {name: threading.Event() for name in "abcd"}
-    load = make_loader(toy, gates)
-    shelf = ModelPool(load, ["first", *"abcd"])
+    load = make_loader(gates)
+    pool = ModelPool(load, ["first", *"abcd"])
     for name in "abcd":
-        shelf.get(name)
-    assert shelf.get("first").encoder.name == "first"  # not behind the others
-    for place, name in enumerate("abcd", 1):
-        wait_until(lambda place=place: len(load.calls) == place + 1)
-        gates[load.calls[-1]].set()
-        wait_until(lambda name=load.calls[-1]: shelf.peek(name) is None or shelf.peek(name).state == "ready")
-        ready = [each for each in shelf.names[1:] if shelf.peek(each) and shelf.peek(each).state == "ready"]
-        assert len(ready) <= 2, name
+        pool.get(name)
+    assert pool.get("first").encoder.name == "first"  # does not wait for the others
+    for count in range(2, 6):
+        wait_for(lambda count=count: len(load.calls) == count)
+        name = load.calls[-1]
+        gates[name].set()
+        wait_for(lambda name=name: pool.peek(name) is None or pool.peek(name).state == "ready")
+        assert sum(pool.status(each).state == "ready" for each in pool.names[1:]) <= 2
 
 
-def test_an_unknown_name_is_said(toy):
-    with pytest.raises(ModelError, match="'/etc/passwd' is not offered here; use one of 'a'"):
-        ModelPool(make_loader(toy), ["a"]).get("/etc/passwd")
+def test_an_unknown_name_is_an_error(make_loader):
+    with pytest.raises(ModelError, match="'/etc/passwd' is not available here; use one of 'a'"):
+        ModelPool(make_loader(), ["a"]).get("/etc/passwd")
 
 
-def test_a_call_names_its_model(toy, toy_images):
-    backend = Backend(make_loader(toy), model="tiny", datasets={"toys": toy_images}, head_folders=[])
-    assert backend.models == available_models()
+def test_a_pool_of_one_encoder(toy_encoder):
+    pool = ModelPool.of(toy_encoder)
+    assert pool.names == ("toy",) and pool.get().encoder is toy_encoder
+    status = pool.status("toy")
+    assert (status.state, status.note, status.message, status.megabytes) == ("ready", "a toy", "", None)
+
+
+def test_a_call_may_name_a_model(make_loader, toy_images):
+    backend = backend_of(make_loader(), toy_images)
     assert backend.predict(index=0).model == "tiny"
-    assert backend.status("RN50").state == "absent"
-    backend.use("RN50")
-    wait_until(lambda: backend.status("RN50").state == "ready")
+    assert backend.model_status("RN50").state == "absent"
+    backend.load_model("RN50")
+    wait_for(lambda: backend.model_status("RN50").state == "ready")
     assert backend.predict(index=0, model="RN50").model == "RN50"
-    with pytest.raises(ModelError, match="'nope' is not offered here"):
+    with pytest.raises(ModelError, match="'nope' is not available here"):
         backend.predict(index=0, model="nope")
-    assert backend.status().default_model == "tiny"
-    states = {each.name: (each.state, each.megabytes) for each in backend.status().models}
+    status = backend.status()
+    assert status.default_model == "tiny"
+    states = {each.name: (each.state, each.megabytes) for each in status.models}
     assert states["tiny"] == ("ready", None) and states["ViT-L/14"] == ("absent", 932)
 
 
-def test_loading_one_model_does_not_stop_the_others(toy, toy_images):
+def test_a_call_for_a_model_that_is_still_loading_does_not_wait(make_loader, toy_images):
     gates = {"RN50": threading.Event()}
-    backend = Backend(make_loader(toy, gates), model="tiny", datasets={"toys": toy_images}, head_folders=[])
-    backend.use("RN50")
+    backend = backend_of(make_loader(gates), toy_images)
+    backend.load_model("RN50")
     assert backend.predict(index=0).model == "tiny"
-    wait_until(lambda: backend.status("RN50").state == "fetching")
-    # A call for it is answered too, so that no queue fills up with those who wait.
-    with pytest.raises(ModelError, match=r"RN50 is on its way: 25% … Ask again in a while, or use 'tiny'"):
+    wait_for(lambda: backend.model_status("RN50").state == "downloading")
+    with pytest.raises(ModelError, match=r"RN50 is downloading: 25% … Ask again later, or use 'tiny'"):
         backend.predict(index=0, model="RN50")
     gates["RN50"].set()
-    wait_until(lambda: backend.status("RN50").state == "ready")
+    wait_for(lambda: backend.model_status("RN50").state == "ready")
     assert backend.predict(index=0, model="RN50").model == "RN50"
 
 
-def test_auto_is_the_built_in_model_and_then_vit_b_32(toy, toy_images, monkeypatch):
-    seen = []
+def test_auto_means_the_built_in_model_first_and_then_vit_b_32(make_loader, monkeypatch):
+    loaded = []
 
     def load_model(name, *, device, weights_root, progress):
-        seen.append(name)
-        return make_loader(toy)(name, progress)
+        loaded.append(name)
+        return make_loader()(name, progress)
 
-    monkeypatch.setattr("clip_demo.model.load_model", load_model)
-    backend = Backend.open(AUTO, dataset="shapes100")
-    wait_until(lambda: backend.default_model == PREFERRED)
-    assert sorted(seen) == sorted([BUILT_IN, PREFERRED])
+    monkeypatch.setattr("clip_demo.models.load.load_model", load_model)
+    pool = ModelPool.open(AUTO)
+    wait_for(lambda: pool.default == PREFERRED)
+    assert sorted(loaded) == sorted([BUILT_IN, PREFERRED])
+
+
+def test_models_wait_until_they_are_released(make_loader, monkeypatch):
+    loaded, hold = [], threading.Event()
+    monkeypatch.setattr("clip_demo.models.load.load_model", lambda name, **_: loaded.append(name) or make_loader()(name, None))
+    pool = ModelPool.open(BUILT_IN, hold=hold)
+    assert pool.status(BUILT_IN).state == "loading" and loaded == []
+    hold.set()
+    assert pool.get().encoder.name == BUILT_IN

@@ -1,23 +1,31 @@
-"""The few-shot curve and the job that fits a head, on the page but without a browser."""
+"""The few-shot tab and the job that fits a head, without a browser."""
 
 import base64
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
-from clip_demo.backend import Prediction, Status
+from clip_demo.backend import Prediction
+from clip_demo.errors import ArtifactError
 from clip_demo.linear_probe.few_shot_curve import CurvePoint, FewShotCurve, curve_to_csv
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
+from clip_demo.serving.model_handle import ModelStatus
 from clip_demo.serving.probe_job import ProbeJobStatus
-from clip_demo.ui import probe_job_panel as probe_job
 from clip_demo.ui.explore.prediction_cards import probe_card
-from clip_demo.ui.few_shot import text as probe_words
+from clip_demo.ui.few_shot import text
+from clip_demo.ui.few_shot.events import press
 from clip_demo.ui.few_shot.figure import curve_figure
-from clip_demo.ui.status_line import banner
+from clip_demo.ui.figure_style import INK, PROBE, ZERO_SHOT
+from clip_demo.ui.page import build_ui
+from clip_demo.ui.probe_job_panel import duration, panel
+from clip_demo.ui.status_line import status_line
 from clip_demo.zero_shot.classifier import ZeroShotScore
 
-SPACE = "\N{NO-BREAK SPACE}"
+NBSP = "\N{NO-BREAK SPACE}"
+MARKUP = "<img src=x>\"'"
 
 
 def point(per_class, *draws):
@@ -26,8 +34,8 @@ def point(per_class, *draws):
     return CurvePoint(per_class=per_class, n_train=5 * per_class, mean=mean, std=std, draws=draws)
 
 
-def curve(*points, crossing=None, complete=True, **more):
-    made = dict(
+def curve(*points, crossing=None, complete=True):
+    return FewShotCurve(
         model="toy",
         model_sha256="70" * 32,
         dataset="toys",
@@ -39,113 +47,177 @@ def curve(*points, crossing=None, complete=True, **more):
         date="2026-01-31",
         versions={"numpy": "2"},
     )
-    return FewShotCurve(**{**made, **more})
 
 
 CROSSING = curve(point(1, 0.2, 0.4), point(2, 0.4, 0.5), point(4, 0.6, 0.8), point(10, 0.9), crossing=2.25)
 
 
-# --- the words -------------------------------------------------------------------------------------------------------
+# --- text --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "shown, said",
+    "shown, expected",
     [
         (CROSSING, "zero-shot equals a <b>2.2-shot</b> probe here."),
-        (replace(CROSSING, crossing=12.4), "about <b class=\"probe\">12 labelled images of each class</b>"),
-        (curve(point(1, 0.6), crossing=1.0), '<b class="probe">1 labelled image of each class</b> already'),
-        (curve(point(1, 0.1), point(10, 0.3)), "With all 10 images of each class the probe is <b>still below</b> it."),
-        (curve(point(1, 0.1), point(2, 0.3), complete=False), "Up to 2 labelled images of each class, the points so"),
-        (curve(complete=False), "The first point of the probe is on its way."),
+        (replace(CROSSING, crossing=12.4), 'about <b class="probe">12 labelled images of each class</b>'),
+        (curve(point(1, 0.6), crossing=1.0), 'only <b class="probe">1 labelled image of each class</b>'),
+        (curve(point(1, 0.1), point(10, 0.3)), "With all 10 images of each class, the probe is <b>still below</b> it."),
+        (curve(point(1, 0.1), point(2, 0.3), complete=False), "With up to 2 labelled images of each class"),
+        (curve(complete=False), "The first point of the probe is being computed."),
     ],
-)  # fmt: skip
-def test_the_crossing_is_said_in_words(shown, said):
-    page = probe_words.verdict(shown, "Toys-5")
-    assert said in page
-    assert f'<b>toy</b> gets <b class="zero-shot">50.00{SPACE}%</b> on <b>Toys-5</b>' in page
+)
+def test_the_summary_names_the_crossing(shown, expected):
+    html = text.summary(shown, "Toys-5")
+    assert expected in html
+    assert f'<b>toy</b> reaches <b class="zero-shot">50.00{NBSP}%</b> on <b>Toys-5</b>' in html
 
 
 def test_the_table_has_the_numbers_of_the_curve():
-    rows = re.findall(r"<tr class='(.*?)'>(.*?)</tr>", probe_words.table(CROSSING))
+    rows = re.findall(r"<tr class='(.*?)'>(.*?)</tr>", text.table(CROSSING))
     cells = [[kind, *re.findall(r"<t[hd]>(.*?)</t[hd]>", row)] for kind, row in rows]
     assert cells == [
-        ["zero-shot", "zero-shot", f"50.00{SPACE}%", "", "", "", "0"],
-        ["probe", "1", f"30.00{SPACE}%", "−20.00", "10.00", "2", "5"],
-        ["probe", "2", f"45.00{SPACE}%", "−5.00", "5.00", "2", "10"],
-        ["probe", "4", f"70.00{SPACE}%", "+20.00", "10.00", "2", "20"],
-        ["probe", "10", f"90.00{SPACE}%", "+40.00", "–", "1", "50"],
+        ["zero-shot", "zero-shot", f"50.00{NBSP}%", "", "", "", "0"],
+        ["probe", "1", f"30.00{NBSP}%", "−20.00", "10.00", "2", "5"],
+        ["probe", "2", f"45.00{NBSP}%", "−5.00", "5.00", "2", "10"],
+        ["probe", "4", f"70.00{NBSP}%", "+20.00", "10.00", "2", "20"],
+        ["probe", "10", f"90.00{NBSP}%", "+40.00", "–", "1", "50"],
     ]
 
 
-def test_the_paper_is_named_and_the_stand_in_is_not_taken_for_clip():
-    assert "section 3.1.5" in probe_words.meaning(CROSSING) and "stand-in" not in probe_words.meaning(CROSSING)
-    assert "<b>tiny</b> is a small stand-in" in probe_words.meaning(replace(CROSSING, model="tiny"))
+def test_the_paper_is_cited_and_the_built_in_model_is_called_a_stand_in():
+    assert "section 3.1.5" in text.meaning(CROSSING) and "stand-in" not in text.meaning(CROSSING)
+    assert "<b>tiny</b> is a small stand-in" in text.meaning(replace(CROSSING, model="tiny"))
 
 
 def test_the_link_saves_the_numbers():
-    page = probe_words.downloads(replace(CROSSING, model="ViT-B/32"), curve_to_csv(CROSSING))
-    assert 'download="ViT-B-32-toys-few-shot.csv"' in page and 'data-image="ViT-B-32-toys-few-shot.png"' in page
-    saved = re.search(r'href="data:text/csv;base64,(.*?)"', page).group(1)
+    html = text.downloads(replace(CROSSING, model="ViT-B/32"), curve_to_csv(CROSSING))
+    assert 'download="ViT-B-32-toys-few-shot.csv"' in html and 'data-image="ViT-B-32-toys-few-shot.png"' in html
+    saved = re.search(r'href="data:text/csv;base64,(.*?)"', html).group(1)
     assert base64.b64decode(saved).decode() == curve_to_csv(CROSSING)
 
 
-def test_no_name_becomes_markup():
-    bad = "<img src=x>\"'"
-    shown = replace(CROSSING, model=bad, zero_shot_templates=(bad,), versions={bad: bad})
-    page = probe_words.verdict(shown, bad) + probe_words.downloads(shown, bad) + probe_words.made(shown)
-    page += probe_job.panel(ProbeJobStatus("failed", bad, 0, 0, None, None))
-    assert "<img" not in page and "&lt;img" in page
+def test_names_are_escaped():
+    shown = replace(CROSSING, model=MARKUP, zero_shot_templates=(MARKUP,), versions={MARKUP: MARKUP})
+    html = text.summary(shown, MARKUP) + text.downloads(shown, MARKUP) + text.origin(shown)
+    html += text.no_curve(ModelStatus(MARKUP, "", "loading", None, MARKUP, None), MARKUP, False)
+    html += panel(ProbeJobStatus("failed", MARKUP, 0, 0, None, None))
+    assert "<img" not in html and "&lt;img" in html
 
 
-# --- the plot --------------------------------------------------------------------------------------------------------
+# --- figure ------------------------------------------------------------------------------------------------------
 
 
-def test_the_plot_shows_the_curve_in_plain_lists():
-    drawn = curve_figure(CROSSING, "Toys-5").to_plotly_json()
-    line, probe, crossing = drawn["data"]
+def test_the_figure_shows_the_curve_in_plain_lists_and_the_common_colours():
+    figure = curve_figure(CROSSING, "Toys-5").to_plotly_json()
+    line, probe, crossing = figure["data"]
     assert line["y"] == [0.5, 0.5] and line["x"][0] < 1 and line["x"][1] > 10
     assert (list(probe["x"]), list(probe["y"])) == ([1, 2, 4, 10], [each.mean for each in CROSSING.points])
     assert list(probe["error_y"]["array"]) == [each.std for each in CROSSING.points]
     assert (list(crossing["x"]), list(crossing["y"])) == ([2.25], [0.5])
-    assert drawn["layout"]["xaxis"]["type"] == "log" and drawn["layout"]["meta"] == "toy on Toys-5"
-    assert "bdata" not in curve_figure(CROSSING, "Toys-5").to_json()  # plotly's own form of arrays of numpy
+    assert (line["line"]["color"], probe["line"]["color"], crossing["marker"]["color"]) == (ZERO_SHOT, PROBE, INK)
+    assert figure["layout"]["xaxis"]["type"] == "log" and figure["layout"]["meta"] == "toy on Toys-5"
+    assert "bdata" not in curve_figure(CROSSING, "Toys-5").to_json()  # plotly's encoding of NumPy arrays
 
 
-def test_without_a_crossing_and_without_points_nothing_is_invented():
+def test_only_known_points_and_crossings_are_drawn():
     assert len(curve_figure(replace(CROSSING, crossing=None), "Toys-5").data) == 2
     assert len(curve_figure(curve(complete=False), "Toys-5").data) == 0
 
 
-# --- the job ---------------------------------------------------------------------------------------------------------
+# --- the job -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "seconds, said",
+    "seconds, expected",
     [(40, "less than a minute"), (60, "about 1 min"), (5390, "about 90 min"), (9000, "about 2.5 h")],
 )  # fmt: skip
-def test_the_time_left_is_said_roughly(seconds, said):
-    assert probe_job.duration(seconds) == said
+def test_the_time_left_is_rounded(seconds, expected):
+    assert duration(seconds) == expected
 
 
-def test_the_panel_says_how_far_the_job_is_and_can_be_stopped():
-    page = probe_job.panel(ProbeJobStatus("encoding", "Encoding Toys-5", 1500, 6000, 41.26, 700.0))
-    assert f"1,500 of 6,000 images (25{SPACE}%) · 41 images/s · about 12 min of encoding left" in page
-    assert 'value="0.2500"' in page and 'data-job="stop"' in page and 'data-job="start"' not in page
-    page = probe_job.panel(ProbeJobStatus("waiting", "Waiting for toy", 0, 0, None, None))
-    assert "<progress" in page and "value=" not in page
+def test_the_panel_shows_the_progress_of_a_job_and_a_button_that_stops_it():
+    html = panel(ProbeJobStatus("encoding", "Encoding Toys-5", 1500, 6000, 41.26, 700.0))
+    assert f"1,500 of 6,000 images (25{NBSP}%) · 41 images/s · about 12 min of encoding left" in html
+    assert 'value="0.2500"' in html and 'data-job="stop"' in html and 'data-job="start"' not in html
+    html = panel(ProbeJobStatus("waiting", "Waiting for toy", 0, 0, None, None))
+    assert "<progress" in html and "value=" not in html
 
 
-@pytest.mark.parametrize("state, button", [("failed", "Try again"), ("stopped", "Go on")])
-def test_a_job_that_ended_early_can_be_taken_up_again(state, button):
-    page = probe_job.panel(ProbeJobStatus(state, "Something happened.", 5, 10, None, None))
-    assert "Something happened." in page and 'data-job="start"' in page and f">{button}</button>" in page
+@pytest.mark.parametrize("state", ["failed", "stopped"])
+def test_a_job_that_ended_early_can_be_started_again(state):
+    html = panel(ProbeJobStatus(state, "Something happened.", 5, 10, None, None))
+    assert "Something happened." in html and 'data-job="start"' in html and 'data-job="stop"' not in html
 
 
-def test_there_is_no_panel_where_there_is_nothing_to_say():
-    assert probe_job.panel(None) == probe_job.panel(ProbeJobStatus("done", "Done.", 10, 10, None, None)) == ""
+def test_there_is_no_panel_without_a_job_and_after_it():
+    assert panel(None) == panel(ProbeJobStatus("done", "Done.", 10, 10, None, None)) == ""
 
 
-# --- heads: none, an early one, one that knows all images ----------------------------------------------------------
+def test_buttons_do_only_what_is_known(toy_backend, monkeypatch):
+    calls = []
+    for name in ("start_probe_job", "stop_probe_job", "load_model"):
+        monkeypatch.setattr(toy_backend, name, lambda *values, name=name: calls.append((name, *values)))
+    for action in ("start", "stop", "load", "delete", 7):
+        press(toy_backend, SimpleNamespace(job=action), "toys", "toy")
+    press(toy_backend, SimpleNamespace(), "toys", "toy")
+    assert calls == [("start_probe_job", "toys", "toy"), ("stop_probe_job",), ("load_model", "toy")]
+
+
+# --- events ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def draw(toy_backend):
+    """The event that draws the tab: text, plot, numbers, panel, facts and timer."""
+    assert toy_backend.encoder().name == "toy"
+    return next(each.fn for each in build_ui(toy_backend).fns.values() if each.name == "draw_curve")
+
+
+def test_one_event_takes_one_status(toy_backend, draw, monkeypatch):
+    taken, status = [], toy_backend.status
+    monkeypatch.setattr(toy_backend, "status", lambda *names: taken.append(names) or status(*names))
+    draw("toys", "toy", ())
+    assert taken == [("toy", "toys")]
+
+
+def test_a_curve_is_drawn_again_only_when_it_has_changed(toy_backend, draw, monkeypatch):
+    shown, plot, _, offer, facts, timer = draw("toys", "toy", ())
+    assert "no curve" in shown and not plot.visible and 'data-job="start"' in offer and not timer.active
+    assert draw("toys", "toy", facts)[:3] == [gr.skip()] * 3
+    monkeypatch.setattr(toy_backend, "few_shot_curve", lambda *_: CROSSING)
+    shown, plot, _, offer, facts, _ = draw("toys", "toy", facts)
+    assert "2.2-shot" in shown and plot.visible and offer == ""
+    assert draw("toys", "toy", facts)[:3] == [gr.skip()] * 3
+
+
+def test_the_timer_is_active_while_the_curve_will_change(toy_backend, draw, monkeypatch):
+    status = toy_backend.status("toy", "toys")
+    loading = replace(status.model, state="loading", message="toy is loading")
+    job = ProbeJobStatus("encoding", "Encoding", 1, 2, None, None)
+    for change in ({"model": loading}, {"job": job}):
+        monkeypatch.setattr(toy_backend, "status", lambda *_, change=change: replace(status, **change))
+        assert draw("toys", "toy", ())[-1].active
+
+
+def test_a_model_that_is_not_loaded_is_offered_and_not_loaded(toy_backend, draw, monkeypatch):
+    status = toy_backend.status("toy", "toys")
+    absent = replace(status, model=replace(status.model, state="absent"))
+    monkeypatch.setattr(toy_backend, "status", lambda *_: absent)
+    monkeypatch.setattr(toy_backend, "load_model", lambda *_: pytest.fail("a model is being loaded"))
+    *_, offer, _, timer = draw("toys", "toy", ())
+    assert 'data-job="load"' in offer and not timer.active
+
+
+def test_a_damaged_curve_is_reported(toy_backend, draw, monkeypatch):
+    def damaged(*_):
+        raise ArtifactError("curve: damaged")
+
+    monkeypatch.setattr(toy_backend, "few_shot_curve", damaged)
+    with pytest.raises(gr.Error, match="damaged"):
+        draw("toys", "toy", ())
+
+
+# --- heads: none, an early one, one that was fitted on all images -----------------------------------------------------
 
 
 def head(n_train):
@@ -159,25 +231,26 @@ def card(toy_images, provenance):
     return probe_card(Prediction("toy", "toys", 0, "red", (ZeroShotScore("red", 0.9, 0.2),), probe), toy_images)
 
 
-def test_where_there_is_no_head_a_button_fits_one(toy_images, monkeypatch):
-    page = card(toy_images, None)
-    assert 'data-job="start">Fit a head here</button>' in page and "python -m clip_demo fit-probe --model toy" in page
+def test_without_a_head_a_button_fits_one(toy_images, monkeypatch):
+    html = card(toy_images, None)
+    assert 'data-job="start"' in html and "python -m clip_demo fit-probe --model toy" in html
     monkeypatch.setattr(toy_images, "available", lambda: False)
-    page = card(toy_images, None)
-    assert "data-job" not in page and "get the images of <b>Toys-5</b> first" in page
+    html = card(toy_images, None)
+    assert "data-job" not in html and "download <b>Toys-5</b> first" in html
 
 
-def test_an_early_head_is_called_one_until_all_images_are_known(toy_images):
+def test_an_early_head_is_named_until_all_images_are_used(toy_images):
     early = card(toy_images, head(20))
-    assert "This is an early head, from the first 4 images of each class." in early and 'data-job="start"' in early
+    assert "from the first 4 images of each class" in early and 'data-job="start"' in early
     whole = card(toy_images, head(50))
     assert "early" not in whole and "data-job" not in whole
 
 
-def test_the_status_line_names_an_early_head_and_a_job():
-    status = Status("toy", "a toy", "ready", "", (), "toys")
-    line = banner(status, "toys", head(20), early="an early head", job="Encoding <Toys-5>")
-    assert "toys</strong>, an early head, 20 images, C=0.316" in line
+def test_the_status_line_names_an_early_head_and_a_job(toy_backend, toy_images):
+    assert toy_backend.encoder().name == "toy"
+    status = toy_backend.status()
+    line = status_line(replace(status, head=head(20), running_job="Encoding <Toys-5>"), toy_images)
+    assert "toys</strong>, an early head" in line and "20 images, C=0.316" in line
     assert "Job:</span> " in line and "Encoding &lt;Toys-5&gt;" in line
-    line = banner(status, "toys", head(50))
+    line = status_line(replace(status, head=head(50)), toy_images)
     assert "toys</strong>, 50 images, C=0.316" in line and "early" not in line and "Job" not in line

@@ -54,7 +54,7 @@ def connect_probe(tab: gr.Tab, backend: Backend, fields: Fields, outputs: FewSho
     timer = gr.Timer(1.0, active=False)
     filled = [outputs.text, outputs.plot, outputs.numbers, outputs.job, inputs[-1], timer]
 
-    def draw(dataset: str, model: str, before: tuple) -> list[Any]:
+    def draw_curve(dataset: str, model: str, before: tuple) -> list[Any]:
         status, chosen = backend.status(model, dataset), backend.datasets[dataset]
         try:
             # After the status: a point added in between is drawn now, and the end of the job by one more tick.
@@ -69,13 +69,13 @@ def connect_probe(tab: gr.Tab, backend: Backend, fields: Fields, outputs: FewSho
 
     def follow(dataset: str, model: str, before: tuple) -> list[Any]:
         # Nothing was drawn before the tab is opened for the first time.
-        return draw(dataset, model, before) if before else [gr.skip()] * len(filled)
+        return draw_curve(dataset, model, before) if before else [gr.skip()] * len(filled)
 
     def pressed(event: gr.EventData, dataset: str, model: str, before: tuple) -> list[Any]:
         press(backend, event, dataset, model)
-        return [*draw(dataset, model, before), now()]
+        return [*draw_curve(dataset, model, before), now()]
 
-    for trigger, handler in ((tab.select, draw), (fields.model.change, follow), (timer.tick, draw)):
+    for trigger, handler in ((tab.select, draw_curve), (fields.model.change, follow), (timer.tick, draw_curve)):
         trigger(handler, inputs=inputs, outputs=filled, trigger_mode="always_last", **INSTANT)
     outputs.job.click(pressed, inputs=inputs, outputs=[*filled, refresh], **INSTANT)
 

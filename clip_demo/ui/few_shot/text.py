@@ -7,7 +7,7 @@ from html import escape
 
 from ...linear_probe.few_shot_curve import CurvePoint, FewShotCurve
 from ...models.catalog import BUILT_IN
-from ...serving.model_pool import ModelStatus
+from ...serving.model_handle import ModelStatus
 from ..html import percent
 
 __all__ = ["crosses", "downloads", "legend", "meaning", "no_curve", "origin", "summary", "table"]

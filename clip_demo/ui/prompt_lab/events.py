@@ -139,11 +139,11 @@ def _connect_prompts(backend: Backend, lab: Lab, dataset: gr.Radio) -> None:
 def _connect_baseline(context: LabContext, lab: Lab, pinned: gr.State, request: gr.Textbox) -> None:
     def pin(*values) -> list[Any]:
         try:
-            asked = context.parse(*values)
-            asked.evaluate(context.backend)  # a baseline that cannot be evaluated is refused
+            parsed = context.parse(*values)
+            parsed.evaluate(context.backend)  # a baseline that cannot be evaluated is refused
         except ClipDemoError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return [{**values[-1], asked.dataset.name: asked.prompts}, now()]
+        return [{**values[-1], parsed.dataset.name: parsed.prompts}, now()]
 
     def unpin(dataset, pinned) -> list[Any]:
         return [{name: prompts for name, prompts in pinned.items() if name != dataset}, now()]
