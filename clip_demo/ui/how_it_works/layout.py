@@ -38,7 +38,7 @@ Because only the **differences** between cosines count, and the logit scale magn
 logit scale of 100. Here is an example with three classes; the weight is *e* to the power of the difference to the
 best:
 
-| class | cosine | × 100 | weight | probability |
+| class | cosine | × 100 | weight | softmax |
 |---|---:|---:|---:|---:|
 | snake | 0.25 | 25 | e⁰ = 1 | 93.6 % |
 | turtle | 0.22 | 22 | e⁻³ = 0.0498 | 4.7 % |

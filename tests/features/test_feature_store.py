@@ -1,0 +1,74 @@
+"""The store of test features."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from clip_demo.errors import ArtifactError, HeadError
+from clip_demo.features.extract import encode_directly
+from clip_demo.features.feature_store import FeatureStore, TestFeatures, load_features, save_features
+from clip_demo.models.load import load_model
+from clip_demo.paths import ASSETS
+
+
+@pytest.fixture
+def data(toy_encoder, toy_images):
+    return FeatureStore([]).get_or_encode(toy_encoder, toy_images, encode_directly(toy_encoder))
+
+
+@pytest.mark.parametrize(("compact", "error"), [(False, 0), (True, 1 / 32767)])
+def test_saved_features_are_loaded_again(data, toy_encoder, toy_images, tmp_path, compact, error):
+    path = save_features(data, tmp_path, toy_encoder, toy_images, compact=compact)
+    again, sha256, name = load_features(path)
+    assert (path.name, sha256, name) == ("toy-toys.npz", toy_encoder.sha256, "toys")
+    np.testing.assert_array_equal(again.labels, data.labels)
+    largest = np.abs(data.features).max(axis=1, keepdims=True)
+    assert (np.abs(again.features - data.features) <= error / 2 * largest + 1e-7).all()
+    with np.load(path) as stored:
+        assert str(stored["image_set"]) == "toys"  # the key of all files so far
+
+
+@pytest.mark.parametrize("n_classes", [5, 255, 256, 300, 1000])
+def test_labels_of_any_number_of_classes_are_kept(toy_encoder, toy_images, tmp_path, n_classes):
+    toy_images.classnames = tuple(f"class {i}" for i in range(n_classes))
+    labels = np.arange(n_classes) % n_classes
+    data = TestFeatures(np.ones((n_classes, 3), np.float32), labels)
+    again, *_ = load_features(save_features(data, tmp_path, toy_encoder, toy_images))
+    np.testing.assert_array_equal(again.labels, labels)
+    assert again.labels.dtype == np.int64
+
+
+def test_features_are_encoded_once_and_found_by_checksum(toy_encoder, toy_images, tmp_path):
+    extract = encode_directly(toy_encoder)
+    FeatureStore([tmp_path]).get_or_encode(toy_encoder, toy_images, extract)
+    assert toy_encoder.encoded_images == 20
+    FeatureStore([tmp_path]).get_or_encode(toy_encoder, toy_images, extract)
+    assert toy_encoder.encoded_images == 20
+    assert FeatureStore([tmp_path]).get("cd" * 32, "toys") is None
+
+
+def test_a_folder_that_cannot_be_written_costs_no_answer(toy_encoder, toy_images, tmp_path, caplog):
+    (tmp_path / "a file").write_text("")
+    store = FeatureStore([tmp_path / "a file" / "features"])
+    assert len(store.get_or_encode(toy_encoder, toy_images, encode_directly(toy_encoder)).labels) == 20
+    assert "features cannot be stored" in caplog.text
+
+
+def test_a_damaged_file_is_skipped_with_one_warning(tmp_path, caplog):
+    (tmp_path / "a-toys.npz").write_bytes(b"nonsense")
+    with pytest.raises(ArtifactError, match="does not hold test features") as caught:
+        load_features(tmp_path / "a-toys.npz")
+    assert not isinstance(caught.value, HeadError)
+    store = FeatureStore([tmp_path])
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert store.get("ab" * 32, "toys") is None
+    assert caplog.text.count("a-toys.npz") == 1
+
+
+@pytest.mark.parametrize("dataset", ["cifar100", "shapes100"])
+def test_the_features_of_the_built_in_model_open(dataset):
+    found = FeatureStore([ASSETS / "features"]).get(load_model("tiny", device="cpu").sha256, dataset)
+    assert found.features.shape == (10_000, 256) and found.features.dtype == np.float32
+    assert np.array_equal(np.bincount(found.labels), np.full(100, 100))
