@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from clip_demo.datasets.cifar100_classes import CIFAR100_CLASSNAMES
 from PIL import Image
 
 from clip_demo.backend import Backend
+from clip_demo.datasets.cifar100_classes import CIFAR100_CLASSNAMES
 from clip_demo.datasets.shapes100 import Shapes100
 from clip_demo.models.load import load_model
 from clip_demo.models.openai_clip import import_clip

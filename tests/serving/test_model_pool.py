@@ -158,7 +158,9 @@ def test_auto_means_the_built_in_model_first_and_then_vit_b_32(make_loader, monk
 
 def test_models_wait_until_they_are_released(make_loader, monkeypatch):
     loaded, hold = [], threading.Event()
-    monkeypatch.setattr("clip_demo.models.load.load_model", lambda name, **_: loaded.append(name) or make_loader()(name, None))
+    monkeypatch.setattr(
+        "clip_demo.models.load.load_model", lambda name, **_: loaded.append(name) or make_loader()(name, None)
+    )
     pool = ModelPool.open(BUILT_IN, hold=hold)
     assert pool.status(BUILT_IN).state == "loading" and loaded == []
     hold.set()

@@ -24,7 +24,9 @@ def toy_images(toy_images):
 
 
 def make(encoder, dataset, folder):
-    return Backend(ModelPool.of(encoder), datasets={dataset.name: dataset}, stores=Stores.open(folder / "assets", folder))
+    return Backend(
+        ModelPool.of(encoder), datasets={dataset.name: dataset}, stores=Stores.open(folder / "assets", folder)
+    )
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """What a user types into the template and the class list."""
 
 import pytest
-from clip_demo.datasets.cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
-from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 
+from clip_demo.datasets.cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
 from clip_demo.errors import ClassnamesError, ClipDemoError, TemplateError
 from clip_demo.zero_shot.prompts import (
     check_classnames,
@@ -15,6 +14,7 @@ from clip_demo.zero_shot.prompts import (
     read_classnames,
     same_class,
 )
+from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 
 
 def test_prompts_are_a_row_a_class():

@@ -53,7 +53,7 @@ def model_choices(backend: Backend) -> list[tuple[str, str]]:
 def _source(backend: Backend, model: str) -> str:
     if model == BUILT_IN:
         return "built in"
-    return "on disk" if backend.is_downloaded(model) else f"{backend.model_status(model).megabytes} MB to download"
+    return "on disk" if backend.is_downloaded(model) else f"{backend.model_status(model).megabytes:,} MB to download"
 
 
 def show(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -26,23 +25,12 @@ from .tables import names_table, template_table
 __all__ = ["connect_names", "connect_templates"]
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """What was measured of templates, and for which prompt set.
+class _Measured(NamedTuple):
+    """What was measured of templates."""
 
-    Attributes
-    ----------
-    key : tuple
-        See `_key`.
-    top1 : dict of str to float
-        Accuracy of each template alone. It holds for any other ensemble, too.
-    gain : dict of str to float
-        What each template adds to the ensemble.
-    """
-
-    key: tuple = ()
-    top1: dict[str, float] = field(default_factory=dict)
-    gain: dict[str, float] = field(default_factory=dict)
+    key: tuple = ()  # see `_key`
+    top1: dict[str, float] = {}  # accuracy of each template alone
+    gain: dict[str, float] = {}  # what each adds to the ensemble
 
 
 def connect_templates(
