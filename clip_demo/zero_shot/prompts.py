@@ -109,10 +109,11 @@ def check_classnames(classnames: Iterable[str]) -> tuple[str, ...]:
         )
     seen: dict[str, str] = {}
     for name in names:
-        first = seen.setdefault(_key(name), name)
-        if first is not name:
+        first = seen.get(_key(name))
+        if first is not None:
             reason = f"{name!r} occurs twice" if first == name else f"{first!r} and {name!r} make the same prompt"
             raise ClassnamesError(f"classnames: {reason}; remove one of them.")
+        seen[_key(name)] = name
     return names
 
 

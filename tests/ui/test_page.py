@@ -322,17 +322,19 @@ def ready(toy_backend):
 
 @pytest.fixture
 def many_models(toy_encoder, toy_images):
-    """A backend with the toy encoder under three names; the list holds the names of the loaded ones."""
-    loaded = []
+    """A backend with the toy encoder under three names, the loaded names, and an event that all but tiny wait for."""
+    loaded, go = [], threading.Event()
 
     def load(name, progress):
         loaded.append(name)
+        assert name == "tiny" or go.wait(30)
         return toy_encoder
 
     pool = ModelPool(load, ["tiny", "RN50", "RN50x64"], is_downloaded=lambda name: name != "RN50x64")
     backend = Backend(pool, datasets={"toys": toy_images})
     assert backend.encoder().name == "toy"
-    return backend, loaded
+    yield backend, loaded, go
+    go.set()
 
 
 def test_an_error_keeps_the_last_results_and_says_why(ready):
@@ -368,7 +370,7 @@ def test_only_small_images_are_enlarged_with_sharp_pixels(ready, toy_images, mon
 
 
 def test_a_link_to_a_model_that_is_not_downloaded_loads_nothing(many_models):
-    backend, loaded = many_models
+    backend, loaded, go = many_models
     demo = build_ui(backend)
     handler(demo, "restore")("?model=RN50x64")
     page = shown(backend, replace(start(backend), model="RN50x64"))
@@ -376,27 +378,30 @@ def test_a_link_to_a_model_that_is_not_downloaded_loads_nothing(many_models):
     assert "RN50x64 is not loaded." in page.results and "Download and load RN50x64 (1,352 MB)" in page.results
     assert 'data-job="load"' in page.results and page.timer == gr.skip()
     *_, request = handler(demo, "press_button")(SimpleNamespace(job="load"), "toys", "RN50x64", page.drawn)
+    go.set()
     assert backend.encoder("RN50x64") and loaded == ["tiny", "RN50x64"]
     assert request != gr.skip()  # the results are drawn again
 
 
 def test_a_link_to_a_downloaded_model_loads_it(many_models):
-    backend, loaded = many_models
+    backend, loaded, go = many_models
     handler(build_ui(backend), "restore")("?model=RN50")
+    go.set()
     assert backend.encoder("RN50") and loaded == ["tiny", "RN50"]
 
 
 def test_a_downloaded_model_that_was_dropped_from_memory_is_loaded_again(many_models):
-    backend, loaded = many_models
+    backend, loaded, go = many_models
     view = replace(start(backend), model="RN50")
     page = shown(backend, view, reported=("RN50", "ready", "toys", True, 0))
-    assert page.timer.active
+    assert page.timer.active and "RN50 is loading" in page.results
+    go.set()
     assert backend.encoder("RN50") and loaded == ["tiny", "RN50"]
     assert 'class="card' in shown(backend, view).results
 
 
 def test_no_event_takes_the_status_twice_and_a_keystroke_takes_none(many_models, monkeypatch):
-    backend, _ = many_models
+    backend, *_ = many_models
     demo, taken, status = build_ui(backend), [], backend.status
     monkeypatch.setattr(backend, "status", lambda *names: taken.append(names) or status(*names))
     button = SimpleNamespace(job="")
