@@ -15,8 +15,6 @@ import numpy as np
 
 from .errors import ArtifactError
 
-__all__ = ["ArtifactStore", "atomic_write", "file_name", "write_npz"]
-
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 

@@ -34,8 +34,6 @@ from .zero_shot.classifier import ZeroShotScore, zero_shot_scores
 from .zero_shot.prompt_set import PromptSet
 from .zero_shot.prompts import same_class
 
-__all__ = ["Backend", "Prediction", "Status"]
-
 
 @dataclass(frozen=True)
 class Prediction:

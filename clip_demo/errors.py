@@ -20,22 +20,6 @@ Every message names the argument, the value it got, what is allowed and the next
 exceptions; only the page turns them into ``gr.Error``, and only the command line into one line on stderr.
 """
 
-__all__ = [
-    "ArtifactError",
-    "Cancelled",
-    "ClassnamesError",
-    "ClipDemoError",
-    "DatasetError",
-    "HeadError",
-    "ImageError",
-    "IndexRangeError",
-    "InputError",
-    "ModelError",
-    "OptionError",
-    "PromptTooLongError",
-    "TemplateError",
-]
-
 
 class ClipDemoError(ValueError):
     """Base class of everything that a user can cause and fix."""

@@ -4,8 +4,6 @@ import numpy as np
 
 from .errors import OptionError
 
-__all__ = ["best", "check_top_k", "normalize", "softmax"]
-
 
 def normalize(features: np.ndarray) -> np.ndarray:
     """Return the features, shape (..., d), scaled to length 1."""

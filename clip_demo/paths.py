@@ -5,16 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = [
-    "ASSETS",
-    "BUILT_IN_CHECKPOINT",
-    "EXAMPLES",
-    "cache_folder",
-    "converted_path",
-    "weights_path",
-    "weights_root",
-]
-
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUILT_IN_CHECKPOINT = ASSETS / "tiny.pt"
 EXAMPLES = ASSETS / "examples"

@@ -2,7 +2,5 @@
 
 from collections.abc import Callable
 
-__all__ = ["Progress"]
-
 # Called with the name of the current step, how much of it is done, and the total. Raise `Cancelled` to stop the work.
 Progress = Callable[[str, int, int], None]

@@ -21,8 +21,6 @@ from .report import Comparison, Fact, interleaved
 from .sections import Settings
 from .server import Client, memory, run_server, wait_until_served
 
-__all__ = ["ClientGroup", "measure"]
-
 WARM_UP = 5  # seconds, in which the clients open their sessions and the server starts its threads
 
 

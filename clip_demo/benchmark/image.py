@@ -25,8 +25,6 @@ from .models import network, openai_texts, ours
 from .report import Comparison, interleaved
 from .sections import Settings
 
-__all__ = ["measure"]
-
 NAMES = CIFAR100_CLASSNAMES
 _rng = np.random.default_rng(0)
 

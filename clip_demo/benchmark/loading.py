@@ -16,8 +16,6 @@ from .random_checkpoints import write_archive
 from .report import Comparison
 from .sections import Settings
 
-__all__ = ["compare_loading", "measure"]
-
 # Each load runs in a process of its own, because a process cannot reset its peak memory. Time and memory count from
 # the point where both ways have imported torch and openai-clip. Linux only.
 _CHILD = """

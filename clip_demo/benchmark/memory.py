@@ -11,8 +11,6 @@ from .report import Fact
 from .sections import Settings
 from .server import memory
 
-__all__ = ["measure"]
-
 REPETITIONS = 3  # images and prompts asked for in each half, as multiples of what the caches hold
 
 

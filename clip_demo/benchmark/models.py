@@ -12,8 +12,6 @@ from ..models.clip_model import ClipModel
 from ..models.openai_clip import import_clip
 from .random_checkpoints import VIT_B_32, random_clip
 
-__all__ = ["network", "openai_texts", "open_clip_texts", "ours"]
-
 
 @cache
 def network() -> torch.nn.Module:

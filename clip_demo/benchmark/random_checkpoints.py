@@ -12,8 +12,6 @@ import torch
 
 from ..models.openai_clip import import_clip
 
-__all__ = ["SMALL_RESNET", "SMALL_VIT", "VIT_B_32", "random_clip", "write_archive"]
-
 clip = import_clip()
 
 TEXT = {"context_length": 77, "vocab_size": 49408}

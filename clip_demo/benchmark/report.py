@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
-__all__ = ["Comparison", "Fact", "as_text", "interleaved"]
-
 
 @dataclass(frozen=True)
 class Comparison:

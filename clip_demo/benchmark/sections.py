@@ -9,8 +9,6 @@ from importlib import import_module
 from ..progress import Progress
 from .report import Comparison, Fact
 
-__all__ = ["SECTIONS", "Settings", "measure"]
-
 SECTIONS = ("loading", "startup", "text", "image", "concurrency", "memory")
 
 

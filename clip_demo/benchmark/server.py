@@ -19,8 +19,6 @@ import httpx
 
 from ..datasets.catalog import SHAPES100
 
-__all__ = ["Client", "memory", "run_server", "wait_until_served"]
-
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 180  # seconds
 PREDICT = "/gradio_api/call/predict"

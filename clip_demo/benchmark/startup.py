@@ -14,8 +14,6 @@ from .report import Comparison
 from .sections import Settings
 from .server import run_server, wait_until_served
 
-__all__ = ["measure"]
-
 # Most demos load the model first and build the page afterwards.
 _PLAIN_DEMO = """
 import sys

@@ -14,8 +14,6 @@ from .models import open_clip_texts, openai_texts, ours
 from .report import Comparison, Fact, interleaved
 from .sections import Settings
 
-__all__ = ["measure"]
-
 NAMES = CIFAR100_CLASSNAMES
 
 

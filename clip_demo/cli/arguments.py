@@ -11,8 +11,6 @@ from ..models.catalog import OPENAI_MODELS
 from ..paths import cache_folder
 from . import commands
 
-__all__ = ["make_parser"]
-
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser. The options that it returns have the command's function as ``run``."""

@@ -21,18 +21,6 @@ from .progress_bars import ProgressBars
 from .reproduce import reproduce, table
 from .text import accuracy_text, curve_text, head_text, prediction_text, top_predictions
 
-__all__ = [
-    "open_backend",
-    "run_bench",
-    "run_download",
-    "run_evaluate",
-    "run_fit_probe",
-    "run_predict",
-    "run_reproduce",
-    "run_store_features",
-    "run_zero_shot",
-]
-
 
 def run_zero_shot(options: Namespace) -> None:
     """Print the most probable classes of a test image."""

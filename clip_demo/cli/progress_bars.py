@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from tqdm import tqdm
 
-__all__ = ["ProgressBars"]
-
 
 class ProgressBars:
     """A progress callback that draws a bar for each step; a context manager that leaves the bars as they are.

@@ -13,8 +13,6 @@ from ..progress import Progress
 from ..zero_shot.prompt_set import PromptSet
 from ..zero_shot.templates import CIFAR100_TEMPLATES
 
-__all__ = ["Row", "reproduce", "table"]
-
 README = "openai/CLIP's README"
 ARTICLE = '"[CLIP] Zero-shot Prediction & Linear Probe"'
 TEST_SET_TOLERANCE = 1.0  # percentage points

@@ -8,8 +8,6 @@ from ..evaluation.significance import Difference
 from ..linear_probe.few_shot_curve import FewShotCurve
 from ..linear_probe.head import Provenance
 
-__all__ = ["accuracy_text", "curve_text", "head_text", "prediction_text", "top_predictions"]
-
 
 def top_predictions(prediction: Prediction) -> str:
     """Return the zero-shot prediction in the format of openai/CLIP's README, section "Zero-Shot Prediction"."""

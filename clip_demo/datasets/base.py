@@ -11,8 +11,6 @@ from PIL import Image
 from ..errors import IndexRangeError, OptionError
 from ..progress import Progress
 
-__all__ = ["Dataset"]
-
 
 class Dataset(ABC):
     """Labelled images in two splits, addressed by an index.

@@ -10,8 +10,6 @@ from .base import Dataset
 from .cifar100 import Cifar100
 from .shapes100 import Shapes100
 
-__all__ = ["CIFAR100", "DATASETS", "SHAPES100", "open_datasets", "resolve_dataset"]
-
 CIFAR100, SHAPES100 = DATASETS = (Cifar100.name, Shapes100.name)
 
 

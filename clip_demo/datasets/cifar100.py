@@ -15,8 +15,6 @@ from ..progress import Progress
 from .base import Dataset
 from .cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
 
-__all__ = ["Cifar100", "data_root"]
-
 HOME_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
 

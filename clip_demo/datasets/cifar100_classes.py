@@ -5,8 +5,6 @@ Krizhevsky 2009, "Learning multiple layers of features from tiny images": the `f
 copy here, the names are known before the images are downloaded.
 """
 
-__all__ = ["CIFAR100_CLASSNAMES", "CIFAR100_COARSE_NAMES", "CIFAR100_COARSE_OF"]
-
 # fmt: off
 CIFAR100_CLASSNAMES = (
     "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl",

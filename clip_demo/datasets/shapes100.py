@@ -19,8 +19,6 @@ from ..errors import OptionError
 from .base import Dataset
 from .drawing import INSIDE, TURNS, KeyedRandom, coverage, mix, pixel_noise, rotation, value_noise
 
-__all__ = ["COLOURS", "SHAPES", "UNSEEN_CLASSNAMES", "Shapes100"]
-
 # Warm colours first, then cool ones; far enough apart to stay distinct under the light (0.7 to 1.2) and the noise.
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (214, 28, 34),

@@ -10,8 +10,6 @@ from ..zero_shot.prompt_set import PromptSet
 from .predictions import Predictions
 from .significance import Difference, paired_difference
 
-__all__ = ["NameRow", "TemplateRow", "ablate_templates", "compare_names"]
-
 # Predicts the whole test set with a prompt set.
 Predict = Callable[[PromptSet], Predictions]
 

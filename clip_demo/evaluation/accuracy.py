@@ -9,8 +9,6 @@ import numpy as np
 from ..errors import ClassnamesError
 from .significance import Difference
 
-__all__ = ["Accuracy", "accuracy", "per_class_mean", "ranks"]
-
 
 @dataclass(frozen=True)
 class Accuracy:

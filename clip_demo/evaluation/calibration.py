@@ -9,8 +9,6 @@ import numpy as np
 
 from ..errors import OptionError
 
-__all__ = ["BINS", "Bin", "Reliability", "check_logit_scale", "reliability"]
-
 BINS = 15  # as in Guo et al. 2017
 MAX_LOGIT_SCALE = 10_000
 

@@ -9,8 +9,6 @@ import numpy as np
 
 from ..numerics import best
 
-__all__ = ["Confusion", "coarse_confusion", "confused_with", "confusion", "count_pairs"]
-
 
 @dataclass(frozen=True)
 class Confusion:

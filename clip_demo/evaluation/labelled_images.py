@@ -12,8 +12,6 @@ from ..features.feature_store import TestFeatures
 from ..linear_probe.head import Head
 from ..numerics import normalize
 
-__all__ = ["LabelledImages", "ProbePredictions"]
-
 
 @dataclass(frozen=True, eq=False)
 class ProbePredictions:

@@ -11,8 +11,6 @@ from ..zero_shot.prompt_set import PromptSet
 from .accuracy import ranks
 from .labelled_images import LabelledImages
 
-__all__ = ["Predictions", "predict_all"]
-
 
 @dataclass(frozen=True, eq=False)
 class Predictions:

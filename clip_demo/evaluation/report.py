@@ -17,8 +17,6 @@ from .labelled_images import LabelledImages
 from .predictions import Predictions
 from .significance import paired_difference
 
-__all__ = ["KINDS", "PREDICTORS", "ClassRow", "EvaluationReport", "LabelledPrediction"]
-
 PREDICTORS = ("zero-shot", "probe")
 KINDS = ("all", "both right", "only zero-shot", "only probe", "both wrong", "gained", "lost")
 _NEED_BASELINE = ("gained", "lost")

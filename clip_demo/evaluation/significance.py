@@ -8,8 +8,6 @@ from statistics import NormalDist
 
 import numpy as np
 
-__all__ = ["Difference", "mcnemar_p_value", "paired_difference", "score_interval"]
-
 
 @dataclass(frozen=True)
 class Difference:

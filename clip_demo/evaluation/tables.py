@@ -15,8 +15,6 @@ from .confusion import Confusion
 from .report import EvaluationReport
 from .significance import Difference
 
-__all__ = ["Table", "calibration", "confusion", "images", "per_class", "summary", "templates", "to_csv", "to_json"]
-
 _DIFFERENCE = ("top1", "low", "high", "p_value", "gained", "lost")
 _DIFFERENCE_COLUMNS = tuple(f"difference_{name}" for name in _DIFFERENCE)
 

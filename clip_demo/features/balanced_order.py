@@ -6,8 +6,6 @@ import numpy as np
 
 from ..datasets.drawing import mix
 
-__all__ = ["SEED", "balanced_order"]
-
 SEED = 0
 
 

@@ -14,8 +14,6 @@ from ..datasets.base import Dataset
 from ..models.encoder import Encoder
 from ..progress import Progress
 
-__all__ = ["Extract", "encode_directly", "encode_split", "in_small_batches"]
-
 # Encodes images of a split, given by their indices: yields features, shape (batch, d), in the order of the indices.
 Extract = Callable[[Dataset, str, np.ndarray], Iterator[np.ndarray]]
 

@@ -16,8 +16,6 @@ from ..models.encoder import Encoder
 from ..progress import Progress
 from .extract import Extract, encode_split
 
-__all__ = ["FeatureStore", "TestFeatures", "load_features", "save_features"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -14,8 +14,6 @@ from ..models.encoder import Encoder
 from .balanced_order import SEED, balanced_order
 from .extract import Extract
 
-__all__ = ["Shards"]
-
 ROWS = 512  # four batches; less than a minute of a large model's work on a slow CPU
 
 

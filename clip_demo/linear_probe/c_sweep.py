@@ -9,8 +9,6 @@ import numpy as np
 from ..progress import Progress
 from .fit import ProbeFitter
 
-__all__ = ["STEPS", "peak", "sweep_c"]
-
 STEPS = 96  # from 1e-6 to 1e6: eight per decade
 _HELD_OUT = 5  # one image in so many
 _COARSE = 16  # first distance between steps: 1e-6, 1e-4, ..., 1e6

@@ -19,20 +19,6 @@ from ..errors import ArtifactError
 from ..models.encoder import Encoder
 from .fit import package_versions
 
-__all__ = [
-    "CurvePoint",
-    "CurveStore",
-    "Draw",
-    "FewShotCurve",
-    "crossing",
-    "curve_to_csv",
-    "draws_of",
-    "missing_draws",
-    "new_curve",
-    "save_curve",
-    "with_draw",
-]
-
 PER_CLASS = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # images of each class, followed by all of them
 _DRAWS = 3
 # With more training images than this, draws hardly differ from each other, and take long: one is enough.

@@ -18,8 +18,6 @@ from ..numerics import normalize
 from ..progress import Progress
 from .head import Head, Provenance
 
-__all__ = ["RECIPE", "ProbeFitter", "fit_head", "package_versions"]
-
 # openai/CLIP, README.md, section "Linear-probe evaluation".
 RECIPE = {"random_state": 0, "C": 0.316, "max_iter": 1000}
 

@@ -13,8 +13,6 @@ from ..artifacts import ArtifactStore, file_name, write_npz
 from ..errors import HeadError
 from ..numerics import best, normalize, softmax
 
-__all__ = ["Head", "HeadStore", "LinearProbe", "ProbeScore", "Provenance", "linear_probe", "load_head", "save_head"]
-
 
 @dataclass(frozen=True)
 class ProbeScore:

@@ -18,8 +18,6 @@ from .few_shot_curve import CurveStore, FewShotCurve, missing_draws, new_curve, 
 from .fit import RECIPE, ProbeFitter
 from .head import Head, HeadStore
 
-__all__ = ["EARLY_TEST", "EARLY_TRAIN", "ProbePipeline", "Stores"]
-
 # The early head, which serves while a better one is fitted: training images of each class, and test images in total.
 EARLY_TRAIN, EARLY_TEST = 20, 1_000
 

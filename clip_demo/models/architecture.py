@@ -8,8 +8,6 @@ import torch
 
 from .openai_clip import import_clip
 
-__all__ = ["build_clip", "infer_architecture"]
-
 # OpenAI's archives have these three numbers among their tensors.
 NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 

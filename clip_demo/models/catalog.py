@@ -7,18 +7,6 @@ from pathlib import Path
 from ..errors import ModelError
 from ..paths import converted_path, weights_path
 
-__all__ = [
-    "AUTO",
-    "BUILT_IN",
-    "OPENAI_MODELS",
-    "OPENAI_MODEL_MEGABYTES",
-    "PREFERRED",
-    "available_models",
-    "check_model",
-    "is_downloaded",
-    "size_of",
-]
-
 BUILT_IN = "tiny"
 # "auto" starts with the built-in model and switches to the preferred one as soon as that is loaded.
 AUTO = "auto"

@@ -16,8 +16,6 @@ from ..paths import converted_path
 from .architecture import build_clip
 from .download import sha256_of
 
-__all__ = ["open_checkpoint", "open_converted", "write_converted"]
-
 
 def open_checkpoint(path: Path) -> tuple[torch.nn.Module, str]:
     """Return the CLIP of a checkpoint, in float32 on the CPU, and the checkpoint's SHA-256.

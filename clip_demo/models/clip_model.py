@@ -13,8 +13,6 @@ from .data_parallel import run_data_parallel
 from .forward import encode_image, encode_text
 from .openai_clip import import_clip
 
-__all__ = ["ClipModel"]
-
 MAX_CACHED_WORDS = 50_000
 
 

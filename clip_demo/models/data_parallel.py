@@ -11,8 +11,6 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-__all__ = ["run_data_parallel"]
-
 T = TypeVar("T")
 MIN_ITEMS_PER_CORE = 2  # with fewer, splitting each matrix product among the cores is faster
 

@@ -20,8 +20,6 @@ from ..progress import Progress
 from .catalog import BUILT_IN
 from .openai_clip import import_clip
 
-__all__ = ["checksum_of", "fetch_weights", "sha256_of"]
-
 ATTEMPTS = 4
 TIMEOUT = httpx.Timeout(30, connect=10)
 

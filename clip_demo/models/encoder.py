@@ -8,8 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-__all__ = ["Encoder"]
-
 
 class Encoder(Protocol):
     """An image encoder and a text encoder with a common embedding space of d dimensions.

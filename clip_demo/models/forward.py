@@ -7,8 +7,6 @@ from torch.nn import functional
 
 from .openai_clip import import_clip
 
-__all__ = ["encode_image", "encode_text"]
-
 
 def encode_image(network: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
     """Compute ``network.encode_image(pixels)``; the last block of a vision transformer only for the class token.

@@ -13,8 +13,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import ImageError
 
-__all__ = ["image_key", "read_image"]
-
 _LOCK = threading.Lock()
 MAX_PIXELS = 50_000_000
 # CLIP resizes the shorter side to its input: an image of 1×50,000 pixels would become 224×11,200,000.

@@ -15,8 +15,6 @@ from .clip_model import ClipModel
 from .download import checksum_of, fetch_weights
 from .openai_clip import import_clip
 
-__all__ = ["load_model"]
-
 
 def load_model(
     name: str = BUILT_IN,

@@ -8,8 +8,6 @@ import threading
 import types
 from collections.abc import Iterator
 
-__all__ = ["import_clip"]
-
 _LOCK = threading.Lock()
 
 

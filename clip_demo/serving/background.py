@@ -10,8 +10,6 @@ from typing import Generic, TypeVar
 from ..errors import Cancelled
 from ..progress import Progress
 
-__all__ = ["BackgroundTask"]
-
 T = TypeVar("T")
 
 

@@ -15,8 +15,6 @@ from cachetools import LRUCache
 
 from .encoder_queue import EncoderQueue
 
-__all__ = ["MicroBatcher"]
-
 PATIENCE = 0.1  # how long to wait for more requests, as a fraction of the time of the last batch
 
 

@@ -9,8 +9,6 @@ from ..datasets.base import Dataset
 from ..errors import ClipDemoError
 from .background import BackgroundTask
 
-__all__ = ["DatasetStatus", "Downloads"]
-
 
 @dataclass(frozen=True)
 class DatasetStatus:

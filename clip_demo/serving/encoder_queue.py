@@ -9,8 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["JOB", "VISITOR", "EncoderQueue"]
-
 T = TypeVar("T")
 VISITOR, JOB = 0, 1  # priorities
 

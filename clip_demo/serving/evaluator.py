@@ -21,8 +21,6 @@ from ..zero_shot.prompt_set import PromptSet
 from .memo import Memo
 from .model_handle import ModelHandle
 
-__all__ = ["Evaluator"]
-
 # Predictions for 10,000 images and 100 classes take 4 MB, the images of one model and dataset 20 MB.
 MAX_PREDICTIONS, MAX_TEST_SETS = 16, 4
 

@@ -21,8 +21,6 @@ from ..zero_shot.prompts import MAX_PROMPTS
 from .batching import MicroBatcher
 from .encoder_queue import JOB, EncoderQueue
 
-__all__ = ["FeatureCache"]
-
 # 512 numbers in float32 are 2 kB, so prompts take at most about 40 MB, and images 2 MB.
 MAX_IMAGES = 1_000
 MAX_CLASSES = 20_000  # of all remembered class lists together: another 40 MB at most

@@ -10,8 +10,6 @@ from cachetools import LRUCache
 
 from ..progress import Progress
 
-__all__ = ["Memo"]
-
 T = TypeVar("T")
 POLL = 0.5  # seconds between two progress calls while waiting for another thread
 

@@ -13,8 +13,6 @@ from .background import BackgroundTask
 from .encoder_queue import EncoderQueue
 from .feature_cache import FeatureCache
 
-__all__ = ["LoadModel", "ModelHandle", "ModelStatus"]
-
 # Loads a model by its name. Its progress counts the bytes of a download.
 LoadModel = Callable[[str, Progress], Encoder]
 

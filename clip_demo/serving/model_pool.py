@@ -15,8 +15,6 @@ from ..progress import Progress
 from .encoder_queue import EncoderQueue
 from .model_handle import LoadModel, ModelHandle, ModelStatus
 
-__all__ = ["ModelPool"]
-
 
 class ModelPool:
     """Loads models in the background, and drops the least recently used ones.

@@ -18,8 +18,6 @@ from .background import BackgroundTask
 from .downloads import Downloads
 from .model_handle import ModelHandle
 
-__all__ = ["ProbeJob", "ProbeJobStatus", "ProbeJobs", "ZeroShot"]
-
 # Returns the zero-shot accuracy of a model on a dataset, 0 to 1, and its templates.
 ZeroShot = Callable[[ModelHandle, Dataset], tuple[float, tuple[str, ...]]]
 

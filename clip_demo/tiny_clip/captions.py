@@ -16,16 +16,6 @@ from ..datasets.cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAM
 from ..datasets.shapes100 import COLOURS, SHAPES, UNSEEN_CLASSNAMES, Shapes100
 from ..zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 
-__all__ = [
-    "FREE_TEMPLATES",
-    "SEEN_LABELS",
-    "CaptionGroup",
-    "all_captions",
-    "caption_groups",
-    "hidden_names",
-    "write_captions",
-]
-
 # Our own templates beside the published ones: bare names, and what a user may type. They are training data: changed
 # words would train another model.
 FREE_TEMPLATES = (

@@ -14,8 +14,6 @@ from ..datasets.cifar100 import Cifar100
 from ..datasets.shapes100 import SHAPES, Shapes100
 from .captions import SEEN_LABELS
 
-__all__ = ["Shuffled", "TrainingSet", "cifar100_set", "resize", "shapes100_set"]
-
 # Mean and standard deviation of openai-clip's `_transform`, for values from 0 to 255.
 _MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).mul(255).view(3, 1, 1)
 _STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).mul(255).view(3, 1, 1)

@@ -21,8 +21,6 @@ from ..zero_shot.templates import CIFAR100_TEMPLATES
 from .captions import SEEN_LABELS
 from .data import resize
 
-__all__ = ["encode", "report", "zero_shot"]
-
 
 @torch.inference_mode()
 def encode(model: ClipModel, pixels: np.ndarray, batch: int = 256) -> np.ndarray:

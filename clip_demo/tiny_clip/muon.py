@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 
 import torch
 
-__all__ = ["Muon", "orthogonal"]
-
 
 def orthogonal(matrix: torch.Tensor, rounds: int = 3) -> torch.Tensor:
     """Move all singular values of a matrix towards 1 by Newton-Schulz iteration.

@@ -11,8 +11,6 @@ from torch import nn
 
 from ..models.openai_clip import import_clip
 
-__all__ = ["Architecture", "Vocabulary", "encode_images", "make_model", "to_state_dict"]
-
 
 @dataclass(frozen=True)
 class Architecture:

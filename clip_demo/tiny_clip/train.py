@@ -16,8 +16,6 @@ from .network import to_state_dict
 from .settings import Settings
 from .trainer import Trainer
 
-__all__ = ["load_sets", "main"]
-
 
 def load_sets(settings: Settings, root: str | Path | None, cache: Path) -> dict[str, TrainingSet]:
     """Return the training sets by the name of their dataset."""

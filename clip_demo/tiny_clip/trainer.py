@@ -33,8 +33,6 @@ from .muon import Muon
 from .network import Architecture, Vocabulary, encode_images, make_model
 from .settings import Settings
 
-__all__ = ["Trainer"]
-
 _SMALL_WORK = 0.55  # measured time per image of half the side, relative to full size, including a step's overhead
 
 

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["INK", "PROBE", "QUIET", "ZERO_SHOT", "styled_figure"]
-
 ZERO_SHOT, PROBE, INK, QUIET, GRID = "rgb(67,56,202)", "rgb(180,83,9)", "rgb(15,23,42)", "rgb(71,85,105)", "#e2e8f0"
 _TEXT = {"color": INK, "size": 16}
 

@@ -10,8 +10,6 @@ import numpy as np
 from ..numerics import best, normalize, softmax
 from .prompt_set import PromptSet
 
-__all__ = ["ZeroShotScore", "class_weights", "cosine_similarity", "zero_shot_scores"]
-
 
 @dataclass(frozen=True)
 class ZeroShotScore:

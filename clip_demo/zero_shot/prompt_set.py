@@ -10,8 +10,6 @@ from ..errors import ClassnamesError, InputError, OptionError
 from .prompts import check_classnames, check_number_of_prompts, check_templates, same_class
 from .templates import README_TEMPLATE
 
-__all__ = ["MAX_NAMES", "PromptSet", "baseline_of"]
-
 MAX_NAMES = 50  # each name means one evaluation of the whole test set
 
 

@@ -8,18 +8,6 @@ from pathlib import Path
 
 from ..errors import ClassnamesError, TemplateError
 
-__all__ = [
-    "MAX_CLASSNAMES",
-    "MAX_PROMPTS",
-    "check_classnames",
-    "check_number_of_prompts",
-    "check_templates",
-    "parse_classnames",
-    "parse_templates",
-    "read_classnames",
-    "same_class",
-]
-
 MAX_CLASSNAMES = 1000
 MAX_TEMPLATES = 100
 # Templates times classes: enough for the 18 templates and a thousand classes. More would take a model minutes.

@@ -1,7 +1,5 @@
 """Prompt templates, each with its source. `clip_demo.zero_shot.prompts` says what a template is."""
 
-__all__ = ["CIFAR100_TEMPLATES", "README_TEMPLATE"]
-
 # openai/CLIP, README.md, section "Zero-Shot Prediction". Without a final period.
 README_TEMPLATE = "a photo of a {}"
 

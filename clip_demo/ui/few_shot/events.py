@@ -18,8 +18,6 @@ from . import text
 from .figure import curve_figure
 from .layout import FewShotOutputs
 
-__all__ = ["connect_probe", "press"]
-
 
 def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> None:
     """Do what the clicked button says; see `clip_demo.ui.probe_job_panel.job_button`."""

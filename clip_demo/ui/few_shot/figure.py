@@ -11,8 +11,6 @@ from .text import crosses
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["curve_figure"]
-
 
 def curve_figure(curve: FewShotCurve, title: str) -> go.Figure:
     """Return the figure of a curve; `title` is the dataset's title."""

@@ -8,8 +8,6 @@ import gradio as gr
 
 from ..html import listening
 
-__all__ = ["FewShotOutputs", "lay_out"]
-
 _INTRODUCTION = (
     "<h2>How many labelled images is a prompt worth?</h2>"
     "<p>A linear probe learns from labelled images. It is fitted here on 1, 2, 4, … images of each class, and compared "

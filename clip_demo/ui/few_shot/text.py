@@ -10,8 +10,6 @@ from ...models.catalog import BUILT_IN
 from ...serving.model_handle import ModelStatus
 from ..html import percent
 
-__all__ = ["crosses", "downloads", "legend", "meaning", "no_curve", "origin", "summary", "table"]
-
 _PAPER = (
     "In the CLIP paper, zero-shot CLIP matches a <b>4-shot</b> probe on the same features on average, but this varies "
     "widely between datasets (median: 5.4 images of each class; <cite>Radford et al., 2021, section 3.1.5</cite>)."

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gradio as gr
 
-__all__ = ["lay_out"]
-
 _TWO_ENCODERS = """
 ## Two encoders, one space
 

@@ -7,8 +7,6 @@ from html import escape
 
 from ...serving.background import BackgroundTask
 
-__all__ = ["progress_bar", "progress_of"]
-
 
 def progress_of(task: BackgroundTask, interval: float = 0.7) -> Iterator[tuple[str, int, int] | None]:
     """Yield the task's progress until it is done; nothing for a task that is done within one interval (seconds).

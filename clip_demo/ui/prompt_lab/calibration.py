@@ -9,8 +9,6 @@ from ...evaluation.calibration import BINS, Reliability
 from .figure import MIN_BIN_SIZE
 from .text import PREDICTOR_NAMES, percent1
 
-__all__ = ["calibration_text"]
-
 
 def calibration_text(curves: Mapping[str, Reliability | None], scale: float, own_scale: float) -> str:
     """Return the calibration errors, and how the logit scale turns cosines into probabilities.

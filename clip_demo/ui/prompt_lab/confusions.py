@@ -9,8 +9,6 @@ from .gallery import gallery_of
 from .heatmap import heatmap
 from .text import PREDICTOR_NAMES
 
-__all__ = ["ALL", "COARSE", "MAX_SHOWN", "cell_gallery", "confusion_table", "views"]
-
 # Two of the views; the others are the names of the coarse classes.
 COARSE, ALL = "Groups of classes", "All classes"
 MAX_SHOWN = 150  # classes; a table of more cells than the square of it makes a browser slow

@@ -14,8 +14,6 @@ from ..event_options import INSTANT, QUIET, now
 from ..explore.layout import Controls, Fields
 from .request import Request, parse_request
 
-__all__ = ["QUEUED", "ExploreTab", "LabContext"]
-
 # A queue of its own, so that visitors of the lab do not delay visitors of the Explore tab.
 QUEUED = {**QUIET, "concurrency_id": "lab", "concurrency_limit": 4}
 

@@ -14,8 +14,6 @@ from ..event_options import QUIET
 from .context import QUEUED, LabContext
 from .request import Request
 
-__all__ = ["TABLES", "connect_downloads", "file_of"]
-
 _REPORT_TABLES: dict[str, Callable[[EvaluationReport], tables.Table]] = {
     "Summary": tables.summary,
     "Classes": tables.per_class,

@@ -28,8 +28,6 @@ from .headline import headline
 from .layout import SECTIONS, Lab
 from .sections import connect_calibration, connect_classes, connect_confusions, connect_images
 
-__all__ = ["connect"]
-
 
 def connect(backend: Backend, lab: Lab, explore: ExploreTab) -> None:
     """Connect the lab's components with each other, with the Explore tab and with the backend."""

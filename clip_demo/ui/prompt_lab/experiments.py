@@ -22,8 +22,6 @@ from .context import QUEUED, LabContext
 from .request import Request
 from .tables import names_table, template_table
 
-__all__ = ["connect_names", "connect_templates"]
-
 
 class _Measured(NamedTuple):
     """What was measured of templates."""

@@ -13,8 +13,6 @@ from .text import PREDICTOR_NAMES
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["MIN_BIN_SIZE", "class_figure", "reliability_figure"]
-
 MIN_BIN_SIZE = 10  # images; the accuracy of a smaller bin is mostly noise
 _COLOURS = {"zero-shot": ZERO_SHOT, "probe": PROBE}
 

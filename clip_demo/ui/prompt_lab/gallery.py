@@ -11,8 +11,6 @@ from ...datasets.base import Dataset
 from ...evaluation.report import EvaluationReport, LabelledPrediction
 from ..html import data_url
 
-__all__ = ["KINDS", "PAGE", "gallery", "gallery_of"]
-
 PAGE = 24  # images per page
 SIDE = 128  # pixels of a thumbnail; it is shown at 96
 # The kinds of `EvaluationReport.images` that can be browsed, and their names on the page.

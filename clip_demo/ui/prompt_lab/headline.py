@@ -11,8 +11,6 @@ from ..html import percent
 from .request import Request
 from .text import points
 
-__all__ = ["comparison", "describe", "headline"]
-
 
 def headline(accuracy: Accuracy, request: Request) -> str:
     """Return the headline as HTML.

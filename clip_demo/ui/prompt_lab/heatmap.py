@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
-__all__ = ["heatmap"]
-
 
 def heatmap(
     names: Sequence[str],

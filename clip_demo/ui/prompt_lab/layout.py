@@ -14,8 +14,6 @@ from .downloads import TABLES
 from .template_switches import ARTICLES
 from .text import PREDICTOR_NAMES
 
-__all__ = ["SECTIONS", "Headline", "Lab", "PromptFields", "lay_out"]
-
 # In the order of their tabs; only the open one is drawn.
 SECTIONS = ("Classes", "Confusions", "Images", "Calibration", "Templates", "Names")
 Section = dict[str, gr.components.Component]

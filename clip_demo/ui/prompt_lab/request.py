@@ -12,8 +12,6 @@ from ...progress import Progress
 from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import parse_classnames, parse_templates
 
-__all__ = ["Request", "parse_request"]
-
 
 @dataclass(frozen=True)
 class Request:

@@ -14,8 +14,6 @@ from .figure import class_figure, reliability_figure
 from .gallery import KINDS, gallery_of
 from .tables import COLUMNS, class_table
 
-__all__ = ["connect_calibration", "connect_classes", "connect_confusions", "connect_images"]
-
 
 def connect_classes(
     context: LabContext, redraw: gr.Textbox, *, table: gr.HTML, plot: gr.Plot, gallery: gr.HTML

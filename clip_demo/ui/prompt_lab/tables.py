@@ -11,8 +11,6 @@ from ...evaluation.report import ClassRow
 from ..html import percent
 from .text import percent1, points
 
-__all__ = ["COLUMNS", "class_table", "names_table", "template_table"]
-
 _NOTHING = "–"
 
 

@@ -6,8 +6,6 @@ import re
 
 from ...zero_shot.prompts import parse_templates
 
-__all__ = ["ARTICLES", "NO_ARTICLE", "article_of", "ends_with_period", "toggle", "with_article", "with_period"]
-
 NO_ARTICLE = "none"
 ARTICLES = ("a", "the", NO_ARTICLE)
 # An article before the placeholder, with at most one word between them: "a {}", "the small {}".

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["PREDICTOR_NAMES", "percent1", "points"]
-
 # Keys as in `clip_demo.evaluation.report.PREDICTORS`.
 PREDICTOR_NAMES = {"zero-shot": "Zero-shot", "probe": "Linear probe"}
 _MINUS = "\N{MINUS SIGN}"
