@@ -12,7 +12,7 @@ from PIL import Image
 
 from .datasets.base import Dataset
 from .datasets.catalog import open_datasets, resolve_dataset
-from .errors import ClipDemoError, ModelError, OptionError
+from .errors import ModelError, OptionError
 from .evaluation.ablations import NameRow, TemplateRow
 from .evaluation.report import EvaluationReport
 from .features.extract import encode_directly, encode_split
@@ -88,8 +88,6 @@ class Status:
     dataset : DatasetStatus
     head : Provenance or None
         Of the head for this model and dataset; None without one, and while the model is not ready.
-    head_problem : str
-        Why there is a head that cannot be used; else empty.
     job : ProbeJobStatus or None
         The latest job for this model and dataset.
     running_job : str
@@ -105,7 +103,6 @@ class Status:
     model: ModelStatus
     dataset: DatasetStatus
     head: Provenance | None
-    head_problem: str
     job: ProbeJobStatus | None
     running_job: str
     models: tuple[ModelStatus, ...]
@@ -237,22 +234,21 @@ class Backend:
 
     def status(self, model: str | None = None, dataset: str | None = None) -> Status:
         """Return a snapshot of the service; never waits."""
-        chosen, on, head, problem = self.model_status(model), self._dataset(dataset), None, ""
-        if chosen.state == "ready":
-            try:
-                found = self.head(on.name, chosen.name)
-                head = found and found.provenance
-            except ClipDemoError as error:
-                problem = str(error)
+        model, on = model or self.default_model, self._dataset(dataset)
+        # The job first: one that ends in between has stored its head by then.
+        job, running_job = self._jobs.status(model, on.name), self._jobs.running_message
+        chosen, handle, head = self._models.status(model), self._models.peek(model), None
+        if handle is not None and chosen.state == "ready":
+            head = self._stores.heads.get(handle.encoder.sha256, on.name)
+        datasets = {name: self._downloads.status(each) for name, each in self.datasets.items()}
         return Status(
             model=chosen,
-            dataset=self._downloads.status(on),
-            head=head,
-            head_problem=problem,
-            job=self._jobs.status(chosen.name, on.name),
-            running_job=self._jobs.running_message,
+            dataset=datasets[on.name],
+            head=head and head.provenance,
+            job=job,
+            running_job=running_job,
             models=tuple(map(self._models.status, self.models)),
-            datasets=tuple(map(self._downloads.status, self.datasets.values())),
+            datasets=tuple(datasets.values()),
             default_model=self.default_model,
             default_dataset=self.default_dataset,
         )
@@ -338,7 +334,7 @@ class Backend:
         """
         on = self._dataset(dataset)
         prompts = _check_prompts(prompts, on)
-        baseline = baseline and _check_prompts(baseline, on, "baseline")
+        baseline = None if baseline is None else _check_prompts(baseline, on, "baseline")
         return self._evaluator.evaluate(self._ready(model), on, prompts, baseline, progress)
 
     def ablate_templates(

@@ -45,7 +45,7 @@ def run_evaluate(options: Namespace) -> None:
         options.baseline_template,
         options.baseline_replace_underscores,
     )
-    with ProgressBars("") as bars:
+    with ProgressBars("it") as bars:
         report = open_backend(options).evaluate(prompts, baseline=baseline, progress=bars)
     if options.csv:
         print(tables.to_csv(tables.per_class(report)), end="")
@@ -113,7 +113,7 @@ def run_bench(options: Namespace) -> None:
     settings = Settings(rounds=options.rounds, users=options.users or 30, seconds=options.seconds)
     rows = []
     for section in sections:
-        with ProgressBars(" rounds") as bars:
+        with ProgressBars("it") as bars:
             rows += measure(section, settings, bars)
     print(json.dumps([row.to_dict() for row in rows]) if options.json else as_text(rows))
 

@@ -13,8 +13,6 @@ from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import parse_classnames, parse_templates
 from .event_options import uploaded_path
 
-__all__ = ["add_endpoints"]
-
 
 def add_endpoints(backend: Backend) -> None:
     """Add ``/predict`` and ``/evaluate`` to the current `gr.Blocks`."""

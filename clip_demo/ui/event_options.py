@@ -10,8 +10,6 @@ from ..backend import Backend
 from ..errors import ImageError
 from ..serving.model_handle import ModelStatus
 
-__all__ = ["INSTANT", "QUIET", "load_if_downloaded", "now", "uploaded_path"]
-
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 INSTANT = {**QUIET, "queue": False}
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-__all__ = ["data_url", "listening", "percent", "thumbnail"]
-
 
 def percent(value: float) -> str:
     """Return a number from 0 to 1 as a percentage with two decimals.

@@ -20,8 +20,6 @@ from .prompt_lab import layout as prompt_lab
 from .prompt_lab.context import ExploreTab
 from .status_line import status_line
 
-__all__ = ["build_ui", "launch_options"]
-
 _STATIC = Path(__file__).parent / "static"
 _DAY = 24 * 60 * 60
 _HEADING = (

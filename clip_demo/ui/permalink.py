@@ -11,8 +11,6 @@ from ..datasets.catalog import CIFAR100
 from ..zero_shot.prompts import parse_classnames
 from ..zero_shot.templates import README_TEMPLATE
 
-__all__ = ["View", "from_query", "own_classes", "start", "to_query"]
-
 # The snake that openai/CLIP's README predicts in its section "Zero-Shot Prediction".
 _FIRST_INDEX = {CIFAR100: 3637}
 _SWITCH = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False, "": False}

@@ -8,8 +8,6 @@ from ..datasets.base import Dataset
 from ..linear_probe.head import Provenance
 from ..serving.probe_job import ProbeJobStatus
 
-__all__ = ["duration", "early_head", "job_button", "offer", "panel"]
-
 
 def job_button(action: str, label: str) -> str:
     """Return a button whose click carries `action`: "start", "stop" or, for a model, "load"."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 import inspect
 import sys
 
-__all__ = ["import_gradio"]
-
 
 def import_gradio() -> None:
     """Import gradio without writing its type stubs. Does nothing if gradio is imported already."""

@@ -11,8 +11,6 @@ from ..serving.model_handle import ModelStatus
 from .html import percent
 from .probe_job_panel import early_head
 
-__all__ = ["download_panel", "status_line"]
-
 
 def status_line(status: Status, dataset: Dataset) -> str:
     """Return the status line of a model and a dataset.
@@ -52,8 +50,6 @@ def _head(status: Status, dataset: Dataset) -> str:
         return "shown when the model is loaded"
     if model.state != "ready":
         return "none without a model"
-    if status.head_problem:
-        return escape(status.head_problem)
     if head is None:
         return f"none for {escape(model.name)} on {escape(dataset.title)}: not fitted yet"
     early = early_head(head, dataset)

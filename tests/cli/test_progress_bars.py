@@ -18,7 +18,7 @@ def test_each_step_has_its_own_bar(capsys):
 
 
 def test_a_step_that_runs_again_starts_its_bar_again(capsys):
-    with ProgressBars("") as bars:
+    with ProgressBars("it") as bars:
         bars("prompts", 100, 100)
         bars("prompts", 50, 200)
     assert "50/200" in capsys.readouterr().err

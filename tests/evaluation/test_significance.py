@@ -1,4 +1,4 @@
-"""The difference of two classifiers, held against scipy and against brute force."""
+"""The difference of two classifiers against scipy and brute force."""
 
 import math
 from statistics import NormalDist
@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom, binomtest, chi2
 
-from clip_demo.evaluation.significance import Difference, exact_p_value, paired_difference, score_interval
+from clip_demo.evaluation.significance import Difference, mcnemar_p_value, paired_difference, score_interval
 
 Z = NormalDist().inv_cdf(0.975)
 
@@ -16,21 +16,21 @@ Z = NormalDist().inv_cdf(0.975)
 @pytest.mark.parametrize(
     ("gained", "lost"), [(1, 0), (5, 5), (4, 5), (3, 11), (100, 61), (56, 52), (0, 40), (900, 1100), (5000, 4800)]
 )
-def test_the_p_value_is_scipys(gained, lost):
+def test_the_p_value_is_that_of_scipy(gained, lost):
     expected = binomtest(gained, gained + lost, 0.5).pvalue
-    assert exact_p_value(gained, lost) == pytest.approx(expected, rel=1e-9)
-    assert exact_p_value(lost, gained) == exact_p_value(gained, lost)
+    assert mcnemar_p_value(gained, lost) == pytest.approx(expected, rel=1e-9)
+    assert mcnemar_p_value(lost, gained) == mcnemar_p_value(gained, lost)
 
 
 @pytest.mark.parametrize(
     ("gained", "lost", "expected"), [(0, 0, 1.0), (1, 0, 1.0), (5000, 5000, 1.0), (10, 0, 2**-9), (10_000, 0, 0.0)]
 )
-def test_the_p_value_at_the_edges(gained, lost, expected):
-    assert exact_p_value(gained, lost) == expected
+def test_the_p_value_of_extreme_counts(gained, lost, expected):
+    assert mcnemar_p_value(gained, lost) == expected
 
 
 def likelihood_ratio(gained, lost, n, delta):
-    """Minus twice the log likelihood of the best share of lost images, were the true difference `delta`."""
+    """Return the most likely share of lost images if the difference were `delta`, and minus twice its log likelihood."""
 
     def cost(share):
         parts = [(gained, share + delta), (lost, share), (n - gained - lost, 1 - 2 * share - delta)]
@@ -41,14 +41,14 @@ def likelihood_ratio(gained, lost, n, delta):
 
 
 @pytest.mark.parametrize(("gained", "lost", "n"), [(30, 12, 200), (5, 5, 10_000), (120, 35, 10_000), (3, 9, 20)])
-def test_both_ends_lie_as_many_errors_away_as_the_level_says(gained, lost, n):
+def test_both_ends_are_the_quantile_of_the_level_away_in_standard_errors(gained, lost, n):
     for end, sign in zip(score_interval(gained, lost, n), (1, -1), strict=True):
         share, _ = likelihood_ratio(gained, lost, n, end)  # by search, where the code solves a quadratic
         error = math.sqrt((2 * share + end - end**2) / n)
         assert ((gained - lost) / n - end) / error == pytest.approx(sign * Z, rel=1e-4)
 
 
-def test_it_nearly_agrees_with_the_likelihood_ratio_interval():
+def test_the_interval_is_close_to_the_likelihood_ratio_interval():
     gained, lost, n = 120, 60, 10_000
     _, least = likelihood_ratio(gained, lost, n, (gained - lost) / n)
     for end in score_interval(gained, lost, n):
@@ -56,26 +56,26 @@ def test_it_nearly_agrees_with_the_likelihood_ratio_interval():
         assert there - least == pytest.approx(chi2.ppf(0.95, 1), rel=0.05)
 
 
-def test_where_nothing_changed_the_interval_is_known():
+def test_the_interval_without_changes_has_a_closed_form():
     low, high = score_interval(0, 0, 10_000)
     assert high == -low == pytest.approx(Z**2 / (10_000 + Z**2), rel=1e-6)
 
 
 @pytest.mark.parametrize(("gained", "lost", "n"), [(0, 20, 20), (20, 0, 20), (1, 0, 1), (10, 10, 20), (0, 1, 10_000)])
-def test_one_sided_extremes_stay_within_bounds(gained, lost, n):
+def test_the_interval_of_extreme_counts_stays_within_1(gained, lost, n):
     low, high = score_interval(gained, lost, n)
     assert -1 <= low <= (gained - lost) / n <= high <= 1 and low < high
     assert score_interval(lost, gained, n) == pytest.approx((-high, -low), abs=1e-9)
 
 
-def test_zero_lies_within_just_where_the_test_without_correction_says_so():
+def test_the_interval_contains_0_exactly_where_the_uncorrected_test_does_not_reject_it():
     for gained, lost in [(25, 10), (24, 13), (40, 24), (40, 22), (2, 0), (6, 0), (3, 0)]:
         low, high = score_interval(gained, lost, 1000)
         assert (low <= 0 <= high) == ((gained - lost) ** 2 / (gained + lost) <= Z**2)
 
 
 @pytest.mark.parametrize(("up", "down"), [(0.3, 0.2), (0.1, 0.1), (0.02, 0.05)])
-def test_it_covers_the_truth_about_as_often_as_it_says(up, down):
+def test_the_coverage_is_about_the_nominal_level(up, down):
     n, covered = 50, 0.0
     for changed in range(n + 1):
         weight = binom.pmf(changed, n, up + down)
@@ -88,7 +88,7 @@ def test_it_covers_the_truth_about_as_often_as_it_says(up, down):
     assert 0.93 < covered < 0.98
 
 
-def test_images_are_paired():
+def test_a_difference_pairs_the_images():
     new, old = np.array([1, 1, 0, 1, 0], dtype=bool), np.array([1, 0, 1, 0, 0], dtype=bool)
     low, high = score_interval(2, 1, 5)
     assert paired_difference(new, old) == Difference(0.2, low, high, 1.0, 2, 1)

@@ -272,7 +272,6 @@ def test_the_status_line_names_model_dataset_and_head(toy_backend, toy_images):
     assert "<strong>toy</strong> — a toy" in line and "Toys-5" in line
     assert "<strong>toy on toys</strong>, 50 images, C=0.316, 40.1\N{NO-BREAK SPACE}% on its test set" in line
     assert "none for toy on Toys-5: not fitted yet" in status_line(status, toy_images)
-    assert "damaged" in status_line(replace(status, head_problem="The head is damaged."), toy_images)
     loading = replace(status.model, state="loading", message="toy is loading …")
     assert "toy is loading …" in status_line(replace(status, model=loading), toy_images)
 

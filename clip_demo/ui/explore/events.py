@@ -28,8 +28,6 @@ from .layout import OWN, PRESETS, Controls, Fields, example_images, index_range
 from .prediction_cards import results
 from .status_events import PageState, changed, connect_status, facts, report, report_outputs
 
-__all__ = ["MODEL_QUEUE", "connect", "model_choices", "show"]
-
 # One group for all events that use a model. The backend encodes simultaneous images in one batch of up to this size.
 MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 32}
 

@@ -16,8 +16,6 @@ from ...zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 from ..html import listening, thumbnail
 from ..permalink import View, start
 
-__all__ = ["OWN", "PRESETS", "Controls", "Fields", "example_images", "index_range", "lay_out"]
-
 # The text that a click on each button writes into the template field.
 PRESETS = {
     README_TEMPLATE: README_TEMPLATE,

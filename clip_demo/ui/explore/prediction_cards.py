@@ -17,8 +17,6 @@ from ...zero_shot.prompts import same_class
 from ..html import percent
 from ..probe_job_panel import early_head, offer
 
-__all__ = ["SHOWN", "hint", "probe_card", "results"]
-
 SHOWN = 5  # bars per card
 
 

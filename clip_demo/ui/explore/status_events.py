@@ -23,8 +23,6 @@ from ..status_line import download_panel, status_line
 from .layout import Controls, Fields, index_range
 from .view import WAITING
 
-__all__ = ["PageState", "changed", "connect_status", "facts", "report", "report_outputs"]
-
 
 @dataclass(frozen=True)
 class PageState:
@@ -81,7 +79,9 @@ def report_outputs(controls: Controls, state: PageState) -> list[gr.components.C
 def report(backend: Backend, status: Status) -> list[Any]:
     """Return the status line, the panels, the facts behind them, and a timer that is active while they will change."""
     missing = next((each for each in status.datasets if each.state != "ready"), None)
-    moving = any(each.state in WAITING for each in (*status.models, *status.datasets)) or bool(status.running_job)
+    # All of them, although some are in the status twice: a state may have changed while the status was taken.
+    states = (status.model, status.dataset, *status.models, *status.datasets)
+    moving = bool(status.running_job) or any(each.state in WAITING for each in states)
     return [
         status_line(status, backend.datasets[status.dataset.name]),
         _offer(status),
@@ -94,8 +94,9 @@ def report(backend: Backend, status: Status) -> list[Any]:
 
 
 def _facts(status: Status) -> tuple[Any, ...]:
-    known = status.model.state == "ready" and not status.head_problem
-    n_train = (status.head.n_train if status.head else 0) if known else None
+    n_train = None
+    if status.model.state == "ready":
+        n_train = status.head.n_train if status.head else 0
     return facts(status.model, status.dataset.name, status.dataset.state == "ready", n_train)
 
 

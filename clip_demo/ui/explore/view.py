@@ -10,8 +10,6 @@ from ...serving.model_handle import ModelStatus
 from ..html import data_url
 from ..probe_job_panel import job_button
 
-__all__ = ["NO_PHOTO", "WAITING", "alert", "count", "figure", "missing_image", "missing_model", "waiting"]
-
 WAITING = ("downloading", "loading")  # states of a model that will be ready without a click
 NO_PHOTO = '<p class="waiting">Upload or paste an image, take a photo, or click an example.</p>'
 _SMALL = 128  # pixels; smaller images are enlarged with sharp pixels
