@@ -1,7 +1,5 @@
 """Start the web app: ``python app.py``, then open the printed address."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import threading

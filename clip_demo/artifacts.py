@@ -1,7 +1,5 @@
 """Files that belong to one model and one dataset: written atomically, found by the checksum inside."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

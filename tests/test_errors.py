@@ -5,8 +5,9 @@ from clip_demo import errors
 
 
 def test_all_are_value_errors_and_public():
-    for name in errors.__all__:
-        assert issubclass(getattr(errors, name), errors.ClipDemoError) and getattr(clip_demo, name)
+    for name, error in vars(errors).items():
+        if isinstance(error, type):
+            assert issubclass(error, errors.ClipDemoError) and getattr(clip_demo, name) is error
     assert issubclass(errors.ClipDemoError, ValueError)
 
 

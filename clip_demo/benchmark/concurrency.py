@@ -1,7 +1,5 @@
 """Many clients that ask one server at the same time."""
 
-from __future__ import annotations
-
 import itertools
 import random
 import tempfile

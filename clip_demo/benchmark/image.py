@@ -1,7 +1,5 @@
 """Time from an image file to both predictions."""
 
-from __future__ import annotations
-
 import io
 import itertools
 import tempfile

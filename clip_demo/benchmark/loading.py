@@ -1,7 +1,5 @@
 """Time and memory of loading ViT-B/32, compared with openai-clip's ``clip.load``."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import subprocess

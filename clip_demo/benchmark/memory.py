@@ -1,7 +1,5 @@
 """Memory of the process while it answers for many different images and prompts."""
 
-from __future__ import annotations
-
 from ..backend import Backend
 from ..progress import Progress
 from ..serving.feature_cache import MAX_IMAGES

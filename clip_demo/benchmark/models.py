@@ -1,7 +1,5 @@
 """One full-size random ViT-B/32, as our encoder, as openai-clip's, and as open_clip's if it is installed."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Callable, Sequence
 from functools import cache

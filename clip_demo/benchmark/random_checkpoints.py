@@ -3,8 +3,6 @@
 Speed does not depend on the values of the weights, so the benchmark and the tests of loading need no download.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

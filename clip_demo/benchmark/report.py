@@ -1,7 +1,5 @@
 """The results of a benchmark: medians, ratios, and a table of them."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """The sections of the benchmark: each is a module with the same name and a function `measure`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module

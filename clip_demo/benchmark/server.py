@@ -1,7 +1,5 @@
 """A server in a process of its own, and a client of its endpoint ``/predict``."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os

@@ -1,7 +1,5 @@
 """Time from starting the web app until its page is served, compared with a plain Gradio demo."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Sequence

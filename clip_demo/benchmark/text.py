@@ -1,7 +1,5 @@
 """Time of encoding prompts, compared with openai-clip and open_clip."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from ..datasets.cifar100_classes import CIFAR100_CLASSNAMES

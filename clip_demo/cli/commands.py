@@ -1,7 +1,5 @@
 """What each command does: ask the backend and print the result."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import sys

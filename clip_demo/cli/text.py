@@ -1,7 +1,5 @@
 """Results as text for a terminal."""
 
-from __future__ import annotations
-
 from ..backend import Prediction
 from ..evaluation.accuracy import Accuracy
 from ..evaluation.significance import Difference

@@ -1,7 +1,5 @@
 """The datasets that can be chosen by name."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """CIFAR-100, read and downloaded by torchvision."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Sequence

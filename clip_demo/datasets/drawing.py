@@ -5,8 +5,6 @@ sine: random numbers come from splitmix64 in wrapping integers, the arithmetic i
 operation), sines come from a rounded table, and coverage is counted in integers.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

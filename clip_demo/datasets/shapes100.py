@@ -6,8 +6,6 @@ shape, in the foreground. Smaller shapes of other colours, patterned backgrounds
 non-trivial.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

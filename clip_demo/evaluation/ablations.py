@@ -1,7 +1,5 @@
 """Ablations: the effect of every template of an ensemble, and of other names for a class."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

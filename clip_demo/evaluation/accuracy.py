@@ -1,7 +1,5 @@
 """Accuracy over a whole test set."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Calibration: how far a classifier's confidence can be trusted."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Zero-shot prediction for all images of a test set, as one matrix product."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

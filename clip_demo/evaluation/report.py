@@ -1,7 +1,5 @@
 """The evaluation report: everything that can be asked about one prompt set on a whole test set."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """Two classifiers on the same images: their difference, and whether it may be noise."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from statistics import NormalDist

@@ -1,7 +1,5 @@
 """Tables of an evaluation report for other programs, as CSV or JSON."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """A class-balanced order of images: one of every class, then a second of every class, and so on."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..datasets.drawing import mix

@@ -1,7 +1,5 @@
 """Feature extraction: the images of a dataset, batch by batch through an encoder."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The store of test features: those of a whole test set, computed once per model and dataset."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass

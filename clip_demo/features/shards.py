@@ -1,7 +1,5 @@
 """Features on disk in shards, so that interrupted work continues where it stopped."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The sweep of C: the best regularisation strength on held-out training images, as in the paper."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The few-shot curve: the accuracy of linear probes on ever more training images, against zero-shot prediction."""
 
-from __future__ import annotations
-
 import csv
 import datetime
 import io

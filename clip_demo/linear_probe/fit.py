@@ -1,7 +1,5 @@
 """Fits heads on all training images of a dataset, or on the first few of every class."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from importlib.metadata import version

@@ -1,7 +1,5 @@
 """The head of a linear probe: its predictions, its provenance and its file."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

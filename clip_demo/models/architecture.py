@@ -1,7 +1,5 @@
 """Construction of a `clip.model.CLIP` around given tensors, without random initialisation or copies."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

@@ -1,7 +1,5 @@
 """Names and sizes of the models. Importing this module does not import torch."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ..errors import ModelError

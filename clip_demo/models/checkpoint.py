@@ -1,7 +1,5 @@
 """Opening of checkpoints in several formats, and a converted copy that opens fast."""
 
-from __future__ import annotations
-
 import zipfile
 from pathlib import Path
 

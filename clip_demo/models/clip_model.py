@@ -1,7 +1,5 @@
 """A CLIP in torch behind the encoder interface."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Data parallelism on the CPU: a batch split among the cores."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Download of OpenAI's weights."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

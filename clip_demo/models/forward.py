@@ -1,7 +1,5 @@
 """Forward passes of both encoders that skip what does not reach the features; exact, not approximate."""
 
-from __future__ import annotations
-
 import torch
 from torch.nn import functional
 

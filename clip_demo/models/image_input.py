@@ -1,7 +1,5 @@
 """Reading of an image that a user brings."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import threading

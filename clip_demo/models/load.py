@@ -1,7 +1,5 @@
 """Loading of a model by name or from a checkpoint."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

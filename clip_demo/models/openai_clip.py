@@ -1,7 +1,5 @@
 """Import of openai-clip, which fails by itself beside recent versions of setuptools."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import threading

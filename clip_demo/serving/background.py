@@ -1,7 +1,5 @@
 """Background tasks: a call in a thread of its own, with progress and cancellation."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait

@@ -1,7 +1,5 @@
 """Micro-batching: what several threads ask for at the same time is computed in one call, and remembered."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """Downloads of datasets in the background."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import dataclass
 

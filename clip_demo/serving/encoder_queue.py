@@ -1,7 +1,5 @@
 """The encoder queue: one forward pass at a time, those of visitors before those of background jobs."""
 
-from __future__ import annotations
-
 import heapq
 import itertools
 import threading

@@ -1,7 +1,5 @@
 """The evaluator: prompt sets on whole test sets, remembered, and safe to use from several threads."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The feature cache: features of prompts, class lists and images, each computed once and then remembered."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence

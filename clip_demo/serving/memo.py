@@ -1,7 +1,5 @@
 """A bounded cache whose values are computed once, also when several threads ask at the same time."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar

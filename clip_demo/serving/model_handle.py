@@ -1,7 +1,5 @@
 """A handle on a model that may still be downloading or loading."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

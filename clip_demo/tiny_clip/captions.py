@@ -5,8 +5,6 @@ captions. The 20 unseen classes of Shapes-100 never occur in a caption, but thei
 other classes and by itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The training images: cache, shuffling, augmentation, and resizing to the model's input."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

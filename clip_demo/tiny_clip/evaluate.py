@@ -1,7 +1,5 @@
 """Evaluation of a checkpoint: ``python -m clip_demo.tiny_clip.evaluate assets/tiny.pt --data-root ROOT``."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

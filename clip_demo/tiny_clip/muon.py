@@ -1,7 +1,5 @@
 """Muon, the optimiser of the convolutions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 
 import torch

@@ -1,7 +1,5 @@
 """The model during training, and its conversion to openai-clip's state dict."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Hyperparameters of the built-in model's training."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

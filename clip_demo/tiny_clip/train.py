@@ -1,7 +1,5 @@
 """Train the built-in model: ``python -m clip_demo.tiny_clip.train --data-root ROOT --output assets/tiny.pt``."""
 
-from __future__ import annotations
-
 import argparse
 import ctypes
 import sys

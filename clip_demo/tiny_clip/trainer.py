@@ -9,8 +9,6 @@ one. With one worker, `epochs` instead of `hours`, and the same version of torch
 workers add their gradients in the order in which they finish, which changes the rounding.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import math

@@ -13,3 +13,5 @@ from .quick_import import import_gradio  # noqa: E402  the environment has to be
 import_gradio()
 
 from .page import build_ui, launch_options  # noqa: E402
+
+__all__ = ["build_ui", "launch_options"]

@@ -1,7 +1,5 @@
 """The public endpoints: prediction and evaluation for programs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import gradio as gr

@@ -1,7 +1,5 @@
 """Options and helpers that the events of all tabs share."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from typing import Any

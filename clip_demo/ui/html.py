@@ -1,7 +1,5 @@
 """Small pieces of HTML that several tabs use."""
 
-from __future__ import annotations
-
 import base64
 import io
 from pathlib import Path

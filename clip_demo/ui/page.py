@@ -1,7 +1,5 @@
 """The page with all its tabs, and the options it is launched with."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The state of the Explore tab as URL parameters, so that a link shows the same page again."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode

@@ -1,7 +1,5 @@
 """The panel of the job that fits a linear probe in the background, and its buttons."""
 
-from __future__ import annotations
-
 from html import escape
 
 from ..datasets.base import Dataset

@@ -4,8 +4,6 @@ Gradio writes a type stub for each of its components when it is imported, which 
 time. It skips components whose source file cannot be found, so this module hides the source files during the import.
 """
 
-from __future__ import annotations
-
 import inspect
 import sys
 

@@ -1,7 +1,5 @@
 """The status line with model, dataset and head, and the panel of a download."""
 
-from __future__ import annotations
-
 from html import escape
 
 from ..backend import Status

@@ -1,7 +1,5 @@
 """The zero-shot classifier, made of text features (Radford et al. 2021, section 3.1.2)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

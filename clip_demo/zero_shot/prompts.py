@@ -1,7 +1,5 @@
 """From templates and class names to prompts, with a message for everything that a user can get wrong."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -49,7 +49,7 @@ def test_images_are_selected_by_kind_and_class(with_head, swapped, own_names):
 def test_without_a_head_and_a_baseline_their_values_are_none(backend):
     report = backend.evaluate()
     assert (report.accuracy.difference, report.accuracy.probe_top1, report.baseline) == (None, None, None)
-    assert (report.classes[0].probe, report.classes[0].baseline, report.predicted("probe")) == (None, None, None)
+    assert (report.classes[0].probe, report.classes[0].baseline) == (None, None)
     assert (report.labelled_prediction(0).probe, report.kinds) == (None, ("all",))
 
 
@@ -104,7 +104,7 @@ def test_the_probes_ties_go_to_the_heads_first_class(backend, stores, provenance
     # The names contain no colour, so all prompts are the same; the head's first class is white.
     prompts = PromptSet(("one", "two", "three", "four", "five"))
     report = backend.evaluate(prompts)
-    assert set(report.predicted()) == {0} and set(report.predicted("probe")) == {4}
+    assert set(report.predictions.predicted) == {0} and set(report.labelled_images.probe.predicted) == {4}
     assert report.accuracy.per_class == (1, 0, 0, 0, 0) and report.accuracy.top5 == 1.0
     prediction = backend.predict(index=0, prompts=prompts)
     assert (prediction.zero_shot[0].label, prediction.linear_probe.top[0].label) == ("one", "white")
@@ -115,8 +115,11 @@ def test_a_report_agrees_with_predictions_one_by_one(with_head, toy_images):
     report = with_head.evaluate(prompts)
     for index in range(20):
         prediction = with_head.predict(index=index, prompts=prompts)
-        assert prompts.classnames[report.predicted()[index]] == prediction.zero_shot[0].label
-        assert toy_images.classnames[report.predicted("probe")[index]] == prediction.linear_probe.top[0].label
+        got, probe = report.labelled_prediction(index), report.labelled_images.probe.predicted[index]
+        assert (got.index, got.truth) == (index, prompts.classnames[toy_images.label(index)])
+        assert got.zero_shot == prediction.zero_shot[0].label
+        assert toy_images.classnames[probe] == prediction.linear_probe.top[0].label
+        assert got.probe == prompts.classnames[probe]  # by the names of the prompt set, like everything in a report
 
 
 def test_a_prompt_set_needs_a_name_for_each_class_of_the_dataset(backend, own_names):
@@ -148,7 +151,6 @@ def test_a_prompt_set_needs_a_name_for_each_class_of_the_dataset(backend, own_na
         ),
         (lambda report: report.confusion(by="x"), "by: 'x' is unknown; use one of 'zero-shot', 'probe'."),
         (lambda report: report.images(predicted=0, by="x"), "by: 'x' is unknown; use one of 'zero-shot', 'probe'."),
-        (lambda report: report.predicted("x"), "by: 'x' is unknown; use one of 'zero-shot', 'probe'."),
     ],
 )
 def test_the_message_for_a_wrong_argument(with_head, ask, message):
@@ -173,8 +175,8 @@ def test_accuracies_equal_those_of_a_loop(random_report, decisions):
     gained = sum(each.true == each.zero_shot != each.baseline for each in decisions)
     lost = sum(each.true == each.baseline != each.zero_shot for each in decisions)
     assert (accuracy.difference.gained, accuracy.difference.lost) == (gained, lost) and gained and lost
-    assert random_report.predicted() == tuple(each.zero_shot for each in decisions)
-    assert random_report.predicted("probe") == tuple(each.probe for each in decisions)
+    assert random_report.predictions.predicted.tolist() == [each.zero_shot for each in decisions]
+    assert random_report.labelled_images.probe.predicted.tolist() == [each.probe for each in decisions]
 
 
 def test_rows_of_classes_equal_those_of_a_loop(random_report, decisions):

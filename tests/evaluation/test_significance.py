@@ -30,7 +30,7 @@ def test_the_p_value_of_extreme_counts(gained, lost, expected):
 
 
 def likelihood_ratio(gained, lost, n, delta):
-    """Return the most likely share of lost images if the difference were `delta`, and minus twice its log likelihood."""
+    """Return the most likely share of lost images for a difference of `delta`, and minus twice its log likelihood."""
 
     def cost(share):
         parts = [(gained, share + delta), (lost, share), (n - gained - lost, 1 - 2 * share - delta)]

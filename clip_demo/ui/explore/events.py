@@ -6,8 +6,6 @@ so an old result never replaces a newer one. `show` runs on every keystroke and 
 drawn by the events of `status_events`.
 """
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """The components of the Explore tab: an image on the left, both predictions and their prompts on the right."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from html import escape
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The cards with both predictions: pure functions from a `Prediction` to HTML."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 

@@ -1,7 +1,5 @@
 """The rest of what the Explore tab shows: pure functions to HTML, which start nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 

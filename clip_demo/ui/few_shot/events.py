@@ -1,7 +1,5 @@
 """The events of the few-shot tab. Its job can be started and watched on the Explore tab, too."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import gradio as gr

@@ -1,7 +1,5 @@
 """The components of the few-shot tab."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import gradio as gr

@@ -1,7 +1,5 @@
 """The text and the table of a few-shot curve: pure functions from a `FewShotCurve` to HTML."""
 
-from __future__ import annotations
-
 import base64
 from html import escape
 

@@ -1,7 +1,5 @@
 """The text of the tab "How it works", for teachers and students. It quotes no accuracy of any model."""
 
-from __future__ import annotations
-
 import gradio as gr
 
 _TWO_ENCODERS = """

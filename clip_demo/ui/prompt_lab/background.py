@@ -1,7 +1,5 @@
 """Long work of a handler: its progress, and what stops it when the visitor leaves."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from html import escape
 

@@ -1,7 +1,5 @@
 """The text beside the reliability diagram."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

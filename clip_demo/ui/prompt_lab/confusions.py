@@ -1,7 +1,5 @@
 """The confusion matrix that is shown, and the images behind one of its cells."""
 
-from __future__ import annotations
-
 from ...datasets.base import Dataset
 from ...evaluation.confusion import Confusion
 from ...evaluation.report import EvaluationReport

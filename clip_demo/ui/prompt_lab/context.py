@@ -1,7 +1,5 @@
 """What all sections of the lab share: how they are redrawn, keep their state and open an image in the Explore tab."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The lab's tables as files: CSV for a spreadsheet, JSON for a program."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import gradio as gr

@@ -4,8 +4,6 @@ The prompt set is that of the Explore tab. Each tab has fields of its own, becau
 the browser copies them when the visitor changes from one tab to the other (see prompt_lab.js).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The sections that evaluate more prompt sets: each template alone, and other names for a class."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 

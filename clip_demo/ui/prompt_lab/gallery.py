@@ -1,7 +1,5 @@
 """Test images with their true class and both predictions, as HTML."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 

@@ -1,7 +1,5 @@
 """The headline: accuracy on the whole test set, the probe's beside it, and the difference to the baseline."""
 
-from __future__ import annotations
-
 from html import escape
 
 from ...datasets.base import Dataset

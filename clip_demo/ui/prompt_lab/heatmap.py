@@ -1,7 +1,5 @@
 """The confusion matrix as a table of buttons, which works with a keyboard and a screen reader."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """The components of the Prompt Lab: the prompt set and the headline above, a section for each question below."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import gradio as gr

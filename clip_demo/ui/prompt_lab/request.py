@@ -1,7 +1,5 @@
 """What the fields of the lab ask for, parsed and checked once per event."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The sections that show an evaluation report: classes, confusions, images and calibration."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import gradio as gr

@@ -1,7 +1,5 @@
 """The tables of classes, templates and class names, as HTML."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Switches that edit the text of the template field, and read their own state from it."""
 
-from __future__ import annotations
-
 import re
 
 from ...zero_shot.prompts import parse_templates

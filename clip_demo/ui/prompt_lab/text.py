@@ -1,7 +1,5 @@
 """Names and numbers as several sections of the Prompt Lab write them."""
 
-from __future__ import annotations
-
 # Keys as in `clip_demo.evaluation.report.PREDICTORS`.
 PREDICTOR_NAMES = {"zero-shot": "Zero-shot", "probe": "Linear probe"}
 _MINUS = "\N{MINUS SIGN}"
