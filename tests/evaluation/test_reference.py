@@ -90,7 +90,7 @@ def test_an_evaluation_equals_that_of_open_clip(few, ours):
     inputs = torch.stack([preprocess(Image.fromarray(pixels)) for pixels in few.pixels(range(N))])
     scores = 100.0 * model.encode_image(inputs, normalize=True) @ classifier
     labels = torch.from_numpy(few.labels())
-    # open_clip_train.zero_shot.accuracy does not run with numpy 2.4, because it converts an array of one number to float.
+    # As in open_clip_train.zero_shot.accuracy, which fails with numpy 2.4: it converts an array of one number to float.
     correct = scores.topk(5, dim=1, largest=True, sorted=True)[1].t().eq(labels.expand(5, -1))
     top1, top5 = (int(correct[:k].sum()) for k in (1, 5))
     assert (round(N * ours.accuracy.top1), round(N * ours.accuracy.top5)) == (top1, top5)
