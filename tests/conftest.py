@@ -81,13 +81,13 @@ def toy_encoder():
 
 
 @pytest.fixture
-def toy_images():
+def toy_dataset():
     return ToyDataset()
 
 
 @pytest.fixture
-def toy_backend(toy_encoder, toy_images, tmp_path):
-    return Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
+def toy_backend(toy_encoder, toy_dataset, tmp_path):
+    return Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
 
 
 @pytest.fixture(scope="session")

@@ -75,9 +75,9 @@ def test_ties_keep_the_order_of_the_class_list(toy_backend):
     assert [s.label for s in prediction.zero_shot] == ["blue", "green"]
 
 
-def test_an_index_and_the_same_image_uploaded_give_the_same_prediction(toy_backend, toy_images):
+def test_an_index_and_the_same_image_uploaded_give_the_same_prediction(toy_backend, toy_dataset):
     by_index = toy_backend.predict(index=4)
-    uploaded = toy_backend.predict(image=toy_images.image(4))
+    uploaded = toy_backend.predict(image=toy_dataset.image(4))
     assert by_index.zero_shot == uploaded.zero_shot
     assert (by_index.index, by_index.truth) == (4, "white")
     assert (uploaded.index, uploaded.truth) == (None, None)
@@ -123,15 +123,15 @@ def test_threads_get_the_same_predictions_as_one_after_another(toy_backend):
     assert got == expected
 
 
-def test_stored_features_serve_where_images_are_not_available(toy_backend, toy_images, monkeypatch):
+def test_stored_features_serve_where_images_are_not_available(toy_backend, toy_dataset, monkeypatch):
     expected = [toy_backend.predict(index=i).to_dict() for i in range(5)]
     toy_backend.evaluate()
-    monkeypatch.setattr(type(toy_images), "available", lambda self: False)
+    monkeypatch.setattr(type(toy_dataset), "available", lambda self: False)
 
     def missing(self, indices, split="test"):
         raise DatasetError("dataset: missing")
 
-    monkeypatch.setattr(type(toy_images), "images", missing)
+    monkeypatch.setattr(type(toy_dataset), "images", missing)
     assert [toy_backend.predict(index=i).to_dict() for i in range(5)] == expected
 
 
@@ -249,25 +249,25 @@ def test_an_unknown_default_dataset_is_an_error_at_once(toy_encoder):
 # --- models and datasets ---------------------------------------------------------------------------------------------
 
 
-def test_the_default_dataset_is_the_first_that_is_available(toy_encoder, toy_images, monkeypatch):
-    datasets = {"toys": toy_images, "shapes100": Shapes100()}
+def test_the_default_dataset_is_the_first_that_is_available(toy_encoder, toy_dataset, monkeypatch):
+    datasets = {"toys": toy_dataset, "shapes100": Shapes100()}
     assert Backend(ModelPool.of(toy_encoder), datasets=datasets).default_dataset == "toys"
     assert (
         Backend(ModelPool.of(toy_encoder), datasets=datasets, default_dataset="shapes100").default_dataset
         == "shapes100"
     )
-    monkeypatch.setattr(type(toy_images), "available", lambda self: False)
+    monkeypatch.setattr(type(toy_dataset), "available", lambda self: False)
     assert Backend(ModelPool.of(toy_encoder), datasets=datasets).default_dataset == "shapes100"
 
 
-def test_the_status_is_available_while_the_model_loads(toy_encoder, toy_images, tmp_path):
+def test_the_status_is_available_while_the_model_loads(toy_encoder, toy_dataset, tmp_path):
     gate = threading.Event()
 
     def load(name, progress):
         assert gate.wait(30)
         return toy_encoder
 
-    backend = Backend(ModelPool(load, ["slow"]), datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
+    backend = Backend(ModelPool(load, ["slow"]), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
     status = backend.status()
     assert (status.model.state, status.model.message) == ("loading", "slow is loading …")
     assert status.models == (status.model,) and status.head is None
@@ -283,11 +283,11 @@ def test_the_status_is_available_while_the_model_loads(toy_encoder, toy_images, 
         (OSError("disk"), "model: 'broken' cannot be loaded (disk)."),
     ],
 )
-def test_a_model_that_fails_to_load_is_an_error_of_every_call(toy_images, tmp_path, failure, message):
+def test_a_model_that_fails_to_load_is_an_error_of_every_call(toy_dataset, tmp_path, failure, message):
     def load(name, progress):
         raise failure
 
-    backend = Backend(ModelPool(load, ["broken"]), datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
+    backend = Backend(ModelPool(load, ["broken"]), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
     for _ in range(2):
         with pytest.raises(ModelError) as caught:
             backend.predict(index=0)
@@ -297,9 +297,9 @@ def test_a_model_that_fails_to_load_is_an_error_of_every_call(toy_images, tmp_pa
     assert status.head is None
 
 
-def test_a_status_describes_one_model_and_one_dataset_and_lists_all(toy_encoder, toy_images, tmp_path):
+def test_a_status_describes_one_model_and_one_dataset_and_lists_all(toy_encoder, toy_dataset, tmp_path):
     pool = ModelPool(lambda name, progress: toy_encoder, ["toy", "other"])
-    backend = Backend(pool, datasets={"toys": toy_images, "shapes100": Shapes100()}, stores=Stores.open(tmp_path))
+    backend = Backend(pool, datasets={"toys": toy_dataset, "shapes100": Shapes100()}, stores=Stores.open(tmp_path))
     _, head = backend.fit_probe(folder=tmp_path / "heads")
     status = backend.status()
     assert (status.model.name, status.dataset.name, status.head) == ("toy", "toys", head.provenance)
@@ -354,7 +354,7 @@ def test_a_status_looks_up_no_file_of_cifar100_after_it_was_read(toy_encoder, ci
     assert lookups == []
 
 
-def test_the_status_of_a_model_looks_up_no_file(toy_encoder, toy_images, tmp_path, lookups):
+def test_the_status_of_a_model_looks_up_no_file(toy_encoder, toy_dataset, tmp_path, lookups):
     gate = threading.Event()
 
     def load(name, progress):
@@ -367,7 +367,7 @@ def test_the_status_of_a_model_looks_up_no_file(toy_encoder, toy_images, tmp_pat
         raise AssertionError("looks at files")
 
     pool = ModelPool(load, ["ready", "loading", "failing", "absent"], is_downloaded=is_downloaded, limit=3)
-    backend = Backend(pool, datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
+    backend = Backend(pool, datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
     backend.encoder()
     backend.load_model("failing")
     with pytest.raises(ModelError):
@@ -382,9 +382,9 @@ def test_the_status_of_a_model_looks_up_no_file(toy_encoder, toy_images, tmp_pat
     gate.set()
 
 
-def test_whether_a_model_is_downloaded_is_asked_of_the_pool(toy_encoder, toy_images, tmp_path):
+def test_whether_a_model_is_downloaded_is_asked_of_the_pool(toy_encoder, toy_dataset, tmp_path):
     pool = ModelPool(lambda name, progress: toy_encoder, ["a", "b"], is_downloaded=lambda name: name == "b")
-    backend = Backend(pool, datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
+    backend = Backend(pool, datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
     assert (backend.is_downloaded("a"), backend.is_downloaded("b")) == (False, True)
 
 
@@ -476,7 +476,7 @@ def test_a_class_list_has_at_most_1000_names():
 
 
 @pytest.mark.parametrize("method", ["encode_images", "encode_texts", "preprocess"])
-def test_a_failing_evaluation_can_be_repeated_until_it_succeeds(toy_encoder, toy_images, tmp_path, monkeypatch, method):
+def test_a_failed_evaluation_can_be_repeated(toy_encoder, toy_dataset, tmp_path, monkeypatch, method):
     failures, works, original = [], threading.Event(), getattr(toy_encoder, method)
 
     def fail(inputs):
@@ -486,7 +486,7 @@ def test_a_failing_evaluation_can_be_repeated_until_it_succeeds(toy_encoder, toy
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(toy_encoder, method, fail)
-    backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
+    backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
     for _ in range(30):
         with pytest.raises(RuntimeError, match="out of memory"):
             backend.evaluate()

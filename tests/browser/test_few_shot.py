@@ -93,8 +93,8 @@ def paused_encoder(toy_encoder):
     return PausedEncoder()
 
 
-def test_a_job_fits_an_early_head_is_stopped_and_resumed(open_page, serve, toy_images, paused_encoder):
-    class ManyImages(type(toy_images)):
+def test_a_job_fits_an_early_head_is_stopped_and_resumed(open_page, serve, toy_dataset, paused_encoder):
+    class ManyImages(type(toy_dataset)):
         sizes = {"train": 5 * 200, "test": 20}
 
     backend = Backend(ModelPool.of(paused_encoder), datasets={"toys": ManyImages()})

@@ -343,14 +343,14 @@ def test_stored_features_replace_a_dataset_that_is_not_available(open_page, serv
     expect(gallery.locator("img")).to_have_count(0)
 
 
-def test_the_lab_is_filled_when_the_model_is_ready(open_page, serve, toy_encoder, toy_images):
+def test_the_lab_is_filled_when_the_model_is_ready(open_page, serve, toy_encoder, toy_dataset):
     go = threading.Event()
 
     def load(name, progress):
         assert go.wait(60)
         return toy_encoder
 
-    backend = Backend(ModelPool(load, ["tiny"]), datasets={"toys": toy_images})
+    backend = Backend(ModelPool(load, ["tiny"]), datasets={"toys": toy_dataset})
     page = open_page("?dataset=toys", url=serve(backend), ready="#status .banner")
     page.get_by_role("tab", name="Prompt Lab").click()
     expect(page.locator("#lab-headline .waiting")).to_contain_text("The numbers will appear")
@@ -359,7 +359,7 @@ def test_the_lab_is_filled_when_the_model_is_ready(open_page, serve, toy_encoder
     expect(page.locator("#lab-class-table tbody tr")).to_have_count(5)
 
 
-def test_a_model_is_loaded_by_a_button_of_the_lab(open_page, serve, toy_encoder, toy_images):
+def test_a_model_is_loaded_by_a_button_of_the_lab(open_page, serve, toy_encoder, toy_dataset):
     loaded = []
 
     def load(name, progress):
@@ -367,7 +367,7 @@ def test_a_model_is_loaded_by_a_button_of_the_lab(open_page, serve, toy_encoder,
         return toy_encoder
 
     pool = ModelPool(load, ["tiny", "RN50"], is_downloaded=lambda name: name == "tiny")
-    backend = Backend(pool, datasets={"toys": toy_images})
+    backend = Backend(pool, datasets={"toys": toy_dataset})
     page = open_page("?dataset=toys&model=RN50", url=serve(backend), ready="#status .banner")
     page.get_by_role("tab", name="Prompt Lab").click()
     button = page.locator("#lab-headline").get_by_role("button")

@@ -14,10 +14,10 @@ from clip_demo.serving.model_pool import ModelPool
 
 
 @pytest.fixture
-def late_dataset(toy_images):
+def late_dataset(toy_dataset):
     """A dataset whose download ends when the test says so, with success or an error."""
 
-    class LateDataset(type(toy_images)):
+    class LateDataset(type(toy_dataset)):
         name, title, download_bytes = "late", "Late-5", 169_001_437
         sizes = {"train": 50, "test": 10}
 
@@ -89,14 +89,14 @@ def bars(page):
     return page.locator("#results .zero-shot .bar")
 
 
-def test_the_page_works_while_the_model_loads_and_then_shows_the_bars(open_toy_page, toy_encoder, toy_images):
+def test_the_page_works_while_the_model_loads_and_then_shows_the_bars(open_toy_page, toy_encoder, toy_dataset):
     go = threading.Event()
 
     def load(name, progress):
         assert go.wait(60)
         return toy_encoder
 
-    page = open_toy_page(load, toy_images)
+    page = open_toy_page(load, toy_dataset)
     expect(page.locator("#status")).to_contain_text("tiny is loading", timeout=15_000)
     expect(page.locator("#results .waiting")).to_contain_text("will appear when the model is ready")
     expect(page.locator("#image .truth")).to_have_text("True label: red")
@@ -112,21 +112,21 @@ def test_the_page_works_while_the_model_loads_and_then_shows_the_bars(open_toy_p
     expect(page.locator("#results .badge")).to_have_count(0)
 
 
-def test_a_model_that_cannot_be_loaded_is_reported(open_toy_page, toy_images):
+def test_a_model_that_cannot_be_loaded_is_reported(open_toy_page, toy_dataset):
     def load(name, progress):
         raise ModelError("model: 'toy' is damaged; use another one.")
 
-    page = open_toy_page(load, toy_images)
+    page = open_toy_page(load, toy_dataset)
     expect(page.locator("#status")).to_contain_text("tiny — could not be loaded")
     expect(page.locator("#alert [role=alert]")).to_contain_text("model: 'toy' is damaged; use another one.")
     expect(page.locator("#alert .after")).to_be_hidden()
 
 
 def test_a_download_shows_its_progress_fails_is_tried_again_and_the_dataset_is_used(
-    open_toy_page, slow_load, toy_images, late_dataset
+    open_toy_page, slow_load, toy_dataset, late_dataset
 ):
     late = late_dataset
-    page = open_toy_page(slow_load, late, toy_images)
+    page = open_toy_page(slow_load, late, toy_dataset)
     expect(bars(page)).to_have_count(5)
     page.get_by_label("Late-5", exact=True).check()
     expect(page.locator("#alert [role=alert]")).to_contain_text("Late-5 is not on this machine")
@@ -152,8 +152,8 @@ def test_a_download_shows_its_progress_fails_is_tried_again_and_the_dataset_is_u
     expect(page.locator("#download-dataset")).to_have_count(0)
 
 
-def test_the_preferred_model_is_offered_when_it_is_ready_and_typed_text_is_kept(open_toy_page, slow_load, toy_images):
-    page = open_toy_page(slow_load, toy_images, preferred="ViT-B/32")
+def test_the_preferred_model_is_offered_when_it_is_ready_and_typed_text_is_kept(open_toy_page, slow_load, toy_dataset):
+    page = open_toy_page(slow_load, toy_dataset, preferred="ViT-B/32")
     expect(bars(page)).to_have_count(5)
     page.locator("#templates textarea").fill("a green {}")
     expect(page.locator("#offer")).to_have_count(0)
@@ -167,21 +167,21 @@ def test_the_preferred_model_is_offered_when_it_is_ready_and_typed_text_is_kept(
     expect(page).to_have_url(re.compile("model=ViT-B"))
 
 
-def test_a_preferred_model_that_cannot_be_downloaded_is_reported_in_one_line(open_toy_page, toy_encoder, toy_images):
+def test_a_preferred_model_that_cannot_be_downloaded_is_reported_in_one_line(open_toy_page, toy_encoder, toy_dataset):
     def load(name, progress):
         if name == "ViT-B/32":
             raise ModelError("model: 'ViT-B/32' cannot be downloaded; put the file there.")
         return toy_encoder
 
-    page = open_toy_page(load, toy_images, preferred="ViT-B/32")
+    page = open_toy_page(load, toy_dataset, preferred="ViT-B/32")
     expect(bars(page)).to_have_count(5)
     expect(page.locator("#status summary")).to_contain_text("ViT-B/32 could not be loaded")
     page.locator("#status summary").click()
     expect(page.locator("#status details")).to_contain_text("cannot be downloaded")
 
 
-def test_a_model_chosen_in_the_dropdown_is_loaded(open_toy_page, slow_load, toy_images):
-    page = open_toy_page(slow_load, toy_images)
+def test_a_model_chosen_in_the_dropdown_is_loaded(open_toy_page, slow_load, toy_dataset):
+    page = open_toy_page(slow_load, toy_dataset)
     expect(bars(page)).to_have_count(5)
     page.get_by_role("combobox", name="Model").click()
     page.get_by_role("option", name="RN50 (255 MB to download)").click()
@@ -191,8 +191,8 @@ def test_a_model_chosen_in_the_dropdown_is_loaded(open_toy_page, slow_load, toy_
     expect(page.locator("#status")).to_contain_text("Model: RN50")
 
 
-def test_a_link_to_a_model_that_is_not_downloaded_waits_for_a_click(open_toy_page, slow_load, toy_images):
-    page = open_toy_page(slow_load, toy_images, query="?model=RN50x64", ready="#results .waiting")
+def test_a_link_to_a_model_that_is_not_downloaded_waits_for_a_click(open_toy_page, slow_load, toy_dataset):
+    page = open_toy_page(slow_load, toy_dataset, query="?model=RN50x64", ready="#results .waiting")
     expect(page.locator("#results .waiting")).to_contain_text("RN50x64 is not loaded.")
     expect(page.locator("#status")).to_contain_text("RN50x64 — not loaded")
     page.locator("#templates textarea").fill("a green {}")  # typing starts nothing either
@@ -207,10 +207,10 @@ def test_a_link_to_a_model_that_is_not_downloaded_waits_for_a_click(open_toy_pag
     assert slow_load.names == [BUILT_IN, "RN50x64"]
 
 
-def test_a_model_that_was_dropped_from_memory_is_loaded_again(open_toy_page, slow_load, toy_images):
+def test_a_model_that_was_dropped_from_memory_is_loaded_again(open_toy_page, slow_load, toy_dataset):
     slow_load.go.set()
     page = open_toy_page(
-        slow_load, toy_images, query="?model=RN50", ready="#results .card", downloaded=available_models()
+        slow_load, toy_dataset, query="?model=RN50", ready="#results .card", downloaded=available_models()
     )
     other = page.context.new_page()
     other.goto(page.url.replace("model=RN50", "model=RN101"))

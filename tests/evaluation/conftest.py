@@ -33,8 +33,8 @@ def stores(tmp_path):
 
 
 @pytest.fixture
-def backend(toy_encoder, toy_images, stores):
-    return Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_images}, stores=stores)
+def backend(toy_encoder, toy_dataset, stores):
+    return Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_dataset}, stores=stores)
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def with_head(backend, stores, provenance):
 
 
 @pytest.fixture
-def own_names(toy_images):
-    return PromptSet.for_dataset(toy_images)
+def own_names(toy_dataset):
+    return PromptSet.for_dataset(toy_dataset)
 
 
 @pytest.fixture

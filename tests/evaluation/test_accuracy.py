@@ -76,10 +76,10 @@ def test_the_accuracy_of_the_toy_is_exact(backend, swapped):
     assert got.top1 == 0.6 and got.per_class == (0.0, 0.0, 1.0, 1.0, 1.0)
 
 
-def test_it_equals_the_accuracy_of_predictions_one_by_one(backend, toy_images):
+def test_it_equals_the_accuracy_of_predictions_one_by_one(backend, toy_dataset):
     prompts = PromptSet(("green", "reddish", "blue", "yellow", "white"))
     correct = [
-        backend.predict(index=i, prompts=prompts).zero_shot[0].label == prompts.classnames[toy_images.label(i)]
+        backend.predict(index=i, prompts=prompts).zero_shot[0].label == prompts.classnames[toy_dataset.label(i)]
         for i in range(20)
     ]
     assert backend.evaluate(prompts).accuracy.top1 == np.mean(correct)

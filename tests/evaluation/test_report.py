@@ -96,9 +96,9 @@ def test_a_head_of_other_classes_is_refused(backend, stores, provenance):
     )
 
 
-def test_the_probes_ties_go_to_the_heads_first_class(backend, stores, provenance, toy_images):
+def test_the_probes_ties_go_to_the_heads_first_class(backend, stores, provenance, toy_dataset):
     head = Head(
-        np.zeros((5, 3), dtype=np.float32), np.zeros(5, dtype=np.float32), toy_images.classnames[::-1], provenance
+        np.zeros((5, 3), dtype=np.float32), np.zeros(5, dtype=np.float32), toy_dataset.classnames[::-1], provenance
     )
     stores.heads.remember(head, provenance.model_sha256, "toys")
     # The names contain no colour, so all prompts are the same; the head's first class is white.
@@ -110,15 +110,15 @@ def test_the_probes_ties_go_to_the_heads_first_class(backend, stores, provenance
     assert (prediction.zero_shot[0].label, prediction.linear_probe.top[0].label) == ("one", "white")
 
 
-def test_a_report_agrees_with_predictions_one_by_one(with_head, toy_images):
+def test_a_report_agrees_with_predictions_one_by_one(with_head, toy_dataset):
     prompts = PromptSet(("green", "reddish", "blue", "yellow", "white"))
     report = with_head.evaluate(prompts)
     for index in range(20):
         prediction = with_head.predict(index=index, prompts=prompts)
         got, probe = report.labelled_prediction(index), report.labelled_images.probe.predicted[index]
-        assert (got.index, got.truth) == (index, prompts.classnames[toy_images.label(index)])
+        assert (got.index, got.truth) == (index, prompts.classnames[toy_dataset.label(index)])
         assert got.zero_shot == prediction.zero_shot[0].label
-        assert toy_images.classnames[probe] == prediction.linear_probe.top[0].label
+        assert toy_dataset.classnames[probe] == prediction.linear_probe.top[0].label
         assert got.probe == prompts.classnames[probe]  # by the names of the prompt set, like everything in a report
 
 

@@ -13,13 +13,13 @@ from clip_demo.paths import ASSETS
 
 
 @pytest.fixture
-def data(toy_encoder, toy_images):
-    return FeatureStore([]).get_or_encode(toy_encoder, toy_images, encode_directly(toy_encoder))
+def data(toy_encoder, toy_dataset):
+    return FeatureStore([]).get_or_encode(toy_encoder, toy_dataset, encode_directly(toy_encoder))
 
 
 @pytest.mark.parametrize(("compact", "error"), [(False, 0), (True, 1 / 32767)])
-def test_saved_features_are_loaded_again(data, toy_encoder, toy_images, tmp_path, compact, error):
-    path = save_features(data, tmp_path, toy_encoder, toy_images, compact=compact)
+def test_saved_features_are_loaded_again(data, toy_encoder, toy_dataset, tmp_path, compact, error):
+    path = save_features(data, tmp_path, toy_encoder, toy_dataset, compact=compact)
     again, sha256, name = load_features(path)
     assert (path.name, sha256, name) == ("toy-toys.npz", toy_encoder.sha256, "toys")
     np.testing.assert_array_equal(again.labels, data.labels)
@@ -30,28 +30,28 @@ def test_saved_features_are_loaded_again(data, toy_encoder, toy_images, tmp_path
 
 
 @pytest.mark.parametrize("n_classes", [5, 255, 256, 300, 1000])
-def test_labels_of_any_number_of_classes_are_kept(toy_encoder, toy_images, tmp_path, n_classes):
-    toy_images.classnames = tuple(f"class {i}" for i in range(n_classes))
+def test_labels_of_any_number_of_classes_are_kept(toy_encoder, toy_dataset, tmp_path, n_classes):
+    toy_dataset.classnames = tuple(f"class {i}" for i in range(n_classes))
     labels = np.arange(n_classes) % n_classes
     data = TestFeatures(np.ones((n_classes, 3), np.float32), labels)
-    again, *_ = load_features(save_features(data, tmp_path, toy_encoder, toy_images))
+    again, *_ = load_features(save_features(data, tmp_path, toy_encoder, toy_dataset))
     np.testing.assert_array_equal(again.labels, labels)
     assert again.labels.dtype == np.int64
 
 
-def test_features_are_encoded_once_and_found_by_checksum(toy_encoder, toy_images, tmp_path):
+def test_features_are_encoded_once_and_found_by_checksum(toy_encoder, toy_dataset, tmp_path):
     extract = encode_directly(toy_encoder)
-    FeatureStore([tmp_path]).get_or_encode(toy_encoder, toy_images, extract)
+    FeatureStore([tmp_path]).get_or_encode(toy_encoder, toy_dataset, extract)
     assert toy_encoder.encoded_images == 20
-    FeatureStore([tmp_path]).get_or_encode(toy_encoder, toy_images, extract)
+    FeatureStore([tmp_path]).get_or_encode(toy_encoder, toy_dataset, extract)
     assert toy_encoder.encoded_images == 20
     assert FeatureStore([tmp_path]).get("cd" * 32, "toys") is None
 
 
-def test_a_folder_that_cannot_be_written_costs_no_answer(toy_encoder, toy_images, tmp_path, caplog):
+def test_a_folder_that_cannot_be_written_costs_no_answer(toy_encoder, toy_dataset, tmp_path, caplog):
     (tmp_path / "a file").write_text("")
     store = FeatureStore([tmp_path / "a file" / "features"])
-    assert len(store.get_or_encode(toy_encoder, toy_images, encode_directly(toy_encoder)).labels) == 20
+    assert len(store.get_or_encode(toy_encoder, toy_dataset, encode_directly(toy_encoder)).labels) == 20
     assert "features cannot be stored" in caplog.text
 
 

@@ -17,29 +17,29 @@ def shards(encoder, dataset, folder, rows=20):
     return Shards(folder, encoder, dataset, "train", encode_directly(encoder), rows)
 
 
-def test_features_are_stored_by_index_and_encoded_once(toy_encoder, toy_images, tmp_path):
-    made = shards(toy_encoder, toy_images, tmp_path)
+def test_features_are_stored_by_index_and_encoded_once(toy_encoder, toy_dataset, tmp_path):
+    made = shards(toy_encoder, toy_dataset, tmp_path)
     made.encode(30)
     assert (made.done, toy_encoder.encoded_images) == (40, 40)
     made.encode()
-    expected = [2 * toy_encoder.preprocess(each) for each in toy_images.images(range(50), "train")]
+    expected = [2 * toy_encoder.preprocess(each) for each in toy_dataset.images(range(50), "train")]
     np.testing.assert_array_equal(made.features, expected)
-    again = shards(toy_encoder, toy_images, tmp_path)
+    again = shards(toy_encoder, toy_dataset, tmp_path)
     again.encode()
     assert toy_encoder.encoded_images == 50
     np.testing.assert_array_equal(again.features, made.features)
 
 
-def test_progress_counts_images_that_were_encoded_earlier(toy_encoder, toy_images, tmp_path):
-    shards(toy_encoder, toy_images, tmp_path).encode(20)
+def test_progress_counts_images_that_were_encoded_earlier(toy_encoder, toy_dataset, tmp_path):
+    shards(toy_encoder, toy_dataset, tmp_path).encode(20)
     reported = []
-    shards(toy_encoder, toy_images, tmp_path).encode(None, reported.append)
+    shards(toy_encoder, toy_dataset, tmp_path).encode(None, reported.append)
     assert reported == [20, 40, 50]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped bits", "another model", "another order"])
-def test_a_damaged_or_foreign_shard_is_computed_again(toy_encoder, toy_images, tmp_path, damage):
-    shards(toy_encoder, toy_images, tmp_path).encode()
+def test_a_damaged_or_foreign_shard_is_computed_again(toy_encoder, toy_dataset, tmp_path, damage):
+    shards(toy_encoder, toy_dataset, tmp_path).encode()
     (path,) = tmp_path.rglob("train-0001.npz")
     data = bytearray(path.read_bytes())
     if damage == "cut":
@@ -54,12 +54,12 @@ def test_a_damaged_or_foreign_shard_is_computed_again(toy_encoder, toy_images, t
         changed["another order"] = {"indices": arrays["indices"][::-1]}
         np.savez(path, **(arrays | changed[damage]))
     before = toy_encoder.encoded_images
-    shards(toy_encoder, toy_images, tmp_path).encode()
+    shards(toy_encoder, toy_dataset, tmp_path).encode()
     assert toy_encoder.encoded_images - before == 20
 
 
-def test_two_at_the_same_time_share_the_work(toy_encoder, toy_images, tmp_path):
-    both = [shards(toy_encoder, toy_images, tmp_path, rows=5) for _ in range(2)]
+def test_two_at_the_same_time_share_the_work(toy_encoder, toy_dataset, tmp_path):
+    both = [shards(toy_encoder, toy_dataset, tmp_path, rows=5) for _ in range(2)]
     threads = [threading.Thread(target=each.encode) for each in both]
     for thread in threads:
         thread.start()

@@ -22,11 +22,11 @@ from clip_demo.paths import ASSETS
 
 
 @pytest.fixture
-def curve(toy_encoder, toy_images):
+def curve(toy_encoder, toy_dataset):
     """A complete curve whose accuracy grows with the number of images."""
-    curve = new_curve(toy_encoder, toy_images, 0.5, ["a {}"])
-    for draw in draws_of(toy_images):
-        curve = with_draw(toy_images, curve, draw, (draw.per_class + draw.number / 10) / 10)
+    curve = new_curve(toy_encoder, toy_dataset, 0.5, ["a {}"])
+    for draw in draws_of(toy_dataset):
+        curve = with_draw(toy_dataset, curve, draw, (draw.per_class + draw.number / 10) / 10)
     return curve
 
 
@@ -59,22 +59,22 @@ def test_draws_share_no_image_and_are_in_the_order_in_which_images_are_encoded()
         assert not set.intersection(*ranges) and all(len(part) == 100 * each for part in ranges)
 
 
-def test_draws_are_gathered_into_points(curve, toy_images):
+def test_draws_are_gathered_into_points(curve, toy_dataset):
     # Ten images of each of five classes: three draws of 1 and 2, two of 4, one of 8, and all.
     assert [(each.per_class, each.n_train, len(each.draws)) for each in curve.points] == [
         (1, 5, 3), (2, 10, 3), (4, 20, 2), (8, 40, 1), (10, 50, 1),
     ]  # fmt: skip
     assert curve.points[0].draws == pytest.approx((0.1, 0.11, 0.12)) and curve.points[0].mean == pytest.approx(0.11)
     assert curve.points[0].std == pytest.approx(0.01 * (2 / 3) ** 0.5) and curve.points[-1].std == 0
-    assert curve.complete and missing_draws(toy_images, curve) == []
+    assert curve.complete and missing_draws(toy_dataset, curve) == []
 
 
-def test_an_incomplete_curve_says_which_draws_are_missing(toy_encoder, toy_images):
-    draws = draws_of(toy_images)
-    curve = new_curve(toy_encoder, toy_images, 0.5, ["a {}"])
+def test_an_incomplete_curve_says_which_draws_are_missing(toy_encoder, toy_dataset):
+    draws = draws_of(toy_dataset)
+    curve = new_curve(toy_encoder, toy_dataset, 0.5, ["a {}"])
     for draw in draws[:4]:
-        curve = with_draw(toy_images, curve, draw, 0.3)
-    assert not curve.complete and missing_draws(toy_images, curve) == draws[4:]
+        curve = with_draw(toy_dataset, curve, draw, 0.3)
+    assert not curve.complete and missing_draws(toy_dataset, curve) == draws[4:]
 
 
 def test_a_curve_is_stored_and_found_by_checksum(curve, tmp_path):

@@ -43,10 +43,10 @@ def test_the_curve_ends_in_the_head_and_holds_the_zero_shot_accuracy(curved):
     assert (head.provenance.n_train, head.provenance.note) == (50, "")
 
 
-def test_an_incomplete_curve_is_continued(curved, toy_encoder, toy_images, tmp_path, fits):
+def test_an_incomplete_curve_is_continued(curved, toy_encoder, toy_dataset, tmp_path, fits):
     whole, stores = curved[0].few_shot_curve(), Stores.open(tmp_path)
     stores.curves.put(replace(whole, points=whole.points[:1], complete=False))
-    backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_images}, stores=stores)
+    backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_dataset}, stores=stores)
     backend.fit_probe(folder=tmp_path / "heads", curve_folder=tmp_path / "curves")
     assert len(fits) == 7 and backend.few_shot_curve().points == whole.points
 
@@ -56,22 +56,22 @@ def test_a_complete_curve_is_fitted_again_on_request(curved, tmp_path, fits):
     assert len(fits) == 10
 
 
-def test_heads_come_early_first_and_then_with_ever_more_images(toy_encoder, toy_images, tmp_path):
-    toy_images.sizes = {"train": 150, "test": 20}
-    pipeline = ProbePipeline(toy_encoder, toy_images, Stores.open(tmp_path), lambda: (0.5, ("a {}",)))
+def test_heads_come_early_first_and_then_with_ever_more_images(toy_encoder, toy_dataset, tmp_path):
+    toy_dataset.sizes = {"train": 150, "test": 20}
+    pipeline = ProbePipeline(toy_encoder, toy_dataset, Stores.open(tmp_path), lambda: (0.5, ("a {}",)))
     heads = list(pipeline.heads(early=True))
     assert (heads[0].provenance.n_train, heads[0].provenance.note) == (100, "20 images per class")
     assert heads[1].provenance.n_train == 5 and heads[-1].provenance.n_train == 150
 
 
-def test_work_that_was_cancelled_continues_where_it_was(toy_encoder, toy_images, tmp_path, fits):
+def test_work_that_was_cancelled_continues_where_it_was(toy_encoder, toy_dataset, tmp_path, fits):
     def cancel(what, done, total):
         if (what, done) == ("fits of the curve", 3):
             raise Cancelled("stopped")
 
     def pipeline(progress=None):
         return ProbePipeline(
-            toy_encoder, toy_images, Stores.open(tmp_path), lambda: (0.5, ("a {}",)), progress=progress
+            toy_encoder, toy_dataset, Stores.open(tmp_path), lambda: (0.5, ("a {}",)), progress=progress
         )
 
     with pytest.raises(Cancelled):
@@ -96,17 +96,17 @@ def test_options_that_contradict_each_other_are_refused(toy_backend, toy_encoder
     assert toy_encoder.encoded_images == 0
 
 
-def test_many_classes_and_images_of_any_size(toy_encoder, toy_images, tmp_path):
-    toy_images.classnames = tuple(f"class {i}" for i in range(300))
-    toy_images.coarse_of = (0,) * 300
-    toy_images.sizes = {"train": 600, "test": 300}
-    labels = {split: [i % 300 for i in range(n)] for split, n in toy_images.sizes.items()}
+def test_many_classes_and_images_of_any_size(toy_encoder, toy_dataset, tmp_path):
+    toy_dataset.classnames = tuple(f"class {i}" for i in range(300))
+    toy_dataset.coarse_of = (0,) * 300
+    toy_dataset.sizes = {"train": 600, "test": 300}
+    labels = {split: [i % 300 for i in range(n)] for split, n in toy_dataset.sizes.items()}
     colours = [tuple((37 * i + 11 * k) % 256 for k in range(3)) for i in range(300)]
-    toy_images.labels = lambda split="test": np.array(labels[split])
-    toy_images.images = lambda indices, split="test": [
+    toy_dataset.labels = lambda split="test": np.array(labels[split])
+    toy_dataset.images = lambda indices, split="test": [
         Image.new("RGB", (8 + i % 50, 9 + i % 31), colours[i % 300]) for i in indices
     ]
-    backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
+    backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
     _, head = backend.fit_probe(folder=tmp_path / "heads")
     assert len(head.classes_) == 300 and head.provenance.n_train == 600
     report = backend.evaluate()

@@ -12,10 +12,10 @@ from clip_demo.serving.model_pool import ModelPool
 
 
 @pytest.fixture
-def late(toy_images):
+def late(toy_dataset):
     """A dataset that must be downloaded first; the test decides when and how the download ends."""
 
-    class LateDataset(type(toy_images)):
+    class LateDataset(type(toy_dataset)):
         name, title, download_bytes = "late", "Late-5", 1_000_000
         there, error, go, downloads = False, None, threading.Event(), 0
 
@@ -35,8 +35,8 @@ def late(toy_images):
 
 
 @pytest.fixture
-def backend(toy_encoder, toy_images, late, tmp_path):
-    datasets = {"late": late, "toys": toy_images}
+def backend(toy_encoder, toy_dataset, late, tmp_path):
+    datasets = {"late": late, "toys": toy_dataset}
     return Backend(ModelPool.of(toy_encoder), datasets=datasets, stores=Stores.open(tmp_path))
 
 

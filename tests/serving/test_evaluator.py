@@ -14,25 +14,25 @@ from clip_demo.zero_shot.prompt_set import PromptSet
 
 
 @pytest.fixture
-def many_prompts(toy_images):
+def many_prompts(toy_dataset):
     """A prompt set of 500 prompts."""
-    return PromptSet.for_dataset(toy_images, templates=[f"number {i} of {{}}" for i in range(100)])
+    return PromptSet.for_dataset(toy_dataset, templates=[f"number {i} of {{}}" for i in range(100)])
 
 
-def test_the_images_of_a_dataset_are_encoded_once(toy_backend, toy_encoder, toy_images, tmp_path):
+def test_the_images_of_a_dataset_are_encoded_once(toy_backend, toy_encoder, toy_dataset, tmp_path):
     toy_backend.evaluate()
     assert toy_encoder.encoded_images == 20
-    toy_backend.evaluate(PromptSet.for_dataset(toy_images, templates=["{}"]))
-    again = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
+    toy_backend.evaluate(PromptSet.for_dataset(toy_dataset, templates=["{}"]))
+    again = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
     again.evaluate()
     assert toy_encoder.encoded_images == 20
 
 
-def test_a_prompt_set_is_evaluated_once(toy_backend, toy_encoder, toy_images):
-    prompts = PromptSet.for_dataset(toy_images, templates=["a {}"])
+def test_a_prompt_set_is_evaluated_once(toy_backend, toy_encoder, toy_dataset):
+    prompts = PromptSet.for_dataset(toy_dataset, templates=["a {}"])
     first = toy_backend.evaluate(prompts)
     toy_backend.evaluate(prompts.varied(templates=["{}"]), baseline=prompts)
-    equal = PromptSet.for_dataset(toy_images, templates=["a {}"])
+    equal = PromptSet.for_dataset(toy_dataset, templates=["a {}"])
     assert toy_backend.evaluate(equal).predictions is first.predictions
     assert (len(toy_encoder.encoded_prompts), toy_encoder.encoded_images) == (10, 20)
 
@@ -68,18 +68,18 @@ def test_encoding_images_can_be_cancelled_and_repeated(toy_backend):
     assert toy_backend.evaluate().accuracy.top1 == 1.0
 
 
-def test_images_are_encoded_in_small_batches_and_in_order(toy_encoder, toy_images, tmp_path, monkeypatch):
-    monkeypatch.setattr(type(toy_images), "sizes", {"train": 50, "test": 150})
+def test_images_are_encoded_in_small_batches_and_in_order(toy_encoder, toy_dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(toy_dataset), "sizes", {"train": 50, "test": 150})
     encode, sizes = toy_encoder.encode_images, []
     monkeypatch.setattr(toy_encoder, "encode_images", lambda inputs: sizes.append(len(inputs)) or encode(inputs))
-    backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
+    backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
     calls = []
     assert backend.evaluate(progress=lambda *call: calls.append(call)).accuracy.top1 == 1.0
     assert max(sizes) <= 32 and sum(sizes) == 150
     assert calls[:5] == [("test features", done, 150) for done in (32, 64, 96, 128, 150)]
 
 
-def test_threads_share_an_evaluation_and_may_stop_waiting_for_it(toy_encoder, toy_images, tmp_path, monkeypatch):
+def test_threads_share_an_evaluation_and_may_stop_waiting_for_it(toy_encoder, toy_dataset, tmp_path, monkeypatch):
     monkeypatch.setattr("clip_demo.serving.memo.POLL", 0.01)
     go, started, waiting = threading.Event(), threading.Event(), threading.Event()
     encode = toy_encoder.encode_images
@@ -90,7 +90,7 @@ def test_threads_share_an_evaluation_and_may_stop_waiting_for_it(toy_encoder, to
         return encode(inputs)
 
     monkeypatch.setattr(toy_encoder, "encode_images", slow)
-    backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
+    backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
 
     def cancel(what, done, total):
         assert what == "waiting"

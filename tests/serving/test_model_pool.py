@@ -34,8 +34,8 @@ def make_loader(toy_encoder):
     return make
 
 
-def backend_of(load, toy_images):
-    return Backend(ModelPool(load, available_models()), datasets={"toys": toy_images})
+def backend_of(load, toy_dataset):
+    return Backend(ModelPool(load, available_models()), datasets={"toys": toy_dataset})
 
 
 def test_the_preferred_model_becomes_the_default_once_it_is_loaded(make_loader):
@@ -68,7 +68,7 @@ def test_a_failure_is_remembered_until_a_retry(make_loader):
     assert pool.retry("big").encoder.name == "big"
 
 
-def test_another_exception_than_ours_becomes_a_model_error(toy_images):
+def test_another_exception_than_ours_becomes_a_model_error(toy_dataset):
     def load(name, progress):
         raise OSError("disk")
 
@@ -115,8 +115,8 @@ def test_a_pool_of_one_encoder(toy_encoder):
     assert (status.state, status.note, status.message, status.megabytes) == ("ready", "a toy", "", None)
 
 
-def test_a_call_may_name_a_model(make_loader, toy_images):
-    backend = backend_of(make_loader(), toy_images)
+def test_a_call_may_name_a_model(make_loader, toy_dataset):
+    backend = backend_of(make_loader(), toy_dataset)
     assert backend.predict(index=0).model == "tiny"
     assert backend.model_status("RN50").state == "absent"
     backend.load_model("RN50")
@@ -130,9 +130,9 @@ def test_a_call_may_name_a_model(make_loader, toy_images):
     assert states["tiny"] == ("ready", None) and states["ViT-L/14"] == ("absent", 932)
 
 
-def test_a_call_for_a_model_that_is_still_loading_does_not_wait(make_loader, toy_images):
+def test_a_call_for_a_model_that_is_still_loading_does_not_wait(make_loader, toy_dataset):
     gates = {"RN50": threading.Event()}
-    backend = backend_of(make_loader(gates), toy_images)
+    backend = backend_of(make_loader(gates), toy_dataset)
     backend.load_model("RN50")
     assert backend.predict(index=0).model == "tiny"
     wait_for(lambda: backend.model_status("RN50").state == "downloading")

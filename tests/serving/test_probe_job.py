@@ -17,10 +17,10 @@ from clip_demo.serving.model_pool import ModelPool
 
 
 @pytest.fixture
-def toy_images(toy_images):
+def toy_dataset(toy_dataset):
     """Enough images for an early head: 30 of each class."""
-    toy_images.sizes = {"train": 150, "test": 20}
-    return toy_images
+    toy_dataset.sizes = {"train": 150, "test": 20}
+    return toy_dataset
 
 
 def make(encoder, dataset, folder):
@@ -30,8 +30,8 @@ def make(encoder, dataset, folder):
 
 
 @pytest.fixture
-def backend(toy_encoder, toy_images, tmp_path):
-    return make(toy_encoder, toy_images, tmp_path)
+def backend(toy_encoder, toy_dataset, tmp_path):
+    return make(toy_encoder, toy_dataset, tmp_path)
 
 
 def job(backend):
@@ -56,8 +56,8 @@ def test_the_job_fits_better_and_better_heads_and_the_curve(backend, monkeypatch
     assert backend.few_shot_curve().complete and backend.few_shot_curve().points[-1].n_train == 150
 
 
-def test_the_job_and_the_command_give_the_same_curve_and_head(toy_encoder, toy_images, tmp_path):
-    background, command = (make(toy_encoder, toy_images, tmp_path / name) for name in ("job", "command"))
+def test_the_job_and_the_command_give_the_same_curve_and_head(toy_encoder, toy_dataset, tmp_path):
+    background, command = (make(toy_encoder, toy_dataset, tmp_path / name) for name in ("job", "command"))
     run(background)
     folder = tmp_path / "command"
     command.fit_probe(folder=folder / "heads", curve_folder=folder / "curves")
@@ -66,7 +66,7 @@ def test_the_job_and_the_command_give_the_same_curve_and_head(toy_encoder, toy_i
     np.testing.assert_array_equal(background.head().coef, command.head().coef)
 
 
-def test_a_stopped_job_continues_where_it_was(toy_encoder, toy_images, tmp_path):
+def test_a_stopped_job_continues_where_it_was(toy_encoder, toy_dataset, tmp_path):
     gate, reached, encode = threading.Event(), threading.Event(), toy_encoder.encode_images
 
     def slow(inputs):
@@ -76,7 +76,7 @@ def test_a_stopped_job_continues_where_it_was(toy_encoder, toy_images, tmp_path)
         return encode(inputs)
 
     toy_encoder.encode_images = slow
-    backend = make(toy_encoder, toy_images, tmp_path)
+    backend = make(toy_encoder, toy_dataset, tmp_path)
     backend.start_probe_job()
     assert reached.wait(10)
     assert job(backend).running and backend.status().running_job == job(backend).message
@@ -85,21 +85,21 @@ def test_a_stopped_job_continues_where_it_was(toy_encoder, toy_images, tmp_path)
     wait_for(lambda: not job(backend).running)
     assert job(backend).state == "stopped" and backend.status().running_job == ""
     toy_encoder.encode_images = encode
-    again, before = make(toy_encoder, toy_images, tmp_path), toy_encoder.encoded_images
+    again, before = make(toy_encoder, toy_dataset, tmp_path), toy_encoder.encoded_images
     run(again)
     assert job(again).state == "done"
     assert toy_encoder.encoded_images - before <= 20  # the training images are one shard, which is on disk
 
 
-def test_only_one_job_runs_at_a_time(toy_images, tmp_path):
+def test_only_one_job_runs_at_a_time(toy_dataset, tmp_path):
     gate = threading.Event()
 
     def load(name, progress):
         gate.wait(10)
         raise ModelError("model: gone.")
 
-    other = type("Other", (type(toy_images),), {"name": "others", "title": "Others-5"})()
-    datasets = {"toys": toy_images, "others": other}
+    other = type("Other", (type(toy_dataset),), {"name": "others", "title": "Others-5"})()
+    datasets = {"toys": toy_dataset, "others": other}
     backend = Backend(ModelPool(load, ["slow"]), datasets=datasets, stores=Stores.open(tmp_path))
     backend.start_probe_job("toys")
     backend.start_probe_job("toys")
@@ -111,7 +111,7 @@ def test_only_one_job_runs_at_a_time(toy_images, tmp_path):
     assert backend.status(dataset="toys").job.message == "model: gone."
 
 
-def test_a_better_head_is_never_replaced(toy_encoder, toy_images, tmp_path, backend):
+def test_a_better_head_is_never_replaced(toy_encoder, toy_dataset, tmp_path, backend):
     run(backend)
     full, heads = backend.head(), Stores.open(tmp_path / "assets", tmp_path).heads
     early = replace(full, provenance=replace(full.provenance, n_train=100))
@@ -125,9 +125,9 @@ def test_a_better_head_is_never_replaced(toy_encoder, toy_images, tmp_path, back
     assert not (tmp_path / "ours").exists() and load_head(path).provenance.n_train == 150
 
 
-def test_a_full_head_is_not_fitted_again(toy_encoder, toy_images, tmp_path, backend):
+def test_a_full_head_is_not_fitted_again(toy_encoder, toy_dataset, tmp_path, backend):
     run(backend)
-    again, before = make(toy_encoder, toy_images, tmp_path), toy_encoder.encoded_images
+    again, before = make(toy_encoder, toy_dataset, tmp_path), toy_encoder.encoded_images
     run(again, if_missing=True)
     assert job(again).state == "done" and toy_encoder.encoded_images == before
 
@@ -140,7 +140,7 @@ def test_a_full_head_without_a_curve_is_enough_only_where_a_head_is_all_that_is_
     assert backend.few_shot_curve().complete
 
 
-def test_a_visitor_comes_before_the_next_batch_of_a_job(toy_encoder, toy_images, tmp_path):
+def test_a_visitor_comes_before_the_next_batch_of_a_job(toy_encoder, toy_dataset, tmp_path):
     encode, seen = toy_encoder.encode_images, []
     gate, busy = threading.Event(), threading.Event()
 
@@ -160,7 +160,7 @@ def test_a_visitor_comes_before_the_next_batch_of_a_job(toy_encoder, toy_images,
         return preprocess(image)
 
     toy_encoder.preprocess = watched
-    backend = make(toy_encoder, toy_images, tmp_path)
+    backend = make(toy_encoder, toy_dataset, tmp_path)
     backend.start_probe_job()
     assert busy.wait(30)
     grey = Image.new("RGB", (8, 8), (51, 51, 51))

@@ -226,31 +226,31 @@ def head(n_train):
     return Provenance(model="toy", model_sha256="70" * 32, dataset="toys", n_train=n_train, **recipe, **more)
 
 
-def card(toy_images, provenance):
+def card(toy_dataset, provenance):
     probe = provenance and LinearProbe(provenance, (ProbeScore("red", 0.9),))
-    return probe_card(Prediction("toy", "toys", 0, "red", (ZeroShotScore("red", 0.9, 0.2),), probe), toy_images)
+    return probe_card(Prediction("toy", "toys", 0, "red", (ZeroShotScore("red", 0.9, 0.2),), probe), toy_dataset)
 
 
-def test_without_a_head_a_button_fits_one(toy_images, monkeypatch):
-    html = card(toy_images, None)
+def test_without_a_head_a_button_fits_one(toy_dataset, monkeypatch):
+    html = card(toy_dataset, None)
     assert 'data-job="start"' in html and "python -m clip_demo fit-probe --model toy" in html
-    monkeypatch.setattr(toy_images, "available", lambda: False)
-    html = card(toy_images, None)
+    monkeypatch.setattr(toy_dataset, "available", lambda: False)
+    html = card(toy_dataset, None)
     assert "data-job" not in html and "download <b>Toys-5</b> first" in html
 
 
-def test_an_early_head_is_named_until_all_images_are_used(toy_images):
-    early = card(toy_images, head(20))
+def test_an_early_head_is_named_until_all_images_are_used(toy_dataset):
+    early = card(toy_dataset, head(20))
     assert "from the first 4 images of each class" in early and 'data-job="start"' in early
-    whole = card(toy_images, head(50))
+    whole = card(toy_dataset, head(50))
     assert "early" not in whole and "data-job" not in whole
 
 
-def test_the_status_line_names_an_early_head_and_a_job(toy_backend, toy_images):
+def test_the_status_line_names_an_early_head_and_a_job(toy_backend, toy_dataset):
     assert toy_backend.encoder().name == "toy"
     status = toy_backend.status()
-    line = status_line(replace(status, head=head(20), running_job="Encoding <Toys-5>"), toy_images)
+    line = status_line(replace(status, head=head(20), running_job="Encoding <Toys-5>"), toy_dataset)
     assert "toys</strong>, an early head" in line and "20 images, C=0.316" in line
     assert "Job:</span> " in line and "Encoding &lt;Toys-5&gt;" in line
-    line = status_line(replace(status, head=head(50)), toy_images)
+    line = status_line(replace(status, head=head(50)), toy_dataset)
     assert "toys</strong>, 50 images, C=0.316" in line and "early" not in line and "Job" not in line

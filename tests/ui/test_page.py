@@ -184,14 +184,14 @@ def test_predict_names_a_file_that_is_not_an_image(served, tmp_path):
         served.client.predict(image=handle_file(path), api_name="/predict")
 
 
-def test_the_page_is_served_while_the_model_is_loading(toy_encoder, toy_images):
+def test_the_page_is_served_while_the_model_is_loading(toy_encoder, toy_dataset):
     go = threading.Event()
 
     def load(name, progress):
         assert go.wait(60)
         return toy_encoder
 
-    page = launch(Backend(ModelPool(load, ["toy"]), datasets={"toys": toy_images}))
+    page = launch(Backend(ModelPool(load, ["toy"]), datasets={"toys": toy_dataset}))
     try:
         assert b"CLIP Explorer" in urllib.request.urlopen(page.url).read()
         job = page.client.submit(index=2, api_name="/predict")
@@ -265,15 +265,15 @@ def test_typed_text_is_escaped():
     assert "<img" not in page and "&lt;img" in page
 
 
-def test_the_status_line_names_model_dataset_and_head(toy_backend, toy_images):
+def test_the_status_line_names_model_dataset_and_head(toy_backend, toy_dataset):
     assert toy_backend.encoder().name == "toy"
     status = toy_backend.status()
-    line = status_line(replace(status, head=replace(PROVENANCE, n_train=50)), toy_images)
+    line = status_line(replace(status, head=replace(PROVENANCE, n_train=50)), toy_dataset)
     assert "<strong>toy</strong> — a toy" in line and "Toys-5" in line
     assert "<strong>toy on toys</strong>, 50 images, C=0.316, 40.1\N{NO-BREAK SPACE}% on its test set" in line
-    assert "none for toy on Toys-5: not fitted yet" in status_line(status, toy_images)
+    assert "none for toy on Toys-5: not fitted yet" in status_line(status, toy_dataset)
     loading = replace(status.model, state="loading", message="toy is loading …")
-    assert "toy is loading …" in status_line(replace(status, model=loading), toy_images)
+    assert "toy is loading …" in status_line(replace(status, model=loading), toy_dataset)
 
 
 UNSEEN = UNSEEN_CLASSNAMES[0]
@@ -320,7 +320,7 @@ def ready(toy_backend):
 
 
 @pytest.fixture
-def many_models(toy_encoder, toy_images):
+def many_models(toy_encoder, toy_dataset):
     """A backend with the toy encoder under three names, the loaded names, and an event that all but tiny wait for."""
     loaded, go = [], threading.Event()
 
@@ -330,7 +330,7 @@ def many_models(toy_encoder, toy_images):
         return toy_encoder
 
     pool = ModelPool(load, ["tiny", "RN50", "RN50x64"], is_downloaded=lambda name: name != "RN50x64")
-    backend = Backend(pool, datasets={"toys": toy_images})
+    backend = Backend(pool, datasets={"toys": toy_dataset})
     assert backend.encoder().name == "toy"
     yield backend, loaded, go
     go.set()
@@ -344,12 +344,12 @@ def test_an_error_keeps_the_last_results_and_says_why(ready):
     assert "the field is empty" in shown(ready, replace(start(ready), index=None)).alert
 
 
-def test_stored_features_replace_a_dataset_that_is_not_available(ready, toy_images, monkeypatch):
+def test_stored_features_replace_a_dataset_that_is_not_available(ready, toy_dataset, monkeypatch):
     def images(indices, split="test"):
         raise DatasetError("dataset: Toys-5 is not on this machine.")
 
-    monkeypatch.setattr(toy_images, "available", lambda: False)
-    monkeypatch.setattr(toy_images, "images", images)
+    monkeypatch.setattr(toy_dataset, "available", lambda: False)
+    monkeypatch.setattr(toy_dataset, "images", images)
     monkeypatch.setattr(ready, "predict", lambda **_: toy_prediction(["red", "green"], truth="green"))
     page = shown(ready, start(ready))
     assert 'class="gone"' in page.image and "<strong>green</strong>" in page.image
@@ -361,9 +361,9 @@ def test_without_a_photo_the_page_asks_for_one(ready):
     assert "click an example" in page.results and page.alert == "" and page.image == gr.skip()
 
 
-def test_only_small_images_are_enlarged_with_sharp_pixels(ready, toy_images, monkeypatch):
+def test_only_small_images_are_enlarged_with_sharp_pixels(ready, toy_dataset, monkeypatch):
     assert 'class="small"' in shown(ready, start(ready)).image
-    monkeypatch.setattr(toy_images, "images", lambda indices, split="test": [Image.new("RGB", (640, 480), "red")])
+    monkeypatch.setattr(toy_dataset, "images", lambda indices, split="test": [Image.new("RGB", (640, 480), "red")])
     large = shown(ready, replace(start(ready), index=1)).image
     assert 'width="640" height="480"' in large and "640×480 pixels" in large and 'class="small"' not in large
 

@@ -112,13 +112,13 @@ def test_a_template_is_added_at_the_end_or_removed():
 # --- requests ----------------------------------------------------------------------------------------------------
 
 
-def test_the_baseline_is_the_readme_template_until_another_is_pinned(toy_backend, toy_images):
+def test_the_baseline_is_the_readme_template_until_another_is_pinned(toy_backend, toy_dataset):
     fields = ("toys", "toy", "a {}", "red, green", True)
     typed = PromptSet(("red", "green"), ("a {}",), True)
     assert parse_request(toy_backend, *fields, {}) == Request(
-        toy_images, "toy", typed, PromptSet.for_dataset(toy_images)
+        toy_dataset, "toy", typed, PromptSet.for_dataset(toy_dataset)
     )
-    pinned = {"toys": PromptSet(toy_images.classnames, ("the {}",), True)}
+    pinned = {"toys": PromptSet(toy_dataset.classnames, ("the {}",), True)}
     assert deepcopy(pinned) == pinned  # as gr.State does
     assert parse_request(toy_backend, *fields, pinned).baseline == pinned["toys"]
 
@@ -160,12 +160,12 @@ def test_the_headline_has_both_predictors_and_the_baseline(request_):
     assert "not fitted" in headline(accuracy(probe=None), request_)
 
 
-def test_a_prompt_set_is_described_briefly(toy_images):
-    names = toy_images.classnames
-    assert describe(PromptSet(names, ("a {}",)), toy_images) == "“a {}”, the dataset’s own class names"
+def test_a_prompt_set_is_described_briefly(toy_dataset):
+    names = toy_dataset.classnames
+    assert describe(PromptSet(names, ("a {}",)), toy_dataset) == "“a {}”, the dataset’s own class names"
     edited = PromptSet(("b", *names[1:]), ("a {}", "{}"), True)
     expected = "2 templates beginning with “a {}”, edited class names, underscores as spaces"
-    assert describe(edited, toy_images) == expected
+    assert describe(edited, toy_dataset) == expected
 
 
 def headline_event(demo):
@@ -179,7 +179,7 @@ def headline_event(demo):
     return answer
 
 
-def test_a_model_that_is_not_downloaded_is_not_loaded_by_drawing(toy_encoder, toy_images, tmp_path):
+def test_a_model_that_is_not_downloaded_is_not_loaded_by_drawing(toy_encoder, toy_dataset, tmp_path):
     loaded = []
 
     def load(name, progress):
@@ -187,7 +187,7 @@ def test_a_model_that_is_not_downloaded_is_not_loaded_by_drawing(toy_encoder, to
         return toy_encoder
 
     pool = ModelPool(load, ["tiny", "RN50", "RN50x64"], is_downloaded=lambda name: name != "RN50x64")
-    backend = Backend(pool, datasets={"toys": toy_images}, stores=Stores.open(tmp_path))
+    backend = Backend(pool, datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
     assert backend.encoder().name == "toy"
     answer = headline_event(build_ui(backend))
     _, html, *_, timer = answer("RN50x64")
@@ -222,7 +222,7 @@ def test_the_class_table_is_sorted_and_shows_changes(backend, request_):
     assert descending.index(">red<") < descending.index(">blue<") and 'aria-sort="descending"' in descending
 
 
-def test_a_cell_of_the_matrix_leads_to_its_images(backend, request_, toy_images):
+def test_a_cell_of_the_matrix_leads_to_its_images(backend, request_, toy_dataset):
     report = request_.evaluate(backend)
     assert views(report) == [COARSE, "plain", "mixed", ALL]
     table = confusion_table(report, "zero-shot", COARSE, None)
@@ -232,11 +232,11 @@ def test_a_cell_of_the_matrix_leads_to_its_images(backend, request_, toy_images)
         ("1,0", "4"),
         ("1,1", "4"),
     ]
-    html = cell_gallery(report, toy_images, "zero-shot", COARSE, (0, 1), 1)
+    html = cell_gallery(report, toy_dataset, "zero-shot", COARSE, (0, 1), 1)
     assert re.findall(r'data-open="(\d+)"', html) == ["2", "7", "12", "17"] and html.count("<img") == 4
-    html = cell_gallery(report, toy_images, "probe", COARSE, (0, 1), 1)
+    html = cell_gallery(report, toy_dataset, "probe", COARSE, (0, 1), 1)
     assert "0 images" in html and "data-open" not in html
-    assert cell_gallery(report, toy_images, "probe", COARSE, (0, 2), 1) == ""  # of a dataset with more groups
+    assert cell_gallery(report, toy_dataset, "probe", COARSE, (0, 2), 1) == ""  # of a dataset with more groups
 
 
 def test_in_one_group_the_other_classes_are_one_column(backend, request_):
@@ -254,9 +254,9 @@ def test_the_whole_matrix_has_a_line_between_groups():
     assert re.findall(r"--share:(\d+)", table) == ["100", "45", "89", "63", "77"]
 
 
-def test_a_large_matrix_shows_the_classes_with_the_most_errors(toy_encoder, toy_images, tmp_path):
-    class Large(type(toy_images)):
-        classnames = (*toy_images.classnames, *(f"class {i}" for i in range(MAX_SHOWN)))
+def test_a_large_matrix_shows_the_classes_with_the_most_errors(toy_encoder, toy_dataset, tmp_path):
+    class Large(type(toy_dataset)):
+        classnames = (*toy_dataset.classnames, *(f"class {i}" for i in range(MAX_SHOWN)))
         coarse_names, coarse_of = ("all",), (0,) * (MAX_SHOWN + 5)
 
     backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": Large()}, stores=Stores.open(tmp_path))
@@ -269,10 +269,10 @@ def test_a_large_matrix_shows_the_classes_with_the_most_errors(toy_encoder, toy_
         assert 'data-cell="2,5"' in table
 
 
-def test_a_matrix_without_a_probe_is_reported(toy_backend, toy_images):
+def test_a_matrix_without_a_probe_is_reported(toy_backend, toy_dataset):
     report = toy_backend.evaluate(dataset="toys")
     assert "No linear probe" in confusion_table(report, "probe", COARSE, None)
-    assert cell_gallery(report, toy_images, "probe", COARSE, (0, 0), 1) == ""
+    assert cell_gallery(report, toy_dataset, "probe", COARSE, (0, 0), 1) == ""
 
 
 def labelled(n):
@@ -342,9 +342,9 @@ def test_figures_hold_plain_lists_in_the_common_colours():
     assert (list(others["text"]), others["marker"]["color"]) == (["dog"], ZERO_SHOT)
 
 
-def test_typed_text_is_escaped(backend, toy_images):
+def test_typed_text_is_escaped(backend, toy_dataset):
     names = (MARKUP, "green", "white", "yellow", "blue")
-    request = Request(toy_images, "toy", PromptSet(names, (f"{MARKUP} {{}}",)), PromptSet(names))
+    request = Request(toy_dataset, "toy", PromptSet(names, (f"{MARKUP} {{}}",)), PromptSet(names))
     report = request.evaluate(backend)
     html = [
         class_table(report.classes, "name", False, None),

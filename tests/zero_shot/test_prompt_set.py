@@ -69,18 +69,18 @@ def test_equal_prompt_sets_have_equal_hashes():
     assert len(others) == 4
 
 
-def test_the_defaults_for_a_dataset_are_its_class_names_and_the_readmes_template(toy_images):
-    assert PromptSet.for_dataset(toy_images) == PromptSet(toy_images.classnames, (README_TEMPLATE,), False)
+def test_the_defaults_for_a_dataset_are_its_class_names_and_the_readmes_template(toy_dataset):
+    assert PromptSet.for_dataset(toy_dataset) == PromptSet(toy_dataset.classnames, (README_TEMPLATE,), False)
     assert PromptSet.for_dataset(Shapes100()).classnames == Shapes100.classnames
 
 
-def test_given_parts_replace_the_defaults_for_a_dataset(toy_images):
-    assert PromptSet.for_dataset(toy_images, ["a", "b"], ["{}"], True) == PromptSet(("a", "b"), ("{}",), True)
-    assert PromptSet.for_dataset(toy_images, templates=["{}"]).classnames == toy_images.classnames
+def test_given_parts_replace_the_defaults_for_a_dataset(toy_dataset):
+    assert PromptSet.for_dataset(toy_dataset, ["a", "b"], ["{}"], True) == PromptSet(("a", "b"), ("{}",), True)
+    assert PromptSet.for_dataset(toy_dataset, templates=["{}"]).classnames == toy_dataset.classnames
     with pytest.raises(ClassnamesError):
-        PromptSet.for_dataset(toy_images, classnames=[])
+        PromptSet.for_dataset(toy_dataset, classnames=[])
     with pytest.raises(TemplateError):
-        PromptSet.for_dataset(toy_images, templates=[])
+        PromptSet.for_dataset(toy_dataset, templates=[])
 
 
 # --- prompts ---------------------------------------------------------------------------------------------------------
@@ -190,10 +190,10 @@ def test_other_names_are_checked_too(name, message):
         PROMPTS.renamed(0, [name])
 
 
-def test_a_prompt_set_covers_a_dataset_with_as_many_classes(toy_images):
-    PromptSet(("a", "b", "c", "d", "e")).check_covers(toy_images)
+def test_a_prompt_set_covers_a_dataset_with_as_many_classes(toy_dataset):
+    PromptSet(("a", "b", "c", "d", "e")).check_covers(toy_dataset)
     with pytest.raises(ClassnamesError) as caught:
-        PROMPTS.check_covers(toy_images)
+        PROMPTS.check_covers(toy_dataset)
     assert str(caught.value) == (
         "classnames: got 2; the test set of Toys-5 needs one for each of its 5 classes, in its order."
     )
