@@ -1,11 +1,9 @@
 """What several test files share."""
 
-import contextlib
 import hashlib
 import http.server
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from clip_demo.models.openai_clip import import_clip
 
@@ -97,47 +95,3 @@ class BusyEncoder:
 
     def release(self):
         self._release.set()
-
-
-def wait_until(condition, seconds=30):
-    """Wait for something that sets no event."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"it did not happen within {seconds} s"
-        time.sleep(0.002)
-
-
-@contextlib.contextmanager
-def busy(queue):
-    """Keep the thread of an encoder queue busy, so that other calls wait until the block ends."""
-    started, end = threading.Event(), threading.Event()
-    call = queue.submit(lambda: started.set() or end.wait(30))
-    assert started.wait(30)
-    try:
-        yield
-    finally:
-        end.set()
-        assert call.result(), "the block took too long"
-
-
-def ask_together(queue, waiting, *questions):
-    """Ask questions one after another, each in its own thread, while an encoder queue is busy.
-
-    Parameters
-    ----------
-    queue : EncoderQueue
-    waiting : sized
-        Gets longer by one with each question that waits.
-    *questions : callable
-
-    Returns
-    -------
-    list of concurrent.futures.Future
-        All done.
-    """
-    with ThreadPoolExecutor(len(questions)) as threads, busy(queue):
-        answers = []
-        for number, question in enumerate(questions, len(waiting) + 1):
-            answers.append(threads.submit(question))
-            wait_until(lambda number=number: len(waiting) == number)
-    return answers

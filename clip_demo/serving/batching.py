@@ -74,13 +74,14 @@ class MicroBatcher:
             missing = [key for key in items if key not in rows]
             try:
                 computed = self._compute([items[key] for key in missing]) if missing else ()
+                computed = dict(zip(missing, computed, strict=True))
             except Exception as error:
                 # An error, such as a prompt that is too long, must reach nobody but the one who caused it.
                 if len(group) == 1:
                     group[0].rows.set_exception(error)
                 groups.extend([request] for request in group if len(group) > 1)
                 continue
-            self._answer(group, rows, dict(zip(missing, computed, strict=True)))
+            self._answer(group, rows, computed)
         self._last = len(requests), time.monotonic() - start
 
     def _wait_for_more(self) -> None:

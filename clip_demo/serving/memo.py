@@ -37,13 +37,17 @@ class Memo(Generic[T]):
         Where another thread is computing it, this call waits for it and meanwhile calls `progress`, which may raise.
         After an error in another thread, this call computes the value itself.
         """
-        with self._changed:
-            while key in self.pending:
-                if not self._changed.wait(POLL) and progress:
-                    progress("waiting", 0, 1)
-            if key in self._values:
-                return self._values[key]
-            self.pending.add(key)
+        while True:
+            with self._changed:
+                if key in self.pending:
+                    timed_out = not self._changed.wait(POLL)
+                elif key in self._values:
+                    return self._values[key]
+                else:
+                    self.pending.add(key)
+                    break
+            if timed_out and progress:
+                progress("waiting", 0, 1)
         try:
             value = compute()
             with self._changed:

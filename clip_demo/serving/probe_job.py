@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -229,4 +230,5 @@ class ProbeJob:
 def _lower_priority() -> None:
     """Let this thread use the processor only when nothing else does."""
     if sys.platform == "linux":  # where every thread has its own priority
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        with contextlib.suppress(OSError):  # some containers forbid it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)

@@ -74,6 +74,12 @@ def test_an_error_reaches_only_the_request_that_caused_it(queue):
     assert (good[1][0], other[2][0]) == (1, 2)
 
 
+def test_a_call_that_returns_too_few_rows_is_an_error_and_nobody_waits_forever(queue):
+    batcher = MicroBatcher(lambda items: np.zeros((len(items) - 1, 3)), queue, memory=10, batch=8)
+    results = together(queue, batcher, {1: 1}, {2: 2})
+    assert [type(each) for each in results] == [ValueError, ValueError]
+
+
 def test_the_least_recently_used_row_is_forgotten(queue):
     computed = []
 

@@ -9,6 +9,7 @@ from clip_demo.backend import Backend
 from clip_demo.errors import Cancelled
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.feature_cache import PROMPTS
+from clip_demo.serving.memo import Memo
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.zero_shot.prompt_set import PromptSet
 
@@ -56,6 +57,26 @@ def test_encoding_prompts_can_be_cancelled_and_continues_where_it_stopped(toy_ba
     toy_backend.evaluate(many_prompts, progress=lambda *call: calls.append(call))
     assert len(toy_encoder.encoded_prompts) == 500  # none twice
     assert calls == [("prompts", 128, 372), ("prompts", 256, 372), ("prompts", 372, 372)]
+
+
+def test_failed_evaluations_leave_nothing_in_memory(toy_encoder, toy_dataset, tmp_path, monkeypatch):
+    memos = []
+
+    class RecordedMemo(Memo):
+        def __init__(self, maxsize):
+            super().__init__(maxsize)
+            memos.append(self)
+
+    def fail(prompts):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("clip_demo.serving.evaluator.Memo", RecordedMemo)
+    monkeypatch.setattr(toy_encoder, "encode_texts", fail)
+    backend = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
+    for i in range(300):
+        with pytest.raises(RuntimeError, match="out of memory"):
+            backend.evaluate(PromptSet.for_dataset(toy_dataset, templates=[f"{i} {{}}"]))
+    assert memos and all(memo.pending == set() for memo in memos)
 
 
 def test_encoding_images_can_be_cancelled_and_repeated(toy_backend):

@@ -33,8 +33,9 @@ def test_failures_leave_nothing_behind():
 
 
 @pytest.fixture
-def computing():
+def computing(monkeypatch):
     """A memo in which one thread computes the key "k", until it is told how that ends."""
+    monkeypatch.setattr("clip_demo.serving.memo.POLL", 0.01)
     memo, go, started = Memo(4), threading.Event(), threading.Event()
     outcome = []
 
@@ -62,28 +63,39 @@ def computing():
     go.set()
 
 
+def waiting_for(memo, compute, values):
+    """Start a thread that gets the key "k", and return it as soon as it waits for the first thread."""
+    waits = threading.Event()
+    thread = threading.Thread(target=lambda: values.append(memo.get("k", compute, lambda *call: waits.set())))
+    thread.start()
+    assert waits.wait(10)
+    return thread
+
+
 def test_a_second_thread_waits_for_the_first_and_both_get_its_value(computing):
     memo, finish = computing
     values = []
-    second = threading.Thread(target=lambda: values.append(memo.get("k", lambda: pytest.fail("computed twice"))))
-    second.start()
+    second = waiting_for(memo, lambda: pytest.fail("computed twice"), values)
     finish(lambda: "value")
     second.join(10)
     assert values == ["value"] and memo.pending == set()
 
 
-def test_a_waiting_thread_computes_the_value_itself_after_a_failure_of_the_first(computing):
+@pytest.mark.parametrize("error", [ZeroDivisionError, Cancelled])
+def test_a_waiting_thread_computes_the_value_itself_after_a_failure_of_the_first(computing, error):
     memo, finish = computing
+
+    def fail():
+        raise error("of the first thread only")
+
     values = []
-    second = threading.Thread(target=lambda: values.append(memo.get("k", lambda: "its own")))
-    second.start()
+    second = waiting_for(memo, lambda: "its own", values)
     finish(fail)
     second.join(10)
-    assert values == ["its own"]
+    assert values == ["its own"] and memo.pending == set()
 
 
-def test_a_waiting_thread_may_give_up_and_the_first_goes_on(computing, monkeypatch):
-    monkeypatch.setattr("clip_demo.serving.memo.POLL", 0.01)
+def test_a_waiting_thread_may_give_up_and_the_first_goes_on(computing):
     memo, finish = computing
 
     def impatient(what, done, total):

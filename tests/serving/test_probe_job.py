@@ -13,7 +13,11 @@ from clip_demo.backend import Backend
 from clip_demo.errors import ModelError, OptionError
 from clip_demo.linear_probe.head import HeadStore, load_head, save_head
 from clip_demo.linear_probe.pipeline import Stores
+from clip_demo.serving.downloads import Downloads
+from clip_demo.serving.encoder_queue import EncoderQueue
+from clip_demo.serving.model_handle import ModelHandle
 from clip_demo.serving.model_pool import ModelPool
+from clip_demo.serving.probe_job import ProbeJobs
 
 
 @pytest.fixture
@@ -64,6 +68,15 @@ def test_the_job_and_the_command_give_the_same_curve_and_head(toy_encoder, toy_d
     assert background.few_shot_curve() == command.few_shot_curve()
     assert background.head().provenance == command.head().provenance
     np.testing.assert_array_equal(background.head().coef, command.head().coef)
+
+
+def test_a_job_runs_where_priorities_cannot_be_changed(backend, monkeypatch):
+    def forbidden(*args):
+        raise PermissionError
+
+    monkeypatch.setattr("os.setpriority", forbidden, raising=False)
+    run(backend)
+    assert job(backend).state == "done"
 
 
 def test_a_stopped_job_continues_where_it_was(toy_encoder, toy_dataset, tmp_path):
@@ -141,7 +154,7 @@ def test_a_full_head_without_a_curve_is_enough_only_where_a_head_is_all_that_is_
 
 
 def test_a_visitor_comes_before_the_next_batch_of_a_job(toy_encoder, toy_dataset, tmp_path):
-    encode, seen = toy_encoder.encode_images, []
+    encode, seen, queue = toy_encoder.encode_images, [], EncoderQueue()
     gate, busy = threading.Event(), threading.Event()
 
     def recorded(inputs):
@@ -152,25 +165,19 @@ def test_a_visitor_comes_before_the_next_batch_of_a_job(toy_encoder, toy_dataset
         return encode(inputs)
 
     toy_encoder.encode_images = recorded
-    preprocess, preprocessed = toy_encoder.preprocess, threading.Event()
-
-    def watched(image):
-        if image.size == (8, 8):
-            preprocessed.set()
-        return preprocess(image)
-
-    toy_encoder.preprocess = watched
-    backend = make(toy_encoder, toy_dataset, tmp_path)
-    backend.start_probe_job()
+    model = ModelHandle("toy", lambda name, progress: toy_encoder, queue)
+    jobs = ProbeJobs(Stores.open(tmp_path), Downloads(), lambda model, dataset: (1.0, ("a {}",)))
+    jobs.start(model, toy_dataset)
     assert busy.wait(30)
     grey = Image.new("RGB", (8, 8), (51, 51, 51))
-    visitor = threading.Thread(target=backend.predict, kwargs={"image": grey})
+    visitor = threading.Thread(target=model.features.encode_image, args=("grey", lambda: grey))
     visitor.start()
-    assert preprocessed.wait(10)
+    wait_for(lambda: len(queue) == 1)
     gate.set()
     visitor.join(30)
-    wait_for(lambda: not job(backend).running)
-    assert seen.count(True) == 1 and seen.index(True) <= 4  # after the batch that was running, or one more
+    wait_for(lambda: not jobs.status("toy", "toys").running)
+    assert jobs.status("toy", "toys").state == "done"
+    assert seen.count(True) == 1 and seen.index(True) == 3  # right after the batch that was running
 
 
 def test_the_status_is_plain(backend):

@@ -1,150 +1,199 @@
-"""The prompt set: checked once, hashable, handed on whole."""
-
-import dataclasses
+"""The prompt set: its checks, its prompts and its variations."""
 
 import pytest
 
-from clip_demo.errors import ClassnamesError, OptionError, TemplateError
+from clip_demo.datasets.shapes100 import Shapes100
+from clip_demo.errors import ClassnamesError, InputError, OptionError, TemplateError
 from clip_demo.zero_shot.prompt_set import MAX_NAMES, PromptSet, baseline_of
-from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
+from clip_demo.zero_shot.templates import README_TEMPLATE
+
+PROMPTS = PromptSet(("cat", "sweet_pepper"), ("a {}.", "{}"))
 
 
-def test_there_is_a_row_of_prompts_for_each_class():
-    prompts = PromptSet(["sweet_pepper", "cat"], ["a {}.", "{}"])
-    assert prompts.prompts == [["a sweet_pepper.", "sweet_pepper"], ["a cat.", "cat"]]
-
-
-def test_underscores_become_spaces_in_prompts_only_on_request():
-    names = ("sweet_pepper", "cat")
-    assert PromptSet(names, ["a {}"]).prompts[0] == ["a sweet_pepper"]
-    replaced = PromptSet(names, ["a {}"], replace_underscores=True)
-    assert replaced.prompts[0] == ["a sweet pepper"] and replaced.classnames == names
-
-
-def test_a_class_name_may_contain_braces():
-    assert PromptSet(["{x}", "{}"], ["a {}"]).prompts == [["a {x}"], ["a {}"]]
-
-
-@pytest.mark.parametrize(
-    ("parts", "error"),
-    [
-        ({"classnames": "red"}, ClassnamesError),
-        ({"classnames": ["red"]}, ClassnamesError),
-        ({"classnames": ["red", "Red"]}, ClassnamesError),
-        ({"templates": "a {}"}, TemplateError),
-        ({"templates": ["a"]}, TemplateError),
-        ({"templates": []}, TemplateError),
-        ({"classnames": map(str, range(1000)), "templates": ["{}"] * 21}, TemplateError),
-        ({"replace_underscores": "false"}, OptionError),
-        ({"replace_underscores": None}, OptionError),
-        ({"replace_underscores": 1}, OptionError),
-    ],
-)
-def test_the_parts_are_checked_at_construction(parts, error):
-    with pytest.raises(error):
-        PromptSet(**{"classnames": ["red", "green"]} | parts)
-    with pytest.raises(error):
-        dataclasses.replace(PromptSet(["red", "green"]), **parts)
-
-
-def test_the_message_about_the_underscore_switch():
-    with pytest.raises(OptionError) as caught:
-        PromptSet(["red", "green"], replace_underscores="false")
-    assert str(caught.value) == "replace_underscores: 'false' is not allowed; use true or false."
-
-
-def test_equal_prompt_sets_are_one_key():
-    one = PromptSet(["red", " green"], ["a {c}"])
-    other = PromptSet(iter(("red", "green")), ("a {}",), False)
-    assert one == other and len({one: 1, other: 2}) == 1
-    assert one != PromptSet(("red", "green"), ("a {}",), True)
-    assert one != PromptSet(("green", "red"), ("a {}",))  # the order decides ties
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        one.classnames = ("red", "blue")
+# --- construction ----------------------------------------------------------------------------------------------------
 
 
 def test_the_default_template_is_that_of_openai_clips_readme():
-    assert PromptSet(["red", "green"]).templates == (README_TEMPLATE,)
+    assert PromptSet(("a", "b")).templates == (README_TEMPLATE,)
+    assert PromptSet(("a", "b")).replace_underscores is False
 
 
-def test_for_dataset_takes_what_is_not_given_from_the_dataset(toy_images):
-    assert PromptSet.for_dataset(toy_images) == PromptSet(toy_images.classnames, (README_TEMPLATE,), False)
-    given = PromptSet.for_dataset(toy_images, ["cat", "dog"], CIFAR100_TEMPLATES, True)
-    assert given == PromptSet(("cat", "dog"), CIFAR100_TEMPLATES, True)
-    # An empty list is a mistake, not a request for the default.
-    with pytest.raises(ClassnamesError):
-        PromptSet.for_dataset(toy_images, classnames=[])
-    with pytest.raises(TemplateError):
-        PromptSet.for_dataset(toy_images, templates=[])
-
-
-def test_varied_replaces_what_is_given():
-    prompts = PromptSet(["red", "green"], ["a {}"])
-    assert prompts.varied() is prompts
-    assert prompts.varied(["cat", "dog"]) == PromptSet(["cat", "dog"], ["a {}"])
-    assert prompts.varied(templates=["{}"], replace_underscores=True) == PromptSet(["red", "green"], ["{}"], True)
-    assert prompts.varied(replace_underscores=True).varied(replace_underscores=False) == prompts
-    with pytest.raises(TemplateError, match="^templates: 'x' has no"):
-        prompts.varied(templates=["x"])
-
-
-def test_a_baseline_is_the_prompt_set_with_other_parts():
-    prompts = PromptSet(["red", "green"], ["a {}"])
-    assert baseline_of(prompts) is None
-    assert baseline_of(prompts, templates=["{}"]) == PromptSet(["red", "green"], ["{}"])
+def test_parts_are_stored_as_checked_tuples():
+    prompts = PromptSet((name for name in [" cat", "dog "]), ["a photo of a {c}"])
+    assert (prompts.classnames, prompts.templates) == (("cat", "dog"), ("a photo of a {}",))
 
 
 @pytest.mark.parametrize(
     ("parts", "error", "message"),
     [
-        ({"classnames": ["red"]}, ClassnamesError, "^baseline, classnames: got 1"),
-        ({"templates": ["x"]}, TemplateError, "^baseline, templates: 'x' has no"),
-        ({"replace_underscores": "no"}, OptionError, "^baseline, replace_underscores: 'no' is not allowed"),
+        ({"classnames": ("cat",)}, ClassnamesError, "classnames: got 1"),
+        ({"classnames": "cat"}, ClassnamesError, "classnames: got a bare string"),
+        ({"classnames": None}, ClassnamesError, "classnames: got None"),
+        ({"templates": ("no",)}, TemplateError, "templates: 'no' has no {}"),
+        ({"templates": "a {}"}, TemplateError, "templates: got a bare string"),
+        ({"templates": None}, TemplateError, "templates: got None"),
+        (
+            {"classnames": map(str, range(1000)), "templates": ["{}"] * 21},
+            TemplateError,
+            "templates: 21 for 1000 classes",
+        ),
+        (
+            {"replace_underscores": "false"},
+            OptionError,
+            "replace_underscores: 'false' is not allowed; use true or false.",
+        ),
+        ({"replace_underscores": 1}, OptionError, "replace_underscores: 1 is not allowed"),
+        ({"replace_underscores": None}, OptionError, "replace_underscores: None is not allowed"),
     ],
 )
-def test_messages_about_a_baseline_say_so(parts, error, message):
-    with pytest.raises(error, match=message):
-        baseline_of(PromptSet(["red", "green"]), **parts)
+def test_every_part_is_checked_at_construction(parts, error, message):
+    with pytest.raises(error) as caught:
+        PromptSet(**({"classnames": ("cat", "dog")} | parts))
+    assert str(caught.value).startswith(message)
 
 
-def test_the_position_of_a_class_name_ignores_its_spelling():
-    prompts = PromptSet(["red", "sweet_pepper"])
-    assert prompts.position("red") == 0 and prompts.position("Sweet Pepper") == 1
-    for unknown in ("zebra", None, 1):
-        with pytest.raises(ClassnamesError) as caught:
-            prompts.position(unknown)
-        assert str(caught.value) == f"classname: {unknown!r} is not in the class list; use one of its names."
+def test_a_prompt_set_is_immutable():
+    with pytest.raises(AttributeError):
+        PROMPTS.templates = ("{}",)
 
 
-def test_renamed_gives_a_prompt_set_for_each_name():
-    prompts = PromptSet(["red", "green", "blue"], ["a {}"], True)
-    assert [each.classnames for each in prompts.renamed(1, ["lime", "grass"])] == [
-        ("red", "lime", "blue"),
-        ("red", "grass", "blue"),
-    ]
-    (single,) = prompts.renamed(2, "sky")
-    assert single == PromptSet(["red", "green", "sky"], ["a {}"], True)
+def test_equal_prompt_sets_have_equal_hashes():
+    same = PromptSet(["cat", "sweet_pepper"], ["a {}.", "{}"])
+    assert same == PROMPTS and hash(same) == hash(PROMPTS) and {PROMPTS: 1}[same] == 1
+    others = {
+        PROMPTS,
+        PromptSet(("sweet_pepper", "cat"), ("a {}.", "{}")),
+        PromptSet(("cat", "sweet_pepper"), ("{}", "a {}.")),
+        PromptSet(("cat", "sweet_pepper"), ("a {}.", "{}"), replace_underscores=True),
+    }
+    assert len(others) == 4
+
+
+def test_the_defaults_for_a_dataset_are_its_class_names_and_the_readmes_template(toy_dataset):
+    assert PromptSet.for_dataset(toy_dataset) == PromptSet(toy_dataset.classnames, (README_TEMPLATE,), False)
+    assert PromptSet.for_dataset(Shapes100()).classnames == Shapes100.classnames
+
+
+def test_given_parts_replace_the_defaults_for_a_dataset(toy_dataset):
+    assert PromptSet.for_dataset(toy_dataset, ["a", "b"], ["{}"], True) == PromptSet(("a", "b"), ("{}",), True)
+    assert PromptSet.for_dataset(toy_dataset, templates=["{}"]).classnames == toy_dataset.classnames
+    with pytest.raises(ClassnamesError):
+        PromptSet.for_dataset(toy_dataset, classnames=[])
+    with pytest.raises(TemplateError):
+        PromptSet.for_dataset(toy_dataset, templates=[])
+
+
+# --- prompts ---------------------------------------------------------------------------------------------------------
+
+
+def test_prompts_are_a_row_per_class_and_an_entry_per_template():
+    assert PROMPTS.prompts == [["a cat.", "cat"], ["a sweet_pepper.", "sweet_pepper"]]
+
+
+def test_underscores_become_spaces_in_the_prompts_only_when_requested():
+    prompts = PROMPTS.varied(replace_underscores=True)
+    assert prompts.prompts == [["a cat.", "cat"], ["a sweet pepper.", "sweet pepper"]]
+    assert prompts.classnames == ("cat", "sweet_pepper")
+
+
+def test_a_class_name_may_contain_braces():
+    assert PromptSet(("{x}", "{}"), ("a {}",)).prompts == [["a {x}"], ["a {}"]]
+
+
+# --- variations ------------------------------------------------------------------------------------------------------
+
+
+def test_varied_returns_the_same_object_where_nothing_is_given():
+    assert PROMPTS.varied() is PROMPTS and PROMPTS.varied(None, None, None) is PROMPTS
+
+
+def test_varied_replaces_the_given_parts():
+    assert PROMPTS.varied(templates=["{}"]) == PromptSet(PROMPTS.classnames, ("{}",))
+    assert PROMPTS.varied(["a", "b"], replace_underscores=True) == PromptSet(("a", "b"), PROMPTS.templates, True)
+    assert PROMPTS.varied(replace_underscores=True).varied(replace_underscores=False) == PROMPTS
+
+
+def test_varied_checks_the_given_parts():
+    with pytest.raises(ClassnamesError):
+        PROMPTS.varied(classnames=[])
+    with pytest.raises(TemplateError):
+        PROMPTS.varied(templates=[])
+    with pytest.raises(OptionError):
+        PROMPTS.varied(replace_underscores="no")
+
+
+def test_a_baseline_without_parts_is_none():
+    assert baseline_of(PROMPTS) is None
+
+
+def test_a_baseline_differs_in_the_given_parts():
+    assert baseline_of(PROMPTS, templates=["{}"]) == PROMPTS.varied(templates=["{}"])
+    assert baseline_of(PROMPTS, replace_underscores=False) == PROMPTS
 
 
 @pytest.mark.parametrize(
-    ("names", "error", "message"),
+    ("parts", "error"),
     [
-        ([], OptionError, "^names: got 0; give 1 to 50 other names for the class.$"),
-        ([str(i) for i in range(MAX_NAMES + 1)], OptionError, "^names: got 51; give 1 to 50 other names"),
-        (["Blue"], ClassnamesError, "'Blue' and 'blue' make the same prompt"),
-        ([" "], ClassnamesError, "number 1 is blank"),
+        ({"classnames": ["a"]}, ClassnamesError),
+        ({"templates": ["no"]}, TemplateError),
+        ({"replace_underscores": "yes"}, OptionError),
     ],
 )
-def test_names_that_are_not_allowed(names, error, message):
-    with pytest.raises(error, match=message):
-        PromptSet(["red", "green", "blue"]).renamed(0, names)
+def test_errors_of_a_baseline_begin_with_baseline(parts, error):
+    with pytest.raises(error) as caught:
+        baseline_of(PROMPTS, **parts)
+    with pytest.raises(InputError) as of_the_part:
+        PROMPTS.varied(**parts)
+    assert type(caught.value) is error and str(caught.value) == f"baseline, {of_the_part.value}"
 
 
-def test_a_whole_test_set_needs_a_name_for_each_class(toy_images):
-    PromptSet(["a", "b", "c", "d", "e"]).check_covers(toy_images)
-    for names in (["red", "blue"], ["a", "b", "c", "d", "e", "f"]):
-        with pytest.raises(ClassnamesError) as caught:
-            PromptSet(names).check_covers(toy_images)
-        assert str(caught.value) == (
-            f"classnames: got {len(names)}; the test set of Toys-5 needs one for each of its 5 classes, in its order."
-        )
+# --- classes ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sweet_pepper", "Sweet pepper", " sweet  pepper "])
+def test_the_position_of_a_class_ignores_case_spaces_and_underscores(name):
+    assert PROMPTS.position(name) == 1
+
+
+@pytest.mark.parametrize("name", ["zebra", "", None, 1])
+def test_the_message_for_a_class_that_is_not_in_the_list(name):
+    with pytest.raises(ClassnamesError) as caught:
+        PROMPTS.position(name)
+    assert str(caught.value) == f"classname: {name!r} is not in the class list; use one of its names."
+
+
+def test_renamed_gives_a_prompt_set_for_each_name():
+    prompts = PromptSet(("cat", "dog", "cow"), ("{}",), replace_underscores=True)
+    assert prompts.renamed(1, ["hound", "puppy"]) == [
+        PromptSet(("cat", "hound", "cow"), ("{}",), True),
+        PromptSet(("cat", "puppy", "cow"), ("{}",), True),
+    ]
+
+
+def test_a_single_name_may_be_a_string():
+    assert PROMPTS.renamed(0, "kitten") == PROMPTS.renamed(0, ["kitten"])
+
+
+@pytest.mark.parametrize("n", [0, 51])
+def test_the_message_for_too_few_or_too_many_names(n):
+    assert MAX_NAMES == 50
+    with pytest.raises(OptionError) as caught:
+        PROMPTS.renamed(0, map(str, range(n)))
+    assert str(caught.value) == f"names: got {n}; give 1 to 50 other names for the class."
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("Sweet_Pepper", "'Sweet_Pepper' and 'sweet_pepper' make the same"), (" ", "1 is blank")]
+)
+def test_other_names_are_checked_too(name, message):
+    with pytest.raises(ClassnamesError, match=message):
+        PROMPTS.renamed(0, [name])
+
+
+def test_a_prompt_set_covers_a_dataset_with_as_many_classes(toy_dataset):
+    PromptSet(("a", "b", "c", "d", "e")).check_covers(toy_dataset)
+    with pytest.raises(ClassnamesError) as caught:
+        PROMPTS.check_covers(toy_dataset)
+    assert str(caught.value) == (
+        "classnames: got 2; the test set of Toys-5 needs one for each of its 5 classes, in its order."
+    )
