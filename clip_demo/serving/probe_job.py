@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..datasets.base import Dataset
-from ..errors import Cancelled, ClipDemoError, OptionError
+from ..errors import Cancelled, ClipDemoError, ModelError, OptionError
 from ..features.extract import in_small_batches
 from ..linear_probe.pipeline import ProbePipeline, Stores
 from ..progress import Progress
@@ -178,6 +178,8 @@ class ProbeJob:
         """Wait for the model and the dataset, which is downloaded where it is missing."""
         while (model := self._model.status).state in ("downloading", "loading"):
             self._wait(model.message, check)
+        if model.state == "failed":
+            raise ModelError(model.message)
         self._downloads.start(self._dataset)
         while (dataset := self._downloads.status(self._dataset)).state == "downloading":
             self._wait(dataset.message, check)
