@@ -302,10 +302,12 @@ def test_the_hint_says_which_classes_the_built_in_model_was_trained_on(model, da
 OUTPUTS = ("image", "alert", "results", "count", "query", "notice", "drawn", "timer")
 
 
-def shown(backend, view, *, source="set", photo=None, notice="", reported=()):
+def shown(backend, view, *, source="set", photo=None, notice="", before="", reported=()):
     """Return what `show` returns for a view, by name."""
     fields = (source, view.dataset, view.index, photo, view.templates, view.classes, view.replace_underscores)
-    return SimpleNamespace(**dict(zip(OUTPUTS, show(backend, *fields, view.model, notice, reported), strict=True)))
+    return SimpleNamespace(
+        **dict(zip(OUTPUTS, show(backend, *fields, view.model, notice, before, reported), strict=True))
+    )
 
 
 def handler(demo, name):
@@ -317,6 +319,15 @@ def ready(toy_backend):
     """The toy backend with its model loaded."""
     assert toy_backend.encoder().name == "toy"
     return toy_backend
+
+
+def test_a_notice_about_the_link_stays_until_the_visitor_changes_something(ready):
+    view = start(ready)
+    first = shown(ready, view, notice="The link is broken.")
+    again = shown(ready, view, notice=first.notice, before=first.query)  # redrawn by a refresh
+    assert "The link is broken." in first.alert and "The link is broken." in again.alert
+    changed = shown(ready, replace(view, templates="the {}"), notice=again.notice, before=again.query)
+    assert (changed.alert, changed.notice) == ("", "")
 
 
 @pytest.fixture

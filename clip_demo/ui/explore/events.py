@@ -53,9 +53,23 @@ def _source(backend: Backend, model: str) -> str:
 
 
 def show(
-    backend: Backend, source, dataset, index, photo, templates, classes, replace_underscores, model, notice, reported
+    backend: Backend,
+    source,
+    dataset,
+    index,
+    photo,
+    templates,
+    classes,
+    replace_underscores,
+    model,
+    notice,
+    before,
+    reported,
 ) -> list[Any]:
-    """Predict, and return the values of the outputs. The arguments are the values of the inputs in `_connect_show`."""
+    """Predict, and return the values of the outputs. The arguments are the values of the inputs in `_connect_show`.
+
+    `before` is the query string of the last results.
+    """
     chosen, own = backend.datasets[dataset], source == OWN
     typed = View(dataset, index, templates or "", classes or "", bool(replace_underscores), model)
     classnames, template_list = parse_classnames(typed.classes), parse_templates(typed.templates)
@@ -85,15 +99,18 @@ def show(
     if not own:
         image, available, no_image = _image(chosen, index, prediction and prediction.truth)
         problem = problem or no_image
+    query = to_query(backend, typed)
+    # A notice about the link stays until the visitor changes something: results may also be redrawn without a change.
+    notice = notice if before in ("", query) else ""
     known = facts(status, dataset, available, prediction and _n_train(prediction.linear_probe))
     out_of_date = status.state in view.WAITING or changed(reported, known)
     return [
         image,
-        view.alert(problem, stale=True) + view.alert(notice or "", stale=False),
+        view.alert(problem, stale=True) + view.alert(notice, stale=False),
         drawn,
         view.count(classnames, template_list),
-        to_query(backend, typed),
-        "",
+        query,
+        notice,
         known,
         gr.Timer(active=True) if out_of_date else gr.skip(),
     ]
@@ -112,7 +129,7 @@ def _connect_show(backend: Backend, fields: Fields, controls: Controls, state: P
             fields.replace_underscores.input,
         ],
         partial(show, backend),
-        inputs=[*fields.all(), state.notice, state.reported],
+        inputs=[*fields.all(), state.notice, state.query, state.reported],
         outputs=[
             *[controls.image, controls.alert, controls.results, controls.count],
             *[state.query, state.notice, state.drawn, state.timer],

@@ -35,7 +35,7 @@ class PageState:
     query : gr.Textbox
         The query string of the fields, for the address bar.
     notice : gr.Textbox
-        A message that `show` writes once.
+        A message about the link, which `show` writes until the visitor changes something.
     drawn, reported : gr.State
         The `facts` that the results, and the status line, were drawn from.
     timer : gr.Timer
