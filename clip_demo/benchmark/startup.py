@@ -15,7 +15,7 @@ from .server import run_server, wait_until_served
 # Most demos load the model first and build the page afterwards.
 _PLAIN_DEMO = """
 import sys
-from clip_demo.models.openai_clip import import_clip  # openai-clip alone fails beside recent versions of setuptools
+from clip_demo.models.openai_clip import import_clip  # works around recent versions of setuptools
 clip = import_clip()
 import torch, gradio
 model, preprocess = clip.load(sys.argv[1], device="cpu")

@@ -40,10 +40,10 @@ def accuracy_text(accuracy: Accuracy) -> str:
 def _difference_lines(difference: Difference) -> list[str]:
     change, low, high = (f"{100 * each:+.2f}" for each in (difference.top1, difference.low, difference.high))
     p_value = "p < 0.0001" if difference.p_value < 0.0001 else f"p = {difference.p_value:.4f}"
-    meaning = "" if difference.p_value < 0.05 else "not "
+    meaning = "" if difference.significant else "not "
     return [
         f"difference to the baseline: {change} points of top-1 (95% interval {low} to {high})",
-        f"{difference.gained} images are newly right, {difference.lost} newly wrong",
+        f"{difference.gained} images became correct, {difference.lost} became wrong",
         f"{p_value} (McNemar's exact test): the difference is {meaning}significant at the 5% level",
     ]
 

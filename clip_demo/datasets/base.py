@@ -20,7 +20,7 @@ class Dataset(ABC):
     name : str
         Identifier in the command line and in links, such as ``"cifar100"``.
     title : str
-        Name for people, such as ``"CIFAR-100"``.
+        Name for the user, such as ``"CIFAR-100"``.
     classnames : tuple of str
         The class names; a label is a position in this tuple.
     coarse_names : tuple of str

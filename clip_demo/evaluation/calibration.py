@@ -1,4 +1,4 @@
-"""Calibration: how far a classifier's confidence can be trusted."""
+"""Calibration: how well a classifier's confidence matches its accuracy."""
 
 import math
 from dataclasses import dataclass

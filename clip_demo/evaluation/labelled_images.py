@@ -1,4 +1,4 @@
-"""The images of a test set as a model sees them: what stays the same for every prompt set."""
+"""Features, labels and probe predictions of a test set, which all prompt sets share."""
 
 from __future__ import annotations
 

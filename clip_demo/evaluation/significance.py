@@ -30,6 +30,11 @@ class Difference:
     gained: int
     lost: int
 
+    @property
+    def significant(self) -> bool:
+        """Whether McNemar's exact test rejects equal accuracies at the 5 % level."""
+        return self.p_value < 0.05
+
 
 def paired_difference(new: np.ndarray, old: np.ndarray) -> Difference:
     """Compare two classifiers.

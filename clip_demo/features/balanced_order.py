@@ -8,7 +8,7 @@ SEED = 0
 
 
 def balanced_order(labels: np.ndarray, seed: int = SEED) -> np.ndarray:
-    """Return all positions in an order whose every beginning has about equally many of each class.
+    """Return all positions in an order in which every prefix is approximately class-balanced.
 
     Parameters
     ----------

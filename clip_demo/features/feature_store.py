@@ -89,7 +89,7 @@ def save_features(
         **arrays,
         labels=data.labels.astype(np.min_scalar_type(len(dataset.classnames))),
         model_sha256=np.array(encoder.sha256),
-        image_set=np.array(dataset.name),  # the key of files written before datasets were called so
+        image_set=np.array(dataset.name),  # the key of all stored features so far
     )
 
 

@@ -52,6 +52,7 @@ class Shards:
         self.done = 0
         self._dataset, self._split, self._extract, self._rows = dataset, split, extract, rows
         self._folder = Path(folder) / f"{encoder.name.replace('/', '-')}-{dataset.name}-{encoder.sha256[:16]}"
+        # "image_set" is the key of all shards so far.
         self._key = {"model_sha256": encoder.sha256, "image_set": dataset.name, "split": split, "seed": str(SEED)}
 
     def encode(self, n: int | None = None, report: Callable[[int], None] = lambda done: None) -> None:

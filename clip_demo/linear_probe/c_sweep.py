@@ -8,7 +8,7 @@ from ..progress import Progress
 from .fit import ProbeFitter
 
 STEPS = 96  # from 1e-6 to 1e6: eight per decade
-_HELD_OUT = 5  # one image in so many
+_HELD_OUT = 5  # one image in five is held out
 _COARSE = 16  # first distance between steps: 1e-6, 1e-4, ..., 1e6
 
 

@@ -1,4 +1,4 @@
-"""The few-shot curve: the accuracy of linear probes on ever more training images, against zero-shot prediction."""
+"""The few-shot curve: linear probes on increasing numbers of training images, against zero-shot prediction."""
 
 import csv
 import datetime
@@ -48,7 +48,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class FewShotCurve:
-    """Linear probes on ever more training images, against zero-shot prediction on the same test images.
+    """Linear probes on increasing numbers of training images, against zero-shot prediction on the same test images.
 
     Attributes
     ----------
@@ -195,7 +195,7 @@ class CurveStore(ArtifactStore[FewShotCurve]):
 def save_curve(curve: FewShotCurve, folder: str | Path) -> Path:
     """Write a curve as JSON."""
     path = Path(folder) / file_name(curve.model, curve.dataset, ".json")
-    # The key of files written before datasets were called so.
+    # "image_set" is the key of all stored curves so far.
     stored = {"image_set" if name == "dataset" else name: value for name, value in asdict(curve).items()}
     with atomic_write(path) as part:
         part.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")

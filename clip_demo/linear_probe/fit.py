@@ -132,11 +132,7 @@ def fit_head(
     OptionError
         When `C` or `max_iter` is not positive.
     """
-    if not C > 0 or not max_iter >= 1:
-        raise OptionError(
-            f"C, max_iter: got {C!r} and {max_iter!r}; both must be positive, as in the recipe of openai/CLIP's "
-            f"README, {RECIPE}."
-        )
+    check_recipe(C, max_iter)
     from sklearn.linear_model import LogisticRegression  # takes a second to import
 
     if normalized:
@@ -165,6 +161,15 @@ def fit_head(
         tuple(classnames[i] for i in classifier.classes_),
         provenance,
     )
+
+
+def check_recipe(C: float = RECIPE["C"], max_iter: int = RECIPE["max_iter"]) -> None:
+    """Raise an OptionError where a parameter is not positive."""
+    if not C > 0 or not max_iter >= 1:
+        raise OptionError(
+            f"C, max_iter: got {C!r} and {max_iter!r}; both must be positive, as in the recipe of openai/CLIP's "
+            f"README, {RECIPE}."
+        )
 
 
 def package_versions() -> dict[str, str]:

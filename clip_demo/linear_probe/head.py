@@ -159,7 +159,7 @@ class HeadStore(ArtifactStore[Head]):
 def save_head(head: Head, folder: str | Path) -> Path:
     """Write a head as npz without pickle: ``coef``, ``intercept``, ``classes`` and the provenance as JSON text."""
     provenance = asdict(head.provenance)
-    provenance["image_set"] = provenance.pop("dataset")  # the key of files written before datasets were called so
+    provenance["image_set"] = provenance.pop("dataset")  # the key of all stored heads so far
     return write_npz(
         Path(folder) / file_name(head.provenance.model, head.provenance.dataset),
         coef=head.coef,

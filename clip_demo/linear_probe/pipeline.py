@@ -15,7 +15,7 @@ from ..paths import ASSETS, cache_folder
 from ..progress import Progress
 from .c_sweep import sweep_c
 from .few_shot_curve import CurveStore, FewShotCurve, missing_draws, new_curve, with_draw
-from .fit import RECIPE, ProbeFitter
+from .fit import RECIPE, ProbeFitter, check_recipe
 from .head import Head, HeadStore
 
 # The early head, which serves while a better one is fitted: training images of each class, and test images in total.
@@ -24,7 +24,7 @@ EARLY_TRAIN, EARLY_TEST = 20, 1_000
 
 @dataclass(frozen=True)
 class Stores:
-    """What is fitted, and the features it is fitted on.
+    """The stores of heads, test features, curves and feature shards.
 
     Attributes
     ----------
@@ -119,6 +119,7 @@ class ProbePipeline:
                 raise OptionError("curve: it is fitted by the default recipe; omit C, sweep and normalized.")
             *_, head = self.heads(curve_folder=curve_folder, restart=True)
             return head
+        check_recipe(recipe.get("C", RECIPE["C"]))  # before anything is encoded
         self._encode("train")
         self._encode("test")
         if sweep:
@@ -130,7 +131,7 @@ class ProbePipeline:
     def heads(
         self, *, early: bool = False, restart: bool = False, curve_folder: str | Path | None = None
     ) -> Iterator[Head]:
-        """Fit the missing heads of the few-shot curve, on ever more images; the last one on all of them.
+        """Fit the missing heads of the few-shot curve, on increasing numbers of images; the last one on all of them.
 
         Parameters
         ----------

@@ -62,7 +62,7 @@ def fetch_weights(name: str, root: str | Path | None = None, progress: Progress 
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # The operating system releases this lock when its process ends, in whatever way.
+        # The operating system releases this lock when its process ends, however it ends.
         with FileLock(f"{target}.lock"):
             if not _is_complete(target, name):
                 part = target.with_name(target.name + ".partial")

@@ -1,4 +1,4 @@
-"""Import of openai-clip, which fails by itself beside recent versions of setuptools."""
+"""Import of openai-clip, which needs a workaround with recent versions of setuptools."""
 
 import contextlib
 import sys

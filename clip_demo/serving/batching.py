@@ -1,4 +1,4 @@
-"""Micro-batching: what several threads ask for at the same time is computed in one call, and remembered."""
+"""Micro-batching: simultaneous requests of several threads are computed in one call, and cached."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ class _Request:
 
 
 class MicroBatcher:
-    """Rows of numbers by key. The least recently used rows are forgotten.
+    """Computes one row of numbers per key, in batches, with a cache of the most recently used rows.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class MicroBatcher:
                 computed = self._compute([items[key] for key in missing]) if missing else ()
                 computed = dict(zip(missing, computed, strict=True))
             except Exception as error:
-                # An error, such as a prompt that is too long, must reach nobody but the one who caused it.
+                # An error, such as a prompt that is too long, is raised only for the request that caused it.
                 if len(group) == 1:
                     group[0].rows.set_exception(error)
                 groups.extend([request] for request in group if len(group) > 1)
@@ -85,7 +85,7 @@ class MicroBatcher:
         self._last = len(requests), time.monotonic() - start
 
     def _wait_for_more(self) -> None:
-        """Wait a little until half of the last batch's clients are back: they return one by one."""
+        """Wait a little for half as many requests as in the last batch: its clients send their next ones one by one."""
         size, seconds = self._last
         end = time.monotonic() + PATIENCE * seconds
         while 2 * len(self._waiting) < size and time.monotonic() < end:

@@ -20,7 +20,7 @@ class DatasetStatus:
     progress : float or None
         Fraction of the download, 0 to 1; None while nothing is downloading.
     message : str
-        One sentence for people, empty when ready.
+        One sentence for the user, empty when ready.
     download_bytes : int or None
         Size of the download.
     """

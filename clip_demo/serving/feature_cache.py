@@ -63,7 +63,7 @@ class FeatureCache:
         is done stays remembered.
         """
         rows = self._prompts.remembered(prompts)
-        # Sorted, because what the prompts of a batch have in common at their beginning is computed once.
+        # Sorted, because a prefix that the prompts of a batch share is computed once.
         missing, done = sorted({prompt for prompt in prompts if prompt not in rows}), 0
         for batch in _batches(missing):
             # Between two batches the encoder is free for others.

@@ -1,4 +1,4 @@
-"""A bounded cache whose values are computed once, also when several threads ask at the same time."""
+"""A bounded cache that computes each missing value once, even when several threads ask at the same time."""
 
 import threading
 from collections.abc import Callable, Hashable
@@ -47,7 +47,7 @@ class Memo(Generic[T]):
                     self.pending.add(key)
                     break
             if timed_out and progress:
-                progress("waiting", 0, 1)
+                progress("waiting", 0, 0)
         try:
             value = compute()
             with self._changed:

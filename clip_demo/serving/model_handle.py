@@ -29,7 +29,7 @@ class ModelStatus:
     progress : float or None
         Fraction of the download, 0 to 1; None while nothing is downloading.
     message : str
-        One sentence for people, empty when ready.
+        One sentence for the user, empty when ready.
     megabytes : int or None
         Approximate size of the download, for OpenAI's models.
     """

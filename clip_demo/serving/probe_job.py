@@ -1,4 +1,4 @@
-"""The background job that fits a head and its few-shot curve while visitors come first."""
+"""The background job that fits a head and its few-shot curve, at a lower priority than visitors' requests."""
 
 from __future__ import annotations
 
@@ -34,15 +34,13 @@ class ProbeJobStatus:
     state : {"waiting", "encoding", "fitting", "done", "failed", "stopped"}
         "waiting": for the model or the dataset. The last three are final.
     message : str
-        One sentence for people.
+        One sentence for the user.
     done, total : int
         Numbers of encoded images, earlier runs included, and of all images; 0 and 0 while waiting.
     images_per_second : float or None
         Speed of encoding.
     seconds_left : float or None
         Until all images are encoded at that speed.
-    head_note : str
-        The note of the best head so far, such as ``"20 images per class"``; empty without a head.
     """
 
     state: str
@@ -51,7 +49,6 @@ class ProbeJobStatus:
     total: int
     images_per_second: float | None
     seconds_left: float | None
-    head_note: str = ""
 
     @property
     def running(self) -> bool:
@@ -123,7 +120,7 @@ class ProbeJob:
     Attributes
     ----------
     title : str
-        Model and dataset, for people.
+        Model and dataset, for the user.
     """
 
     def __init__(
@@ -142,7 +139,6 @@ class ProbeJob:
         self._done = {"train features": 0, "test features": 0}
         self._speed: float | None = None
         self._speed_since: tuple[float, int] | None = None  # time and images at the start of the current encoding
-        self._head_note = ""
         self._task = BackgroundTask(self._run, f"probe-job-{model.name}")
 
     def stop(self) -> None:
@@ -156,7 +152,7 @@ class ProbeJob:
         total = sum(self._dataset.sizes.values()) if done else 0
         speed = self._speed if self._state == "encoding" else None
         left = (total - done) / speed if speed else None
-        return ProbeJobStatus(self._state, self._message, done, total, speed, left, self._head_note)
+        return ProbeJobStatus(self._state, self._message, done, total, speed, left)
 
     def _run(self, check: Progress) -> None:
         _lower_priority()
@@ -208,14 +204,12 @@ class ProbeJob:
         )
         head = self._stores.heads.get(encoder.sha256, self._dataset.name)
         if not pipeline.is_finished(head_only=self._if_missing):
-            self._head_note = head.provenance.note if head else ""
             for fitted in pipeline.heads(early=True):
                 head = self._stores.heads.improve(fitted)
-                self._head_note = head.provenance.note
         return head.provenance.test_accuracy
 
     def _note(self, what: str, done: int, total: int) -> None:
-        """Take over the pipeline's progress."""
+        """Update the status from the pipeline's progress."""
         if what not in self._done:
             self._speed_since = None
             self._set("fitting", f"Fitting heads of {self.title}: {done} of {total} are ready")

@@ -14,8 +14,8 @@ from ..datasets.cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAM
 from ..datasets.shapes100 import COLOURS, SHAPES, UNSEEN_CLASSNAMES, Shapes100
 from ..zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 
-# Our own templates beside the published ones: bare names, and what a user may type. They are training data: changed
-# words would train another model.
+# Our own templates in addition to the published ones: bare names, and what a user may type. Do not edit them: the
+# built-in model was trained on exactly these words.
 FREE_TEMPLATES = (
     README_TEMPLATE,
     "{}",
@@ -74,7 +74,7 @@ def caption_groups(datasets: Sequence[str]) -> dict[str, CaptionGroup]:
 
 
 def hidden_names(groups: dict[str, CaptionGroup]) -> dict[str, np.ndarray]:
-    """Return the names to exclude for each image, since with its own colour or shape they name an unseen class.
+    """Return the names to exclude for each class, because with its own colour or shape they would name an unseen one.
 
     Red stars are never shown. If "star" were a wrong answer for a red circle, the model would learn that red things
     are not stars, and would misclassify red stars. So this answer is excluded from the softmax.

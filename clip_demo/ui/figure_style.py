@@ -34,7 +34,7 @@ def styled_figure(
         cannot read.
     x_title, y_title : str
     xaxis, yaxis : mapping
-        What the axes have beside the common style.
+        What the axes have in addition to the common style.
     **layout
         Further entries of the layout, which take precedence over the common ones.
     """

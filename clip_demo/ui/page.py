@@ -21,8 +21,8 @@ from .status_line import status_line
 _STATIC = Path(__file__).parent / "static"
 _DAY = 24 * 60 * 60
 _HEADING = (
-    "<header><h1>CLIP Explorer</h1><p>Zero-shot prediction beside a linear probe: change a word, a class, the image"
-    "</p></header>"
+    "<header><h1>CLIP Explorer</h1><p>Zero-shot prediction beside a linear probe: change the prompt, the classes "
+    "or the image</p></header>"
 )
 # System fonts: the page loads nothing from elsewhere and looks the same without a network.
 _FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]

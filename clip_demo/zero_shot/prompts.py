@@ -60,8 +60,7 @@ def check_classnames(classnames: Iterable[str]) -> tuple[str, ...]:
     Parameters
     ----------
     classnames : iterable of str
-        From 2 to 1000 names. Names that differ only in case, spaces or underscores count as equal: they would make
-        the same prompt and share its probability.
+        From 2 to 1000 names. Names that differ only in case, spaces or underscores name the same class.
 
     Raises
     ------
@@ -97,7 +96,7 @@ def check_classnames(classnames: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         first = seen.get(_key(name))
         if first is not None:
-            reason = f"{name!r} occurs twice" if first == name else f"{first!r} and {name!r} make the same prompt"
+            reason = f"{name!r} occurs twice" if first == name else f"{first!r} and {name!r} name the same class"
             raise ClassnamesError(f"classnames: {reason}; remove one of them.")
         seen[_key(name)] = name
     return names

@@ -33,7 +33,7 @@ def main():
             page.goto(f"{url}?dataset=cifar100&template=a+blurry+photo+of+a+%7B%7D.")
             page.wait_for_selector("#results .card", timeout=60_000)
             page.get_by_role("tab", name="Prompt Lab").click()
-            page.get_by_text("images became right").wait_for(timeout=60_000)
+            page.get_by_text("images became correct").wait_for(timeout=60_000)
             page.wait_for_timeout(3000)
             save(page, "prompt-lab.png")
             browser.close()

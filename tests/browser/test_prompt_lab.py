@@ -113,7 +113,7 @@ def test_a_class_list_of_the_wrong_length_is_reported_and_kept(open_lab, backend
     page.locator("#lab-class-list textarea").fill("cat\ndog")
     alert = page.locator("#lab-alert [role=alert]")
     expect(alert).to_contain_text("classnames: got 2")
-    expect(alert).to_contain_text("the numbers below belong to the last valid input")
+    expect(alert).to_contain_text("the numbers below show the last valid input")
     expect(page.locator("#lab-class-list textarea")).to_have_value("cat\ndog")
     expect_headline(page, backend.evaluate(prompts))
     page.get_by_role("button", name="Reset to the dataset’s own names").click()

@@ -55,7 +55,7 @@ def test_an_accuracy_with_its_difference(p_value, line):
         "linear probe = 60.00",
         "",
         "difference to the baseline: -1.04 points of top-1 (95% interval -2.00 to +0.10)",
-        "2 images are newly right, 3 newly wrong",
+        "2 images became correct, 3 became wrong",
         line,
     ]
 

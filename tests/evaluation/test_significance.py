@@ -93,3 +93,10 @@ def test_a_difference_pairs_the_images():
     low, high = score_interval(2, 1, 5)
     assert paired_difference(new, old) == Difference(0.2, low, high, 1.0, 2, 1)
     assert paired_difference(new, new).top1 == 0 and paired_difference(new, new).p_value == 1
+
+
+@pytest.mark.parametrize(("gained", "lost", "significant"), [(5, 0, False), (6, 0, True), (20, 9, False), (0, 6, True)])
+def test_a_difference_is_significant_where_mcnemars_exact_test_says_so(gained, lost, significant):
+    new = np.array([1] * gained + [0] * lost + [1] * 50, dtype=bool)
+    old = np.array([0] * gained + [1] * lost + [1] * 50, dtype=bool)
+    assert paired_difference(new, old).significant is significant

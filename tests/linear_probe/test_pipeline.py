@@ -88,9 +88,10 @@ def test_work_that_was_cancelled_continues_where_it_was(toy_encoder, toy_dataset
         ({"sweep": True, "C": 1.0}, "C: got 1.0 together with a sweep"),
         ({"curve_folder": "x", "C": 1.0}, "curve: it is fitted by the default recipe"),
         ({"curve_folder": "x", "sweep": True}, "curve: it is fitted by the default recipe"),
+        ({"C": 0}, "both must be positive"),
     ],
 )
-def test_options_that_contradict_each_other_are_refused(toy_backend, toy_encoder, tmp_path, options, message):
+def test_wrong_options_are_refused_before_anything_is_encoded(toy_backend, toy_encoder, tmp_path, options, message):
     with pytest.raises(OptionError, match=message):
         toy_backend.fit_probe(folder=tmp_path, **options)
     assert toy_encoder.encoded_images == 0

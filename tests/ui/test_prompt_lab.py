@@ -136,19 +136,20 @@ def accuracy(difference=None, probe=0.7):
 
 
 @pytest.mark.parametrize(
-    "top1, low, high, kind, text",
+    "top1, low, high, p_value, kind, text",
     [
-        (0.012, 0.008, 0.017, "better", "Better: <b>+1.20 points</b>"),
-        (-0.012, -0.017, -0.008, "worse", f"Worse: <b>{MINUS}1.20 points</b>"),
-        (0.0001, -0.001, 0.0012, "equal", "No significant difference on 10,000 images: <b>+0.01 points</b>"),
-        (0.0, 0.0, 0.0, "equal", "No significant difference on 10,000 images: <b>0.00 points</b>"),
+        (0.012, 0.008, 0.017, 0.0004, "better", "Better: <b>+1.20 points</b>"),
+        (-0.012, -0.017, -0.008, 0.0004, "worse", f"Worse: <b>{MINUS}1.20 points</b>"),
+        (0.0005, 0.0001, 0.0012, 0.0625, "equal", "No significant difference on 10,000 images: <b>+0.05 points</b>"),
+        (0.0001, -0.001, 0.0012, 0.9, "equal", "No significant difference on 10,000 images: <b>+0.01 points</b>"),
+        (0.0, 0.0, 0.0, 1.0, "equal", "No significant difference on 10,000 images: <b>0.00 points</b>"),
     ],
 )  # fmt: skip
-def test_only_an_interval_without_zero_is_called_better_or_worse(top1, low, high, kind, text):
-    result = accuracy(Difference(top1, low, high, 0.0004, 1200, 40))
+def test_only_a_significant_difference_is_called_better_or_worse(top1, low, high, p_value, kind, text):
+    result = accuracy(Difference(top1, low, high, p_value, 1200, 40))
     css, html = comparison(result, same=False)
     assert css == kind and html.startswith(text) and f"({points(low)} to {points(high)})" in html
-    assert "1,200 images became right, 40 became wrong" in html and "&lt; 0.001" in html
+    assert "1,200 images became correct, 40 became wrong" in html and ("&lt; 0.001" in html) == (p_value < 0.001)
     css, html = comparison(result, same=True)
     assert css == "equal" and "1,200" not in html
 

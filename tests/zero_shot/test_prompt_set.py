@@ -183,7 +183,7 @@ def test_the_message_for_too_few_or_too_many_names(n):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("Sweet_Pepper", "'Sweet_Pepper' and 'sweet_pepper' make the same"), (" ", "1 is blank")]
+    ("name", "message"), [("Sweet_Pepper", "'Sweet_Pepper' and 'sweet_pepper' name the same"), (" ", "1 is blank")]
 )
 def test_other_names_are_checked_too(name, message):
     with pytest.raises(ClassnamesError, match=message):

@@ -56,7 +56,7 @@ def test_templates_are_separated_by_line_breaks_and_keep_their_commas():
         (["_", "cat"], "number 1 is blank; give it a name or remove it."),
         (["cat", "dog", "cat"], "'cat' occurs twice; remove one of them."),
         (["cat", "cat "], "'cat' occurs twice; remove one of them."),
-        (["sweet_pepper", "Sweet pepper"], "'sweet_pepper' and 'Sweet pepper' make the same prompt; remove one of "
+        (["sweet_pepper", "Sweet pepper"], "'sweet_pepper' and 'Sweet pepper' name the same class; remove one of "
          "them."),
         (["cat", 7], "number 2 is 7, not text; give a list of strings."),
         (["cat", "x" * 501], f"number 2 ('{'x' * 57}...') has 501 characters; at most 500 are allowed. Shorten it."),

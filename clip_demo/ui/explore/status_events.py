@@ -66,7 +66,7 @@ def facts(model: ModelStatus, dataset: str, available: bool | None, n_train: int
 
 
 def changed(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
-    """Whether a known fact has a new value. A dataset or head that is gone does not count: what was drawn stays."""
+    """Whether a known fact has a new value. A dataset or head that has disappeared does not count: results stay."""
     return any(old is not None and new and old != new for old, new in zip(before, after, strict=False))
 
 

@@ -1,4 +1,4 @@
-"""The rest of what the Explore tab shows: pure functions to HTML, which start nothing."""
+"""The HTML of the Explore tab besides the prediction cards: pure functions."""
 
 from collections.abc import Sequence
 from html import escape
@@ -68,7 +68,7 @@ def alert(message: str, *, stale: bool, what: str = "bars") -> str:
     """Return an error message; if it is `stale`, with a note that `what` below belong to an earlier input."""
     if not message:
         return ""
-    after = f' <span class="after">What you typed is kept; the {what} below belong to the last valid input.</span>'
+    after = f' <span class="after">Your input is kept; the {what} below show the last valid input.</span>'
     kind = "alert stale" if stale else "alert"
     return f'<div class="{kind}" role="alert"><strong>{escape(message)}</strong>{after if stale else ""}</div>'
 

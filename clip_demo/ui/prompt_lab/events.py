@@ -104,7 +104,7 @@ def _connect_headline(context: LabContext, lab: Lab, request: gr.Textbox, redraw
 
 
 def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterator[tuple[Any, Any, bool]]:
-    """Yield the message, the headline and whether to look again, until the evaluation is done."""
+    """Yield the message, the headline and whether to poll again, until the evaluation is done."""
     backend = context.backend
     status = load_if_downloaded(backend, model)
     if status.state == "absent":

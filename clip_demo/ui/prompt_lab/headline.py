@@ -59,15 +59,14 @@ def comparison(accuracy: Accuracy, same: bool) -> tuple[str, str]:
     if same or difference is None:
         return "equal", "This is the baseline. Change the prompt to compare."
     details = (
-        f'<span class="flips">{difference.gained:,} images became right, {difference.lost:,} became wrong '
-        f"(paired 95 % confidence interval; exact McNemar test, p {_p_value(difference.p_value)})</span>"
+        f'<span class="flips">{difference.gained:,} images became correct, {difference.lost:,} became wrong. In '
+        f"parentheses: paired 95 % confidence interval. Exact McNemar test: p {_p_value(difference.p_value)}.</span>"
     )
     interval = f"{points(difference.low)} to {points(difference.high)}"
     change = f'<b>{points(difference.top1)} points</b> <span class="interval">({interval})</span>'
-    if difference.low > 0:
-        return "better", f"Better: {change} {details}"
-    if difference.high < 0:
-        return "worse", f"Worse: {change} {details}"
+    if difference.significant:
+        kind = "better" if difference.top1 > 0 else "worse"
+        return kind, f"{kind.capitalize()}: {change} {details}"
     return "equal", f"No significant difference on {accuracy.n:,} images: {change} {details}"
 
 

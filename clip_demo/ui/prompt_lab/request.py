@@ -1,4 +1,4 @@
-"""What the fields of the lab ask for, parsed and checked once per event."""
+"""The request for an evaluation, parsed from the lab's fields and checked once per event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -120,7 +120,7 @@ def names_table(current: ClassRow, top1: float, rows: Sequence[NameRow]) -> str:
     body = _name_row(current.name, percent1(current.zero_shot), percent(top1), "current name", "")
     for row in rows:
         difference = row.difference
-        kind = "up" if difference.low > 0 else "down" if difference.high < 0 else "same"
+        kind = ("up" if difference.top1 > 0 else "down") if difference.significant else "same"
         change = (
             f'<span class="{kind}">{points(difference.top1)}</span> '
             f"({points(difference.low)} to {points(difference.high)})"
