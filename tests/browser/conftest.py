@@ -1,5 +1,6 @@
 """One real server and one real browser for all tests of this folder."""
 
+import contextlib
 import shutil
 import socket
 from pathlib import Path
@@ -41,9 +42,9 @@ def backend():
     return Backend.open("tiny", dataset="shapes100")
 
 
-@pytest.fixture(scope="session")
-def serve():
-    """Serve the page of a backend and return its address; all servers are closed at the end."""
+@contextlib.contextmanager
+def servers():
+    """Yield a function that serves the page of a backend and returns its address; close all servers at the end."""
     demos = []
 
     def start(backend):
@@ -54,16 +55,27 @@ def serve():
         options = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
         return demos[-1].launch(**options, **launch_options())[1]
 
-    yield start
-    for demo in demos:
-        demo.close()
+    try:
+        yield start
+    finally:
+        for demo in demos:
+            demo.close(verbose=False)
+
+
+@pytest.fixture
+def serve():
+    """Serve the page of a test's own backend. A server that stayed open would slow down all later tests."""
+    with servers() as start:
+        yield start
 
 
 @pytest.fixture(scope="session")
-def url(backend, serve):
-    address = serve(backend)
-    assert backend.encoder().name  # waits until the model is loaded
-    return address
+def url(backend):
+    """The address of the page of the built-in model."""
+    with servers() as start:
+        address = start(backend)
+        assert backend.encoder().name  # waits until the model is loaded
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +95,7 @@ def contexts(browser):
 
 
 @pytest.fixture
-def open_page(contexts, request):
+def open_page(contexts, request, serve):  # with `serve`, so that pages are closed before their servers
     """Open the page. An error in the browser, or a request to another machine, fails the test."""
     pages, errors = [], []
 
