@@ -333,8 +333,8 @@ class Backend:
             See `clip_demo.progress.Progress`.
         """
         on = self._dataset(dataset)
-        prompts = _check_prompts(prompts, on)
-        baseline = None if baseline is None else _check_prompts(baseline, on, "baseline")
+        prompts = _check_prompts(prompts, on, whole=True)
+        baseline = None if baseline is None else _check_prompts(baseline, on, "baseline", whole=True)
         return self._evaluator.evaluate(self._ready(model), on, prompts, baseline, progress)
 
     def ablate_templates(
@@ -347,7 +347,8 @@ class Backend:
     ) -> tuple[TemplateRow, ...]:
         """Measure every template alone, and the ensemble without it; see `evaluate` for the arguments."""
         on = self._dataset(dataset)
-        return self._evaluator.ablate_templates(self._ready(model), on, _check_prompts(prompts, on), progress)
+        prompts = _check_prompts(prompts, on, whole=True)
+        return self._evaluator.ablate_templates(self._ready(model), on, prompts, progress)
 
     def compare_names(
         self,
@@ -361,8 +362,10 @@ class Backend:
     ) -> tuple[NameRow, ...]:
         """Measure 1 to 50 other names for one class of the prompt set; see `evaluate` for the arguments."""
         on = self._dataset(dataset)
-        prompts = _check_prompts(prompts, on)
-        return self._evaluator.compare_names(self._ready(model), on, prompts, classname, names, progress)
+        prompts = _check_prompts(prompts, on, whole=True)
+        position = prompts.position(classname)
+        renamed = prompts.renamed(position, names)
+        return self._evaluator.compare_names(self._ready(model), on, prompts, position, renamed, progress)
 
     def store_features(
         self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None
@@ -448,9 +451,12 @@ class Backend:
         return self._evaluator.evaluate(model, dataset, prompts).accuracy.top1, prompts.templates
 
 
-def _check_prompts(prompts: PromptSet | None, dataset: Dataset, argument: str = "prompts") -> PromptSet:
+def _check_prompts(prompts: PromptSet | None, on: Dataset, argument: str = "prompts", whole: bool = False) -> PromptSet:
+    """Check a prompt set; `whole` requires a name for each class. Before `_ready`: a refused call loads no model."""
     if prompts is None:
-        return PromptSet.for_dataset(dataset)
+        return PromptSet.for_dataset(on)
     if not isinstance(prompts, PromptSet):
         raise OptionError(f"{argument}: got {prompts!r}; give a clip_demo.PromptSet.")
+    if whole:
+        prompts.check_covers(on, "baseline, " if argument == "baseline" else "")
     return prompts

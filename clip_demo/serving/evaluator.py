@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 
 from ..datasets.base import Dataset
-from ..errors import InputError
 from ..evaluation.ablations import NameRow, TemplateRow, ablate_templates, compare_names
 from ..evaluation.labelled_images import LabelledImages
 from ..evaluation.predictions import Predictions, predict_all
@@ -24,7 +23,7 @@ MAX_PREDICTIONS, MAX_TEST_SETS = 16, 4
 
 
 class Evaluator:
-    """Evaluates prompt sets on whole test sets.
+    """Evaluates prompt sets that name every class of a dataset, on its whole test set.
 
     Parameters
     ----------
@@ -48,12 +47,6 @@ class Evaluator:
         progress: Progress | None = None,
     ) -> EvaluationReport:
         """Evaluate a prompt set, and a baseline on the same images where one is given."""
-        prompts.check_covers(dataset)
-        try:
-            if baseline is not None:
-                baseline.check_covers(dataset)
-        except InputError as error:
-            raise type(error)(f"baseline, {error}") from error
         images = self._labelled_images(model, dataset, progress)
 
         def predict(each: PromptSet) -> Predictions:
@@ -67,7 +60,6 @@ class Evaluator:
         self, model: ModelHandle, dataset: Dataset, prompts: PromptSet, progress: Progress | None = None
     ) -> tuple[TemplateRow, ...]:
         """Measure every template of a prompt set."""
-        prompts.check_covers(dataset)
         return ablate_templates(self._predictor(model, dataset, progress), prompts, progress)
 
     def compare_names(
@@ -75,14 +67,11 @@ class Evaluator:
         model: ModelHandle,
         dataset: Dataset,
         prompts: PromptSet,
-        classname: str,
-        names: list[str],
+        position: int,
+        renamed: list[PromptSet],
         progress: Progress | None = None,
     ) -> tuple[NameRow, ...]:
-        """Measure other names for one class."""
-        prompts.check_covers(dataset)
-        position = prompts.position(classname)
-        renamed = prompts.renamed(position, names)
+        """Measure other names for the class at `position`: each prompt set of `renamed` has one of them."""
         predict = self._predictor(model, dataset, progress)
         members = np.flatnonzero(self._labelled_images(model, dataset, progress).labels == position)
         return compare_names(predict, prompts, renamed, position, members, progress)

@@ -138,7 +138,8 @@ class ProbeJob:
         self._state, self._message = "waiting", f"{self.title}: starting."
         self._done = {"train features": 0, "test features": 0}
         self._speed: float | None = None
-        self._speed_since: tuple[float, int] | None = None  # time and images at the start of the current encoding
+        # What is being encoded, and the time and the images at its first report, which may include stored images.
+        self._encoding, self._speed_since = "", (0.0, 0)
         self._task = BackgroundTask(self._run, f"probe-job-{model.name}")
 
     def stop(self) -> None:
@@ -211,14 +212,14 @@ class ProbeJob:
     def _note(self, what: str, done: int, total: int) -> None:
         """Update the status from the pipeline's progress."""
         if what not in self._done:
-            self._speed_since = None
+            self._encoding = ""
             self._set("fitting", f"Fitting heads of {self.title}: {done} of {total} are ready")
             return
         self._done[what] = done
         now, encoded = time.monotonic(), sum(self._done.values())
-        if self._state != "encoding" or self._speed_since is None:
+        if what != self._encoding:
             self._set("encoding", f"Encoding the images of {self._dataset.title} with {self._model.name}")
-            self._speed_since = (now, encoded)
+            self._encoding, self._speed, self._speed_since = what, None, (now, encoded)
         elif now > self._speed_since[0]:
             self._speed = (encoded - self._speed_since[1]) / (now - self._speed_since[0])
 

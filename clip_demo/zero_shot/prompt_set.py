@@ -98,12 +98,12 @@ class PromptSet:
         before, after = self.classnames[:position], self.classnames[position + 1 :]
         return [replace(self, classnames=(*before, name, *after)) for name in names]
 
-    def check_covers(self, dataset: Dataset) -> None:
-        """Raise a ClassnamesError unless there is one class name for each class of the dataset."""
+    def check_covers(self, dataset: Dataset, prefix: str = "") -> None:
+        """Raise a ClassnamesError, its message after `prefix`, unless there is one class name for each class."""
         if len(self.classnames) != len(dataset.classnames):
             raise ClassnamesError(
-                f"classnames: got {len(self.classnames)}; the test set of {dataset.title} needs one for each of its "
-                f"{len(dataset.classnames)} classes, in its order."
+                f"{prefix}classnames: got {len(self.classnames)}; the test set of {dataset.title} needs one "
+                f"for each of its {len(dataset.classnames)} classes, in its order."
             )
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from clip_demo.backend import Backend
-from clip_demo.errors import Cancelled
+from clip_demo.errors import Cancelled, ClassnamesError
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.feature_cache import PROMPTS
 from clip_demo.serving.memo import Memo
@@ -127,3 +127,22 @@ def test_threads_share_an_evaluation_and_may_stop_waiting_for_it(toy_encoder, to
         go.set()
         assert [each.result(30).accuracy.top1 for each in (first, second)] == [1.0, 1.0]
     assert toy_encoder.encoded_images == 20
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda backend, short: backend.evaluate(short, model="other"),
+        lambda backend, short: backend.evaluate(baseline=short, model="other"),
+        lambda backend, short: backend.ablate_templates(short, model="other"),
+        lambda backend, short: backend.compare_names("red", ["a"], short, model="other"),
+        lambda backend, short: backend.compare_names("zebra", ["a"], model="other"),
+        lambda backend, short: backend.compare_names("red", ["blue"], model="other"),
+    ],
+)
+def test_a_refused_call_loads_no_model(toy_encoder, toy_dataset, tmp_path, ask):
+    pool = ModelPool(lambda name, progress: toy_encoder, ["tiny", "other"])
+    backend = Backend(pool, datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
+    with pytest.raises(ClassnamesError):
+        ask(backend, PromptSet(("red", "green")))
+    assert backend.model_status("other").state == "absent"

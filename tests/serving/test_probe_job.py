@@ -3,6 +3,7 @@
 import json
 import threading
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from clip_demo.serving.downloads import Downloads
 from clip_demo.serving.encoder_queue import EncoderQueue
 from clip_demo.serving.model_handle import ModelHandle
 from clip_demo.serving.model_pool import ModelPool
-from clip_demo.serving.probe_job import ProbeJobs
+from clip_demo.serving.probe_job import ProbeJob, ProbeJobs
 
 
 @pytest.fixture
@@ -102,6 +103,25 @@ def test_a_stopped_job_continues_where_it_was(toy_encoder, toy_dataset, tmp_path
     run(again)
     assert job(again).state == "done"
     assert toy_encoder.encoded_images - before <= 20  # the training images are one shard, which is on disk
+
+
+def test_stored_images_do_not_count_for_the_speed_of_encoding(toy_encoder, toy_dataset, tmp_path, monkeypatch):
+    model = ModelHandle("toy", lambda name, progress: toy_encoder, EncoderQueue())
+    zero_shot = (1.0, ("a {}",))
+    job = ProbeJob(model, toy_dataset, Stores.open(tmp_path), Downloads(), lambda *_: zero_shot, False)
+    wait_for(lambda: job.status.state == "done")
+    clock = iter([0.0, 0.25, 1.25, 2.25])
+    monkeypatch.setattr("clip_demo.serving.probe_job.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    job._done = dict.fromkeys(job._done, 0)
+    job._note("test features", 20, 20)  # both splits begin with what is on disk
+    job._note("train features", 100, 150)
+    assert (job.status.images_per_second, job.status.seconds_left) == (None, None)
+    job._note("train features", 108, 150)
+    assert (job.status.images_per_second, job.status.seconds_left) == (8.0, 42 / 8)
+    job._note("heads", 3, 9)
+    assert job.status.images_per_second is None
+    job._note("train features", 150, 150)
+    assert job.status.images_per_second is None  # a new start
 
 
 def test_only_one_job_runs_at_a_time(toy_dataset, tmp_path):

@@ -393,6 +393,14 @@ def test_a_link_to_a_model_that_is_not_downloaded_loads_nothing(many_models):
     assert request != gr.skip()  # the results are drawn again
 
 
+@pytest.mark.parametrize("model", ["gone", "RN50x4"])
+def test_a_model_that_is_no_longer_on_offer_is_an_error_that_keeps_the_results(many_models, model):
+    backend, loaded, _ = many_models
+    page = shown(backend, replace(start(backend), model=model))
+    expected = message_of(lambda: backend.load_model(model))
+    assert expected in page.alert.replace("&#x27;", "'") and page.results == gr.skip() and loaded == ["tiny"]
+
+
 def test_a_link_to_a_downloaded_model_loads_it(many_models):
     backend, loaded, go = many_models
     handler(build_ui(backend), "restore")("?model=RN50")

@@ -5,6 +5,7 @@ import threading
 from copy import deepcopy
 from dataclasses import replace
 
+import gradio as gr
 import pytest
 from PIL import Image
 
@@ -198,6 +199,12 @@ def test_a_model_that_is_not_downloaded_is_not_loaded_by_drawing(toy_encoder, to
     assert timer.active and backend.encoder("RN50") and loaded == ["tiny", "RN50"]
     _, html, *_, timer = answer("RN50")
     assert 'class="headline"' in html and not timer.active
+
+
+def test_a_model_that_is_no_longer_on_offer_is_an_error(backend):
+    assert backend.encoder().name == "toy"
+    message, html, *_ = headline_event(build_ui(backend))("gone")
+    assert "model: &#x27;gone&#x27;" in message and 'role="alert"' in message and html == gr.skip()
 
 
 def test_no_event_of_the_lab_takes_a_full_status(backend, monkeypatch):
