@@ -102,7 +102,7 @@ class ModelPool:
         """
         name = name or self.default
         if not isinstance(name, str) or name not in self.names:
-            raise ModelError(f"model: {name!r} is not available here; use one of {', '.join(map(repr, self.names))}.")
+            raise ModelError(self._not_on_offer(name))
         with self._lock:
             if name not in self._models:
                 self._models[name] = ModelHandle(name, self._load_one_at_a_time, self._queue)
@@ -122,11 +122,16 @@ class ModelPool:
             return self._models.get(name)
 
     def status(self, name: str) -> ModelStatus:
-        """Return the state of a model; never waits, and looks up no file."""
+        """Return the state of a model, "failed" for one that is not on offer; never waits, and looks up no file."""
         model = self.peek(name)
         if model is not None:
             return model.status
+        if name not in self.names:
+            return ModelStatus(name, "", "failed", None, self._not_on_offer(name), None)
         return ModelStatus(name, "", "absent", None, f"{name} is not loaded.", size_of(name))
+
+    def _not_on_offer(self, name: str) -> str:
+        return f"model: {name!r} is not available here; use one of {', '.join(map(repr, self.names))}."
 
     def _load_one_at_a_time(self, name: str, progress: Progress) -> Encoder:
         if name == self.names[0]:

@@ -31,12 +31,9 @@ def uploaded_path(upload: Mapping[str, Any]) -> str:
 
 
 def load_if_downloaded(backend: Backend, model: str) -> ModelStatus:
-    """Return the state of a model, after starting to load one that is on disk but not in memory.
-
-    A model that is not on offer raises a ModelError.
-    """
+    """Return the state of a model, after starting to load one that is on disk but not in memory."""
     status = backend.model_status(model)
-    if model not in backend.models or (status.state == "absent" and backend.is_downloaded(model)):
+    if status.state == "absent" and backend.is_downloaded(model):
         backend.load_model(model)
         status = backend.model_status(model)
     return status

@@ -108,6 +108,14 @@ def test_an_unknown_name_is_an_error(make_loader):
         ModelPool(make_loader(), ["a"]).get("/etc/passwd")
 
 
+def test_the_status_of_an_unknown_name_is_that_error(make_loader):
+    pool = ModelPool(make_loader(), ["a"])
+    status = pool.status("/etc/passwd")
+    with pytest.raises(ModelError) as caught:
+        pool.get("/etc/passwd")
+    assert (status.state, status.message, status.megabytes) == ("failed", str(caught.value), None)
+
+
 def test_a_pool_of_one_encoder(toy_encoder):
     pool = ModelPool.of(toy_encoder)
     assert pool.names == ("toy",) and pool.get().encoder is toy_encoder

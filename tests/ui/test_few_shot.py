@@ -208,6 +208,11 @@ def test_a_model_that_is_not_loaded_is_offered_and_not_loaded(toy_backend, draw,
     assert 'data-job="load"' in offer and not timer.active
 
 
+def test_a_model_that_is_no_longer_on_offer_is_not_offered(draw):
+    shown, *_, offer, _, timer = draw("toys", "gone", ())
+    assert "<b>gone</b> could not be loaded" in shown and offer == "" and not timer.active
+
+
 def test_a_damaged_curve_is_reported(toy_backend, draw, monkeypatch):
     def damaged(*_):
         raise ArtifactError("curve: damaged")

@@ -73,10 +73,9 @@ def show(
     chosen, own = backend.datasets[dataset], source == OWN
     typed = View(dataset, index, templates or "", classes or "", bool(replace_underscores), model)
     classnames, template_list = parse_classnames(typed.classes), parse_templates(typed.templates)
-    status = backend.model_status(model)
+    status = load_if_downloaded(backend, model)
     drawn, prediction, problem = gr.skip(), None, ""
     try:
-        status = load_if_downloaded(backend, model)
         if status.state == "absent":
             drawn = view.missing_model(status)
         elif status.state in view.WAITING:

@@ -106,20 +106,20 @@ def _connect_headline(context: LabContext, lab: Lab, request: gr.Textbox, redraw
 def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterator[tuple[Any, Any, bool]]:
     """Yield the message, the headline and whether to poll again, until the evaluation is done."""
     backend = context.backend
-    try:
-        status = load_if_downloaded(backend, model)
-        if status.state == "absent":
-            yield "", missing_model(status), False
-        elif status.state in WAITING:
-            yield "", waiting(status, "The numbers"), True
-        else:
+    status = load_if_downloaded(backend, model)
+    if status.state == "absent":
+        yield "", missing_model(status), False
+    elif status.state in WAITING:
+        yield "", waiting(status, "The numbers"), True
+    else:
+        try:
             request = context.parse(*values)
             task = BackgroundTask(lambda progress: request.evaluate(backend, progress), "evaluate")
             for progress in progress_of(task):
                 yield progress_bar(progress), gr.skip(), False
             yield "", headline(task.result().accuracy, request), False
-    except ClipDemoError as error:
-        yield alert(str(error), stale=True, what="numbers"), gr.skip(), False
+        except ClipDemoError as error:
+            yield alert(str(error), stale=True, what="numbers"), gr.skip(), False
 
 
 def _connect_prompts(backend: Backend, lab: Lab, dataset: gr.Radio) -> None:
