@@ -84,9 +84,9 @@ def file_name(model: str, dataset: str, suffix: str = ".npz") -> str:
     return f"{model.replace('/', '-')}-{dataset}{suffix}"
 
 
-def write_npz(path: Path, part: Path | None = None, /, **arrays: np.ndarray) -> Path:
-    """Write arrays as compressed npz without pickle; see `atomic_write` for `part`."""
-    with atomic_write(path, part) as temporary, temporary.open("wb") as file:
+def write_npz(path: Path, /, **arrays: np.ndarray) -> Path:
+    """Write arrays as compressed npz without pickle."""
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
     return path
 

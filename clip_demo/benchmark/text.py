@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from ..datasets.cifar100_classes import CIFAR100_CLASSNAMES
 from ..models.encoder import Encoder
 from ..progress import Progress
-from ..serving.encoder_queue import EncoderQueue
 from ..serving.feature_cache import FeatureCache
 from ..zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 from .models import open_clip_texts, openai_texts, ours
@@ -35,7 +34,7 @@ def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
         progress("prompts", len(rows), 2 + len(others))
     rows.append(_edit(settings.rounds, encoder))
     ensemble = [template.format(name) for name in NAMES for template in CIFAR100_TEMPLATES]
-    seconds = interleaved(1, lambda: _cache(encoder).encode_prompts(ensemble), lambda: _in_chunks(ensemble))
+    seconds = interleaved(1, lambda: FeatureCache(encoder).encode_prompts(ensemble), lambda: _in_chunks(ensemble))
     rows.append(Comparison("18 templates x 100 classes", "s", "openai-clip", *seconds, "at least 6x"))
     progress("prompts", 2 + len(others), 2 + len(others))
     return [*rows, Fact("largest difference from encode_text", _difference(encoder), target="at most 1e-05")]
@@ -43,10 +42,6 @@ def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
 
 def _prompts(names: Sequence[str]) -> list[str]:
     return [README_TEMPLATE.format(name) for name in names]
-
-
-def _cache(encoder: Encoder) -> FeatureCache:
-    return FeatureCache(encoder, EncoderQueue())
 
 
 def _in_chunks(prompts: list[str]) -> None:
@@ -57,7 +52,7 @@ def _in_chunks(prompts: list[str]) -> None:
 
 def _edit(rounds: int, encoder: Encoder) -> Comparison:
     """Edit one of 100 class names in each round."""
-    cache = _cache(encoder)
+    cache = FeatureCache(encoder)
     cache.encode_prompts(_prompts(NAMES))
     edits = (_prompts([*NAMES[:-1], f"wolf number {n}"]) for n in range(rounds))
     seconds = interleaved(rounds, lambda: cache.encode_prompts(next(edits)), lambda: openai_texts(_prompts(NAMES)))

@@ -1,6 +1,5 @@
 """The evaluator: prompt sets on whole test sets, remembered, and safe to use from several threads."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -60,7 +59,9 @@ class Evaluator:
         self, model: ModelHandle, dataset: Dataset, prompts: PromptSet, progress: Progress | None = None
     ) -> tuple[TemplateRow, ...]:
         """Measure every template of a prompt set."""
-        return ablate_templates(self._predictor(model, dataset, progress), prompts, progress)
+        images = self._labelled_images(model, dataset, progress)
+        # Not remembered, as in `compare_names`: many prompt sets would displace everything that visitors look at.
+        return ablate_templates(partial(_predict, model, images, progress), prompts, progress)
 
     def compare_names(
         self,
@@ -72,15 +73,9 @@ class Evaluator:
         progress: Progress | None = None,
     ) -> tuple[NameRow, ...]:
         """Measure other names for the class at `position`: each prompt set of `renamed` has one of them."""
-        predict = self._predictor(model, dataset, progress)
-        members = np.flatnonzero(self._labelled_images(model, dataset, progress).labels == position)
-        return compare_names(predict, prompts, renamed, position, members, progress)
-
-    def _predictor(
-        self, model: ModelHandle, dataset: Dataset, progress: Progress | None
-    ) -> Callable[[PromptSet], Predictions]:
-        # Ablations are not remembered: a long one would displace everything that visitors look at.
-        return partial(_predict, model, self._labelled_images(model, dataset, progress), progress)
+        images = self._labelled_images(model, dataset, progress)
+        members = np.flatnonzero(images.labels == position)
+        return compare_names(partial(_predict, model, images, progress), prompts, renamed, position, members, progress)
 
     def _labelled_images(self, model: ModelHandle, dataset: Dataset, progress: Progress | None) -> LabelledImages:
         encoder = model.encoder

@@ -4,8 +4,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import gradio as gr
+
 from ..backend import Backend
-from ..errors import ImageError
+from ..errors import ClipDemoError, ImageError
 from ..serving.model_handle import ModelStatus
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
@@ -37,3 +39,18 @@ def load_if_downloaded(backend: Backend, model: str) -> ModelStatus:
         backend.load_model(model)
         status = backend.model_status(model)
     return status
+
+
+def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> None:
+    """Do what the clicked button says; see `clip_demo.ui.probe_job_panel.job_button`."""
+    # A client may send anything; everything but these three is ignored.
+    action = getattr(event, "job", "")
+    try:
+        if action == "start":
+            backend.start_probe_job(dataset, model)
+        elif action == "stop":
+            backend.stop_probe_job()
+        elif action == "load":
+            backend.load_model(model)
+    except ClipDemoError as error:
+        raise gr.Error(str(error), print_exception=False) from error

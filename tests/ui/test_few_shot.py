@@ -14,9 +14,9 @@ from clip_demo.linear_probe.few_shot_curve import CurvePoint, FewShotCurve, curv
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
 from clip_demo.serving.model_handle import ModelStatus
 from clip_demo.serving.probe_job import ProbeJobStatus
+from clip_demo.ui.event_options import press
 from clip_demo.ui.explore.prediction_cards import probe_card
 from clip_demo.ui.few_shot import text
-from clip_demo.ui.few_shot.events import press
 from clip_demo.ui.few_shot.figure import curve_figure
 from clip_demo.ui.figure_style import INK, PROBE, ZERO_SHOT
 from clip_demo.ui.page import build_ui

@@ -21,8 +21,9 @@ from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import MAX_CLASSNAMES, parse_classnames, parse_templates
 from ..event_options import INSTANT, QUIET, load_if_downloaded, now, uploaded_path
 from ..permalink import View, from_query, own_classes, to_query
+from ..template_field import connect_presets
 from . import view
-from .layout import OWN, PRESETS, Controls, Fields, example_images, index_range
+from .layout import OWN, Controls, Fields, example_images, index_range
 from .prediction_cards import results
 from .status_events import PageState, changed, connect_status, facts, report, report_outputs
 
@@ -205,8 +206,7 @@ def _connect_index(backend: Backend, fields: Fields, controls: Controls, request
 
 
 def _connect_prompts(backend: Backend, fields: Fields, controls: Controls) -> None:
-    for name, button in controls.presets.items():
-        button.click(lambda text=PRESETS[name]: text, outputs=fields.templates, **INSTANT)
+    connect_presets(controls.presets, fields.templates)
     controls.reset.click(partial(own_classes, backend), inputs=fields.dataset, outputs=fields.classes, **INSTANT)
 
 

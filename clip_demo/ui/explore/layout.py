@@ -10,16 +10,10 @@ import gradio as gr
 from ...backend import Backend
 from ...datasets.base import Dataset
 from ...paths import EXAMPLES
-from ...zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
 from ..html import listening, thumbnail
 from ..permalink import View, start
+from ..template_field import template_field
 
-# The text that a click on each button writes into the template field.
-PRESETS = {
-    README_TEMPLATE: README_TEMPLATE,
-    f"{len(CIFAR100_TEMPLATES)} CIFAR-100 templates": "\n".join(CIFAR100_TEMPLATES),
-    "{}": "{}",
-}
 OWN = "own"  # the value of `Fields.source` for a photo of the visitor's own
 _SOURCES = [("From a dataset", "set"), ("Your own photo", OWN)]
 
@@ -185,15 +179,7 @@ def _answer_side(first: View) -> dict[str, Any]:
     job = gr.HTML(apply_default_css=False, js_on_load=press, elem_id="job")
     with gr.Row(elem_id="prompts", equal_height=False):
         with gr.Column(min_width=300):
-            templates = gr.Textbox(
-                first.templates,
-                label="Template with {}; several make an ensemble",
-                lines=2,
-                max_lines=8,
-                elem_id="templates",
-            )
-            with gr.Row(elem_classes="small-buttons"):
-                presets = {name: gr.Button(name, size="sm", min_width=60) for name in PRESETS}
+            templates, presets = template_field(first.templates, "templates")
             replace_underscores = gr.Checkbox(
                 first.replace_underscores, label="Underscores become spaces in prompts", elem_id="replace-underscores"
             )

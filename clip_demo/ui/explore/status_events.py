@@ -16,8 +16,7 @@ from ...serving.downloads import DatasetStatus
 from ...serving.model_handle import ModelStatus
 from ...zero_shot.prompts import parse_classnames
 from .. import probe_job_panel
-from ..event_options import INSTANT, now
-from ..few_shot.events import press
+from ..event_options import INSTANT, now, press
 from ..permalink import own_classes
 from ..status_line import download_panel, status_line
 from .layout import Controls, Fields, index_range

@@ -9,27 +9,12 @@ from ...datasets.base import Dataset
 from ...errors import ClipDemoError
 from ...linear_probe.few_shot_curve import FewShotCurve, curve_to_csv
 from .. import probe_job_panel
-from ..event_options import INSTANT, now
+from ..event_options import INSTANT, now, press
 from ..explore.layout import Fields
 from ..explore.view import WAITING, missing_model
 from . import text
 from .figure import curve_figure
 from .layout import FewShotOutputs
-
-
-def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> None:
-    """Do what the clicked button says; see `clip_demo.ui.probe_job_panel.job_button`."""
-    # A client may send anything; everything but these three is ignored.
-    action = getattr(event, "job", "")
-    try:
-        if action == "start":
-            backend.start_probe_job(dataset, model)
-        elif action == "stop":
-            backend.stop_probe_job()
-        elif action == "load":
-            backend.load_model(model)
-    except ClipDemoError as error:
-        raise gr.Error(str(error), print_exception=False) from error
 
 
 def connect_probe(tab: gr.Tab, backend: Backend, fields: Fields, outputs: FewShotOutputs, refresh: gr.Textbox) -> None:

@@ -12,11 +12,10 @@ import gradio as gr
 from ...backend import Backend
 from ...errors import ClipDemoError
 from ...serving.background import BackgroundTask
-from ..event_options import INSTANT, QUIET, load_if_downloaded, now
-from ..explore.layout import PRESETS
+from ..event_options import INSTANT, QUIET, load_if_downloaded, now, press
 from ..explore.view import WAITING, alert, missing_model, waiting
-from ..few_shot.events import press
 from ..permalink import own_classes
+from ..template_field import connect_presets
 from . import template_switches
 from .background import progress_bar, progress_of
 from .context import QUEUED, ExploreTab, LabContext
@@ -124,8 +123,7 @@ def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterato
 
 def _connect_prompts(backend: Backend, lab: Lab, dataset: gr.Radio) -> None:
     fields = lab.prompts
-    for name, button in fields.presets.items():
-        button.click(lambda text=PRESETS[name]: text, outputs=fields.templates, **INSTANT)
+    connect_presets(fields.presets, fields.templates)
     fields.reset.click(lambda name: own_classes(backend, name), inputs=dataset, outputs=fields.classes, **INSTANT)
     changes = (fields.article, template_switches.with_article), (fields.period, template_switches.with_period)
     for switch, change in changes:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import gradio as gr
 
 from ...zero_shot.templates import README_TEMPLATE
-from ..explore.layout import PRESETS
 from ..html import listening
+from ..template_field import template_field
 from .confusions import ALL, COARSE
 from .downloads import TABLES
 from .template_switches import ARTICLES
@@ -101,15 +101,7 @@ def _plot(label: str, name: str) -> gr.Plot:
 
 
 def _prompts() -> PromptFields:
-    templates = gr.Textbox(
-        README_TEMPLATE,
-        label="Template with {}; several make an ensemble",
-        lines=2,
-        max_lines=8,
-        elem_id="lab-templates-field",
-    )
-    with gr.Row(elem_classes="small-buttons"):
-        presets = {name: gr.Button(name, size="sm", min_width=60) for name in PRESETS}
+    templates, presets = template_field(README_TEMPLATE, "lab-templates-field")
     with gr.Row(elem_id="lab-switches"):
         article = gr.Radio(list(ARTICLES), value="a", label="Article", min_width=210, elem_id="lab-article")
         with gr.Column(min_width=210):

@@ -1,0 +1,29 @@
+"""The field of the prompt templates, with buttons that fill it; on the Explore tab and in the Prompt Lab."""
+
+import gradio as gr
+
+from ..zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
+from .event_options import INSTANT
+
+# The text that a click on each button writes into the field.
+PRESETS = {
+    README_TEMPLATE: README_TEMPLATE,
+    f"{len(CIFAR100_TEMPLATES)} CIFAR-100 templates": "\n".join(CIFAR100_TEMPLATES),
+    "{}": "{}",
+}
+
+
+def template_field(text: str, elem_id: str) -> tuple[gr.Textbox, dict[str, gr.Button]]:
+    """Make the field and the button of each preset inside the current gradio context."""
+    templates = gr.Textbox(
+        text, label="Template with {}; several make an ensemble", lines=2, max_lines=8, elem_id=elem_id
+    )
+    with gr.Row(elem_classes="small-buttons"):
+        presets = {name: gr.Button(name, size="sm", min_width=60) for name in PRESETS}
+    return templates, presets
+
+
+def connect_presets(presets: dict[str, gr.Button], templates: gr.Textbox) -> None:
+    """Let a click on a preset replace the templates."""
+    for name, button in presets.items():
+        button.click(lambda text=PRESETS[name]: text, outputs=templates, **INSTANT)
