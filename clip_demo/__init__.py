@@ -27,6 +27,7 @@ from .linear_probe.head import LinearProbe, ProbeScore, Provenance
 from .zero_shot.classifier import ZeroShotScore
 from .zero_shot.prompt_set import PromptSet
 from .zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
+from .zero_shot.word_knowledge import WordKnowledge
 
 __all__ = [
     "CIFAR100_CLASSNAMES",
@@ -52,5 +53,6 @@ __all__ = [
     "Provenance",
     "Status",
     "TemplateError",
+    "WordKnowledge",
     "ZeroShotScore",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -33,6 +34,7 @@ from .serving.probe_job import ProbeJobs, ProbeJobStatus
 from .zero_shot.classifier import ZeroShotScore, zero_shot_scores
 from .zero_shot.prompt_set import PromptSet
 from .zero_shot.prompts import same_class
+from .zero_shot.word_knowledge import WordKnowledge, word_knowledge
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,7 @@ class Prediction:
 
     def to_dict(self) -> dict:
         """Return the JSON form that the command line and the endpoint share."""
-        plain = asdict(self)
-        plain["zero_shot"] = list(plain["zero_shot"])
-        if plain["linear_probe"]:
-            plain["linear_probe"]["top"] = list(plain["linear_probe"]["top"])
-        return plain
+        return json.loads(json.dumps(asdict(self)))  # tuples become lists
 
 
 @dataclass(frozen=True)
@@ -308,6 +306,10 @@ class Backend:
             zero_shot=zero_shot_scores(weights, features, chosen.encoder.logit_scale, prompts.classnames, top_k),
             linear_probe=linear_probe(self._stores.heads.get(chosen.encoder.sha256, on.name), features, top_k),
         )
+
+    def word_knowledge(self, names: Iterable[str], model: str | None = None) -> tuple[WordKnowledge, ...]:
+        """Return what a model knows of words or class names; empty where that is not known, as for OpenAI's models."""
+        return word_knowledge(names, self._ready(model).encoder.sha256)
 
     def evaluate(
         self,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUILT_IN_CHECKPOINT = ASSETS / "tiny.pt"
+BUILT_IN_WORDS = ASSETS / "tiny-words.npz"  # what the built-in model knows of each word
 EXAMPLES = ASSETS / "examples"
 
 

@@ -100,6 +100,15 @@ def cifar100():
 
 
 @pytest.fixture(scope="session")
+def training_sets():
+    """The folder of CIFAR-10, Tiny-ImageNet and word vectors for the built-in model, where it is on this machine."""
+    folder = os.environ.get("CLIP_DEMO_TRAINING_SETS")
+    if not folder:
+        pytest.skip("CLIP_DEMO_TRAINING_SETS does not name a folder of CIFAR-10 and Tiny-ImageNet")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
 def vit_b_32_archive(tmp_path_factory):
     """A full-size ViT-B/32 with random weights in the form of OpenAI's archives."""
     from clip_demo.benchmark.random_checkpoints import VIT_B_32, random_clip, write_archive

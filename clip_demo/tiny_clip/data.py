@@ -1,5 +1,7 @@
 """The training images: cache, shuffling, augmentation, and resizing to the model's input."""
 
+import pickle
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +11,9 @@ import torch.nn.functional as F
 
 from ..artifacts import atomic_write
 from ..datasets.cifar100 import Cifar100
-from ..datasets.shapes100 import SHAPES, Shapes100
-from .captions import SEEN_LABELS
+from ..datasets.shapes100 import Shapes100
+from .captions import SEEN_LABELS, Kind
+from .taxonomy import Taxonomy
 
 # Mean and standard deviation of openai-clip's `_transform`, for values from 0 to 255.
 _MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).mul(255).view(3, 1, 1)
@@ -19,19 +22,21 @@ _STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).mul(255).view(3, 1, 1)
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Images with their labels in the caption groups.
+    """Images with their kinds.
 
     Attributes
     ----------
     pixels : numpy.ndarray, shape (n, 32, 32, 3), uint8
-    targets : dict of str to numpy.ndarray, shape (n,), int64
-        Labels by the name of the caption group.
+    kinds : numpy.ndarray, shape (n,), int64
+        For each image a position in `kind_list`.
+    kind_list : list of Kind
     shift : int
         Maximum random shift in pixels.
     """
 
     pixels: np.ndarray
-    targets: dict[str, np.ndarray]
+    kinds: np.ndarray
+    kind_list: list[Kind]
     shift: int
 
     def __len__(self) -> int:
@@ -71,33 +76,101 @@ class Shuffled:
         return self._orders[epoch]
 
 
-def cifar100_set(root: str | Path | None) -> TrainingSet:
-    """Return CIFAR-100's training images."""
+def load_packed(folder: Path, name: str) -> dict[str, np.ndarray]:
+    """Return the arrays of ``cifar10-train``, ``tinyimagenet32-val`` and so on."""
+    with np.load(Path(folder) / f"{name}.npz", allow_pickle=False) as packed:
+        return {key: packed[key] for key in packed.files}
+
+
+def cifar100_nouns(root: str | Path | None, split: str = "train") -> list[tuple[str, str]]:
+    """Return class and noun of each image of CIFAR-100; the name of an image's file begins with the noun."""
     dataset = Cifar100(root)
-    labels = dataset.labels("train")
-    targets = {"fine": labels, "coarse": np.array(dataset.coarse_of)[labels]}
-    return TrainingSet(dataset.pixels(np.arange(len(labels)), "train"), targets, shift=3)
+    labels = dataset.labels(split)  # torchvision has now verified the files' MD5 sums
+    with (dataset.root / "cifar-100-python" / split).open("rb") as file:
+        names = pickle.load(file, encoding="latin1")["filenames"]
+    nouns = [re.sub(r"(_s_\d+|\d+)\.png$", "", re.sub(r"^manual2?-", "", name)) for name in names]
+    return [(dataset.classnames[label], noun) for label, noun in zip(labels, nouns, strict=True)]
 
 
-def shapes100_set(cache: Path, offset: int) -> TrainingSet:
+def cifar10_nouns(packed: dict[str, np.ndarray]) -> list[tuple[str, str]]:
+    """Return class and noun of each image of CIFAR-10."""
+    names, keywords = packed["classnames"], packed["keywords"]
+    return [
+        (str(names[label]), str(keywords[noun]))
+        for label, noun in zip(packed["labels"], packed["keyword"], strict=True)
+    ]
+
+
+def noun_set(taxonomy: Taxonomy, dataset: str, pixels: np.ndarray, nouns: list[tuple[str, str]]) -> TrainingSet:
+    """Return the images of CIFAR-10 or CIFAR-100, without those of kept-out nouns."""
+    used = [k for k, (name, noun) in enumerate(nouns) if not taxonomy.noun_is_kept_out(dataset, name, noun)]
+    kinds = [
+        Kind(dataset, name, (taxonomy.nouns[dataset][name][noun], taxonomy.classes[dataset][name]))
+        for name, noun in (nouns[k] for k in used)
+    ]
+    return _training_set(pixels[used], kinds, shift=3)
+
+
+def synset_set(taxonomy: Taxonomy, packed: dict[str, np.ndarray]) -> TrainingSet:
+    """Return the images of Tiny-ImageNet's classes that are not kept out."""
+    names = [str(each) for each in packed["names"]]
+    concepts = [taxonomy.classes["tinyimagenet"][each] for each in names]
+    used = [k for k, label in enumerate(packed["labels"]) if not taxonomy.is_kept_out(concepts[label])]
+    labels = packed["labels"][used]
+    kinds = [Kind("tinyimagenet", names[label], (concepts[label], concepts[label])) for label in labels]
+    return _training_set(packed["images"][used], kinds, shift=3)
+
+
+def shapes100_set(cache: Path) -> TrainingSet:
     """Return the training images of Shapes-100's training classes.
 
     Parameters
     ----------
     cache : Path
         Folder where the drawn images are cached (150 MB).
-    offset : int
-        Label of the first of these classes in the group ``"fine"``.
     """
     labels = Shapes100().labels("train")
     seen = np.flatnonzero(np.isin(labels, SEEN_LABELS))
-    labels = labels[seen]
-    targets = {
-        "fine": offset + np.searchsorted(SEEN_LABELS, labels),
-        "colour": labels // len(SHAPES),
-        "shape": labels % len(SHAPES),
+    kinds = [Kind(Shapes100.name, Shapes100.classnames[label], None) for label in labels[seen]]
+    return _training_set(_drawn(cache)[seen], kinds, shift=2)
+
+
+def _training_set(pixels: np.ndarray, kinds: list[Kind], shift: int) -> TrainingSet:
+    kind_list = list(dict.fromkeys(kinds))
+    number = {kind: k for k, kind in enumerate(kind_list)}
+    return TrainingSet(pixels, np.array([number[kind] for kind in kinds]), kind_list, shift)
+
+
+def load_sets(root: str | Path | None, folder: Path, cache: Path) -> dict[str, TrainingSet]:
+    """Return all training sets by the name of their dataset.
+
+    Parameters
+    ----------
+    root : path or None
+        Folder that holds ``cifar-100-python``.
+    folder : Path
+        Folder of CIFAR-10 and Tiny-ImageNet at 32×32 pixels.
+    cache : Path
+        See `shapes100_set`.
+    """
+    taxonomy = Taxonomy()
+    cifar100 = Cifar100(root)
+    cifar10 = load_packed(folder, "cifar10-train")
+    return {
+        "cifar100": noun_set(taxonomy, "cifar100", cifar100.pixels(np.arange(50_000), "train"), cifar100_nouns(root)),
+        "tinyimagenet": synset_set(taxonomy, load_packed(folder, "tinyimagenet32-train")),
+        "cifar10": noun_set(taxonomy, "cifar10", cifar10["images"], cifar10_nouns(cifar10)),
+        "shapes100": shapes100_set(cache),
     }
-    return TrainingSet(_drawn(cache)[seen], targets, shift=2)
+
+
+def sharpen(images: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
+    """Add the difference to a 3×3 mean, times an amount, shape (n, 1, 1, 1); a negative one softens.
+
+    A visitor's photo is sharper than an image of 32×32 pixels that was scaled up. Trained on both, the model takes them
+    alike.
+    """
+    return images + amount * (images - F.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False))
 
 
 def _drawn(cache: Path) -> np.ndarray:

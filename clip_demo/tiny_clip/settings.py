@@ -1,6 +1,6 @@
 """Hyperparameters of the built-in model's training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -9,19 +9,23 @@ class Settings:
 
     Attributes
     ----------
-    datasets : tuple of str
-        ``"cifar100"``, ``"shapes100"``, or both in this order.
     epochs : float
-        Length of the training, in passes through the first dataset at full image size.
-    hours : float
-        If above 0, the length of the training in time; the learning rate then follows the time instead of `epochs`.
+        Length of the training, in passes through CIFAR-100 at full image size.
     small : float
-        Fraction of the training, at its beginning, with images of half the side. Such an image takes about half the
-        time, and a batch has twice as many.
+        Fraction of the training, at its beginning, with images of half the side. Such an image takes 0.4 of the time,
+        and a batch has twice as many.
+    decay : float
+        Fraction of the training, at its end, in which the learning rate falls linearly to 0.
     batch, part : int
         Images per step, and images per forward pass of a worker (the batch of batch normalisation).
-    share : float
-        Fraction of Shapes-100 in a batch of both datasets.
+    shares : dict of str to float
+        Fraction of each dataset in a batch.
+    altered : float
+        Fraction of photos that are altered so that a caption can say so.
+    own : float
+        Weight of the loss among the photos' own captions.
+    smoothing : float
+        Label smoothing of the loss among the classes.
     lr, weight_decay : float
         Of AdamW.
     muon_lr : float
@@ -32,16 +36,20 @@ class Settings:
         Number of threads.
     """
 
-    datasets: tuple[str, ...] = ("cifar100", "shapes100")
-    epochs: float = 5.6
-    hours: float = 0
+    epochs: float = 9.8
     seed: int = 0
     small: float = 0.5
-    batch: int = 128
-    part: int = 32
-    share: float = 0.3
+    decay: float = 0.5
+    batch: int = 256
+    part: int = 64
+    shares: dict[str, float] = field(
+        default_factory=lambda: {"cifar100": 0.44, "tinyimagenet": 0.31, "cifar10": 0.15, "shapes100": 0.10}
+    )
+    altered: float = 0.3
+    own: float = 0.6
+    smoothing: float = 0.1
     lr: float = 2e-3
     muon_lr: float = 0.05
     weight_decay: float = 0.05
-    warmup: float = 0.08
+    warmup: float = 0.04
     workers: int = 2

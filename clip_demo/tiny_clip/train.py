@@ -8,21 +8,15 @@ from pathlib import Path
 import torch
 
 from ..artifacts import atomic_write
-from ..datasets.cifar100_classes import CIFAR100_CLASSNAMES
-from .data import TrainingSet, cifar100_set, shapes100_set
-from .network import to_state_dict
+from .data import load_sets
+from .network import Architecture, WordEmbedding, to_state_dict
 from .settings import Settings
+from .taxonomy import Taxonomy
 from .trainer import Trainer
+from .word_vectors import token_embedding
 
-
-def load_sets(settings: Settings, root: str | Path | None, cache: Path) -> dict[str, TrainingSet]:
-    """Return the training sets by the name of their dataset."""
-    sets = {}
-    if "cifar100" in settings.datasets:
-        sets["cifar100"] = cifar100_set(root)
-    if "shapes100" in settings.datasets:
-        sets["shapes100"] = shapes100_set(cache, offset=len(CIFAR100_CLASSNAMES) if sets else 0)
-    return sets
+# Moments of the training, as fractions, whose checkpoints are kept to show how the model learns.
+SNAPSHOTS = (0.0, 0.005, 0.02, 0.06, 0.15, 0.35, 0.65, 1.0)
 
 
 def _keep_freed_memory() -> None:
@@ -33,22 +27,34 @@ def _keep_freed_memory() -> None:
             getattr(libc, "mallopt", lambda *_: None)(parameter, 2**30)
 
 
-def run(trainer: Trainer, output: Path, cache: Path, name: str) -> None:
-    """Train to the end with a progress bar, save the state after every epoch, and write the checkpoint."""
+def run(trainer: Trainer, output: Path, cache: Path) -> None:
+    """Train to the end with a progress bar, and write the checkpoint.
+
+    The state is saved every 200 steps and at each moment of `SNAPSHOTS`.
+    """
     from tqdm import tqdm
 
     with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}") as bar:
         while trainer.progress < 1:
-            before = int(trainer.epoch)
+            before = trainer.progress
+            if not trainer.step:
+                _write_checkpoint(trainer, cache / "snapshot-0.pt")
             loss = trainer.train_step()
             bar.n = 100 * trainer.progress
             rate = sum(trainer.taken.values()) / trainer.seconds
             bar.set_postfix_str(f"epoch {trainer.epoch:.2f}, loss {loss:.3f}, {rate:.0f} images/s")
-            if int(trainer.epoch) > before:
-                trainer.save(cache / f"{name}.pt")
-    trainer.save(cache / f"{name}.pt")
-    with atomic_write(output) as temporary:
-        torch.save(to_state_dict(trainer.model, trainer.vocabulary), temporary)
+            for number, moment in enumerate(SNAPSHOTS):
+                if before < moment <= trainer.progress:
+                    _write_checkpoint(trainer, cache / f"snapshot-{number}.pt")
+            if trainer.step % 200 == 0:
+                trainer.save(cache / "state.pt")
+    trainer.save(cache / "state.pt")
+    _write_checkpoint(trainer, output)
+
+
+def _write_checkpoint(trainer: Trainer, path: Path) -> None:
+    with atomic_write(path) as temporary:
+        torch.save(to_state_dict(trainer.model, trainer.vocabulary, trainer.words), temporary)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,37 +65,34 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m clip_demo.tiny_clip.train", description="Train the built-in model."
     )
     parser.add_argument("--data-root", help="folder that holds cifar-100-python")
+    parser.add_argument("--sets", type=Path, required=True, help="folder of CIFAR-10, Tiny-ImageNet and word vectors")
     parser.add_argument("--output", type=Path, required=True, help="the checkpoint to write")
-    parser.add_argument("--dataset", default="cifar100,shapes100", help="training datasets, separated by a comma")
     parser.add_argument(
-        "--epochs",
-        type=float,
-        default=Settings.epochs,
-        help="length of the training, in passes through the first dataset",
+        "--epochs", type=float, default=Settings.epochs, help="length of the training, in passes through CIFAR-100"
     )
-    parser.add_argument("--hours", type=float, default=0, help="length of the training in time, instead of --epochs")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--lr", type=float, default=Settings.lr)
     parser.add_argument("--workers", type=int, default=2, help="threads; with 1 the result is exactly reproducible")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "clip_demo" / "tiny")
-    parser.add_argument("--resume", action="store_true", help="continue after the last epoch in the cache")
+    parser.add_argument("--resume", action="store_true", help="continue after the last state in the cache")
     args = parser.parse_args(arguments)
-    chosen = args.dataset.split(",")
-    datasets = tuple(name for name in ("cifar100", "shapes100") if name in chosen)
-    if not datasets or set(chosen) - set(datasets):
-        parser.error(f"--dataset: {args.dataset!r} is not allowed; use 'cifar100', 'shapes100' or both.")
     _keep_freed_memory()
-    torch.set_num_threads(1)
+    torch.set_num_threads(args.workers)  # of the text encoder; the workers set their own to 1
     torch.set_flush_denormal(True)
-    settings = Settings(datasets, args.epochs, args.hours, args.seed, lr=args.lr, workers=args.workers)
-    trainer = Trainer(settings, load_sets(settings, args.data_root, args.cache))
-    name = f"{'-'.join(datasets)}-seed{args.seed}"
-    if args.resume and (args.cache / f"{name}.pt").exists():
-        trainer.resume(args.cache / f"{name}.pt")
-    run(trainer, args.output, args.cache, name)
+    settings = Settings(args.epochs, args.seed, workers=args.workers)
+    arch = Architecture()
+    trainer = Trainer(
+        settings,
+        load_sets(args.data_root, args.sets, args.cache),
+        Taxonomy(),
+        WordEmbedding(*token_embedding(args.sets, arch.text_width)),
+        arch,
+    )
+    if args.resume and (args.cache / "state.pt").exists():
+        trainer.resume(args.cache / "state.pt")
+    run(trainer, args.output, args.cache)
     trainer.close()
     print(f"{trainer.step} steps, work {trainer.work:.2f}, {trainer.seconds / 60:.1f} minutes, images {trainer.taken}")
-    report(args.output, args.data_root)
+    report(args.output, args.data_root, args.sets)
     return 0
 
 

@@ -1,5 +1,6 @@
-"""The public endpoints: prediction and evaluation for programs."""
+"""The public endpoints: prediction, evaluation and word knowledge for programs."""
 
+from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
@@ -13,9 +14,10 @@ from .event_options import uploaded_path
 
 
 def add_endpoints(backend: Backend) -> None:
-    """Add ``/predict`` and ``/evaluate`` to the current `gr.Blocks`."""
+    """Add ``/predict``, ``/evaluate`` and ``/word_knowledge`` to the current `gr.Blocks`."""
     _add_predict(backend)
     _add_evaluate(backend)
+    _add_word_knowledge(backend)
 
 
 def _add_predict(backend: Backend) -> None:
@@ -85,6 +87,22 @@ def _add_evaluate(backend: Backend) -> None:
 
     # Few at a time: each may use the model for a long time.
     gr.api(evaluate, api_name="evaluate", concurrency_id="evaluations", concurrency_limit=2)
+
+
+def _add_word_knowledge(backend: Backend) -> None:
+    def word_knowledge(names: list[str], model: str | None = None) -> list[dict[str, Any]]:
+        """Return what a model knows of words or class names.
+
+        For each of `names` the answer has `name`; `state`, "learned" (at least 50 training images had it in their
+        captions), "guessed" (from words with near word vectors) or "unknown"; `images`; and `near`, the nearest
+        learned words. It is empty for models whose training captions are not known, such as OpenAI's.
+        """
+        try:
+            return [asdict(each) for each in backend.word_knowledge(names, model)]
+        except ClipDemoError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    gr.api(word_knowledge, api_name="word_knowledge", concurrency_id="endpoint")
 
 
 def _prompts(

@@ -7,22 +7,59 @@ from PIL import Image
 
 from clip_demo.datasets.shapes100 import UNSEEN_CLASSNAMES, Shapes100
 from clip_demo.models.openai_clip import import_clip
-from clip_demo.tiny_clip.captions import caption_groups
-from clip_demo.tiny_clip.data import Shuffled, TrainingSet, resize, shapes100_set
+from clip_demo.tiny_clip.data import (
+    Shuffled,
+    TrainingSet,
+    cifar10_nouns,
+    cifar100_nouns,
+    noun_set,
+    resize,
+    shapes100_set,
+    sharpen,
+    synset_set,
+)
+from clip_demo.tiny_clip.taxonomy import Taxonomy
+
+
+@pytest.fixture(scope="module")
+def taxonomy():
+    return Taxonomy()
 
 
 def test_images_of_unseen_classes_are_left_out(tmp_path):
     np.save(tmp_path / "shapes100-train.npy", np.arange(50_000))  # in the cache, numbers instead of images
-    chosen = shapes100_set(tmp_path, offset=100)
+    chosen = shapes100_set(tmp_path)
     labels = Shapes100().labels("train")[chosen.pixels]
-    groups = caption_groups(("cifar100", "shapes100"))
     assert len(chosen) == 40_000
     assert not {Shapes100.classnames[label] for label in labels} & set(UNSEEN_CLASSNAMES)
     for row in range(0, 40_000, 997):
-        name = Shapes100.classnames[labels[row]]
-        assert groups["fine"].names[chosen.targets["fine"][row]] == name
-        assert groups["colour"].names[chosen.targets["colour"][row]] == f"{name.split()[0]} shape"
-        assert groups["shape"].names[chosen.targets["shape"][row]] == name.split()[1]
+        assert chosen.kind_list[chosen.kinds[row]].classname == Shapes100.classnames[labels[row]]
+
+
+def test_images_of_kept_out_nouns_are_left_out(taxonomy):
+    packed = {
+        "classnames": np.array(["ship", "cat"]),
+        "keywords": np.array(["banana_boat", "speedboat", "tabby_cat"]),
+        "labels": np.array([0, 0, 1]),
+        "keyword": np.array([0, 1, 2]),
+    }
+    chosen = noun_set(taxonomy, "cifar10", np.arange(3), cifar10_nouns(packed))
+    assert chosen.pixels.tolist() == [1, 2]
+    assert [kind.concepts for kind in chosen.kind_list] == [("speedboat", "ship"), ("tabby#2", "cat")]
+
+
+def test_images_of_kept_out_synsets_are_left_out(taxonomy):
+    names = np.array(["koala, koala bear, kangaroo bear, native bear, Phascolarctos cinereus", "mantis, mantid"])
+    chosen = synset_set(taxonomy, {"names": names, "labels": np.array([1, 0, 1]), "images": np.arange(3)})
+    assert chosen.pixels.tolist() == [0, 2] and chosen.kind_list[0].concepts == ("mantis", "mantis")
+
+
+def test_the_nouns_of_cifar100_come_from_its_file_names(cifar100):
+    nouns = cifar100_nouns(cifar100.root)
+    assert len(nouns) == 50_000
+    assert sum(noun == "golden_delicious" for _, noun in nouns) == 114
+    assert {name for name, noun in nouns if noun == "bike"} == {"bicycle", "motorcycle"}
+    assert not [noun for _, noun in nouns if noun[-1].isdigit() or noun.endswith("png") or "manual" in noun]
 
 
 def test_every_epoch_is_a_permutation_and_does_not_depend_on_the_start():
@@ -33,10 +70,11 @@ def test_every_epoch_is_a_permutation_and_does_not_depend_on_the_start():
 
 def test_a_batch_is_shifted_and_flipped_only():
     pixels = np.arange(2 * 32 * 32 * 3, dtype=np.uint8).reshape(2, 32, 32, 3)
-    unshifted = TrainingSet(pixels, {}, shift=0).batch(np.array([1, 1, 1, 1, 0]), np.random.default_rng(0))
+    kinds = np.zeros(2, np.int64)
+    unshifted = TrainingSet(pixels, kinds, [], shift=0).batch(np.array([1, 1, 1, 1, 0]), np.random.default_rng(0))
     for each in unshifted[:4]:
         assert np.array_equal(each, pixels[1]) or np.array_equal(each, pixels[1][:, ::-1])
-    shifted = TrainingSet(pixels, {}, shift=2).batch(np.array([0, 1]), np.random.default_rng(0))
+    shifted = TrainingSet(pixels, kinds, [], shift=2).batch(np.array([0, 1]), np.random.default_rng(0))
     assert shifted.shape == pixels.shape and shifted.dtype == np.uint8
 
 
@@ -47,3 +85,11 @@ def test_resize_agrees_with_openai_clips_transform(size):
     expected = torch.stack([transform(Image.fromarray(each)) for each in pixels])
     # Two grey levels of 255, divided by the smallest of CLIP's standard deviations.
     assert (resize(pixels, 64) - expected).abs().max() < 2.01 / 255 / 0.26
+
+
+def test_sharpening_adds_the_difference_to_the_mean_of_the_neighbours():
+    image = torch.zeros(2, 3, 5, 5)
+    image[:, :, 2, 2] = 9.0
+    result = sharpen(image, torch.tensor([0.5, 0.0]).view(2, 1, 1, 1))
+    assert result[0, 0, 2, 2] == 13 and result[0, 0, 1, 1] == -0.5 and result[0, 0, 0, 0] == 0
+    assert torch.equal(result[1], image[1])

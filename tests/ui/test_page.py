@@ -4,6 +4,7 @@ import builtins
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -32,6 +33,7 @@ from clip_demo.ui.status_line import status_line
 from clip_demo.zero_shot.classifier import ZeroShotScore
 from clip_demo.zero_shot.prompt_set import PromptSet, baseline_of
 from clip_demo.zero_shot.templates import README_TEMPLATE
+from clip_demo.zero_shot.word_knowledge import WordKnowledge
 
 PROVENANCE = Provenance(
     "toy", "70" * 32, "toys", 50_000, 10_000, 0.316, 1000, 42, 0, False, 0.4012, {"numpy": "2"}, "2026-01-31"
@@ -75,7 +77,7 @@ def message_of(function):
 
 def test_the_endpoints_document_their_parameters(served):
     endpoints = served.client.view_api(return_format="dict")["named_endpoints"]
-    assert list(endpoints) == ["/predict", "/evaluate"]
+    assert list(endpoints) == ["/predict", "/evaluate", "/word_knowledge"]
     names = [each["parameter_name"] for each in endpoints["/predict"]["parameters"]]
     assert names == ["image", "index", "dataset", "classnames", "templates", "replace_underscores", "top_k", "model"]
     assert all(each["parameter_has_default"] for each in endpoints["/predict"]["parameters"])
@@ -203,6 +205,12 @@ def test_the_page_is_served_while_the_model_is_loading(toy_encoder, toy_dataset)
         page.demo.close()
 
 
+def test_word_knowledge_is_empty_for_a_model_whose_captions_are_not_known(served):
+    assert served.client.predict(["cat", "xyzzy"], api_name="/word_knowledge") == []
+    with pytest.raises(AppError, match="names: .* give a list of up to 1000 words or names, each of at most 500"):
+        served.client.predict(["x" * 501], api_name="/word_knowledge")
+
+
 # --- HTML --------------------------------------------------------------------------------------------------------
 
 
@@ -214,11 +222,11 @@ def toy_prediction(zero_shot, probe=None, truth=None):
     return Prediction("toy", "toys", 1, truth, scores(zero_shot, ZeroShotScore, 0.25314), head)
 
 
-def cards(prediction):
+def cards(prediction, knowledge=()):
     toys = SimpleNamespace(
         name="toys", title="Toys-5", classnames=tuple("abcde"), sizes={"train": 50_000}, available=lambda: True
     )
-    return results(prediction, toys, PromptSet(tuple("abcdefg"), ("a {}", "the {}")))
+    return results(prediction, toys, PromptSet(tuple("abcdefg"), ("a {}", "the {}")), knowledge)
 
 
 def test_bars_show_two_decimals_and_the_cosine_and_mark_the_truth():
@@ -257,6 +265,36 @@ def test_the_rank_of_a_true_label_without_a_bar_is_shown():
     assert page.count('<li class="bar') == 10
     assert "True label <strong>g</strong>: number 7, 8.57\N{NO-BREAK SPACE}%" in page
     assert "True label <strong>g</strong>: not in the classes of the head" in page
+
+
+def test_a_bar_says_that_the_model_never_saw_its_word():
+    knowledge = [
+        WordKnowledge("cat", "learned", 900),
+        WordKnowledge("zebra", "guessed", 0, ("horse", "donkey")),
+        WordKnowledge("foal", "guessed", 3, ("horse", "<b>")),
+        WordKnowledge("xyzzy", "unknown", 0),
+    ]
+    page = cards(toy_prediction(["cat", "zebra", "foal", "xyzzy", "dog"]), knowledge)
+    notes = re.findall(r'<span class="word-note">(.*?)</span>', page)
+    assert notes == [
+        "never seen with an image; near <i>horse</i>, <i>donkey</i>",
+        "seen with only 3 training images; near <i>horse</i>, <i>&lt;b&gt;</i>",
+        "unknown word: the model can only guess at random",
+    ]
+    assert "word-note" not in cards(toy_prediction(["cat", "zebra"]))
+
+
+def test_a_tie_is_called_a_tie():
+    tied = replace(
+        toy_prediction(["<b>", "wug", "dax"], ["wug"]),
+        zero_shot=(ZeroShotScore("<b>", 0.42, 0.1), ZeroShotScore("wug", 0.42, 0.1), ZeroShotScore("dax", 0.16, 0.0)),
+    )
+    page = cards(tied)
+    assert "A tie: zero-shot cannot tell <strong>&lt;b&gt;</strong> from <strong>wug</strong>." in page
+    assert "Both say" not in page and "They disagree" not in page
+    first, *others = tied.zero_shot
+    page = cards(replace(tied, zero_shot=(replace(first, cosine=0.1002), *others)))
+    assert "A tie" not in page and "They disagree" in page
 
 
 def test_typed_text_is_escaped():

@@ -24,7 +24,7 @@ from ..permalink import View, from_query, own_classes, to_query
 from ..template_field import connect_presets
 from . import view
 from .layout import OWN, Controls, Fields, example_images, index_range
-from .prediction_cards import results
+from .prediction_cards import SHOWN, results
 from .status_events import PageState, changed, connect_status, facts, report, report_outputs
 
 # One group for all events that use a model. The backend encodes simultaneous images in one batch of up to this size.
@@ -93,7 +93,8 @@ def show(
                 top_k=MAX_CLASSNAMES,  # all: the rank of the true label is shown
                 model=model,
             )
-            drawn = results(prediction, chosen, prompts)
+            shown = [score.label for score in prediction.zero_shot[:SHOWN]]
+            drawn = results(prediction, chosen, prompts, backend.word_knowledge(shown, model))
     except ClipDemoError as error:
         problem = str(error)
     image, available = gr.skip(), None

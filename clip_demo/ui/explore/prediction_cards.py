@@ -1,7 +1,8 @@
 """The cards with both predictions: pure functions from a `Prediction` to HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 
 from ...backend import Prediction
 from ...datasets.base import Dataset
@@ -12,13 +13,16 @@ from ...models.catalog import BUILT_IN
 from ...zero_shot.classifier import ZeroShotScore
 from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import same_class
+from ...zero_shot.word_knowledge import WordKnowledge
 from ..html import percent
 from ..probe_job_panel import early_head, offer
 
 SHOWN = 5  # bars per card
 
 
-def results(prediction: Prediction, dataset: Dataset, prompts: PromptSet) -> str:
+def results(
+    prediction: Prediction, dataset: Dataset, prompts: PromptSet, knowledge: Sequence[WordKnowledge] = ()
+) -> str:
     """Return both cards below a badge that says whether they agree.
 
     Parameters
@@ -29,9 +33,25 @@ def results(prediction: Prediction, dataset: Dataset, prompts: PromptSet) -> str
         The dataset of the prediction.
     prompts : PromptSet
         The prompt set of the prediction.
+    knowledge : sequence of WordKnowledge
+        What the model knows of the class names with a zero-shot bar; empty where that is not known.
     """
-    cards = _zero_shot_card(prediction, prompts) + probe_card(prediction, dataset)
-    return f'<div class="results">{_badge(prediction)}<div class="cards">{cards}</div>{hint(prediction)}</div>'
+    cards = _zero_shot_card(prediction, prompts, knowledge) + probe_card(prediction, dataset)
+    badge = tie(prediction.zero_shot) or _badge(prediction)
+    return f'<div class="results">{badge}<div class="cards">{cards}</div>{hint(prediction)}</div>'
+
+
+def tie(scores: Sequence[ZeroShotScore]) -> str:
+    """Say that the first two classes have the same share; "" unless they have, to the last digit shown."""
+    if len(scores) < 2:
+        return ""
+    first, second = scores[:2]
+    if percent(first.probability) != percent(second.probability) or f"{first.cosine:.4f}" != f"{second.cosine:.4f}":
+        return ""
+    return (
+        f'<p class="badge tie">A tie: zero-shot cannot tell <strong>{escape(first.label)}</strong> from '
+        f"<strong>{escape(second.label)}</strong>.</p>"
+    )
 
 
 def _badge(prediction: Prediction) -> str:
@@ -60,10 +80,12 @@ def _verdict(zero_shot_right: bool, probe_right: bool) -> str:
     return "; the probe is right" if probe_right else "; neither is right"
 
 
-def _zero_shot_card(prediction: Prediction, prompts: PromptSet) -> str:
-    n = len(prompts.templates)
+def _zero_shot_card(prediction: Prediction, prompts: PromptSet, knowledge: Sequence[WordKnowledge]) -> str:
+    n, notes = len(prompts.templates), {each.name: word_note(each) for each in knowledge}
     about = f"among your <b>{len(prompts.classnames)} classes</b> · <b>{n} template{'s' if n != 1 else ''}</b>"
-    return _card("zero-shot", "Zero-shot CLIP", about, prediction.zero_shot, prediction.truth, "class list")
+    return _card(
+        "zero-shot", "Zero-shot CLIP", about, prediction.zero_shot, prediction.truth, "class list", notes=notes
+    )
 
 
 def probe_card(prediction: Prediction, dataset: Dataset) -> str:
@@ -98,8 +120,9 @@ def _card(
     truth: str | None,
     candidates: str,
     more: str = "",
+    notes: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    bars = "".join(_bar(score, truth) for score in scores[:SHOWN])
+    bars = "".join(_bar(score, truth, notes.get(score.label, "")) for score in scores[:SHOWN])
     return _frame(kind, name, about, f'<ol class="bars">{bars}</ol>{_rank_of_truth(scores, truth, candidates)}{more}')
 
 
@@ -110,7 +133,22 @@ def _frame(kind: str, name: str, about: str, body: str) -> str:
     )
 
 
-def _bar(score: ZeroShotScore | ProbeScore, truth: str | None) -> str:
+def word_note(known: WordKnowledge) -> str:
+    """Say that the model never saw a word with an image; "" for a learned word."""
+    if known.state == "learned":
+        return ""
+    if known.state == "unknown":
+        text = "unknown word: the model can only guess at random"
+    elif known.images:
+        text = f"seen with only {known.images} training image{'s' if known.images != 1 else ''}"
+    else:
+        text = "never seen with an image"
+    if known.near:
+        text += "; near " + ", ".join(f"<i>{escape(word)}</i>" for word in known.near)
+    return f'<span class="word-note">{text}</span>'
+
+
+def _bar(score: ZeroShotScore | ProbeScore, truth: str | None, note: str = "") -> str:
     right = same_class(score.label, truth)
     mark = ' <span class="true-mark">✓ true</span>' if right else ""
     cosine = f'<span class="cosine">cosine {score.cosine:.4f}</span>' if isinstance(score, ZeroShotScore) else ""
@@ -119,7 +157,7 @@ def _bar(score: ZeroShotScore | ProbeScore, truth: str | None) -> str:
         f'<span class="label">{escape(score.label)}{mark}</span>'
         f'<span class="percent">{percent(score.probability)}</span>'
         f'<span class="track" aria-hidden="true"><span style="width:{100 * score.probability:.3f}%"></span></span>'
-        f"{cosine}</li>"
+        f"{cosine}{note}</li>"
     )
 
 
