@@ -3,15 +3,20 @@
 assets/README.md has the accuracy on all test images; the bounds here are for fewer images.
 """
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from clip_demo.backend import Backend
 from clip_demo.datasets.shapes100 import COLOURS, SHAPES, Shapes100
 from clip_demo.features.feature_store import load_features
 from clip_demo.models.load import load_model
 from clip_demo.models.openai_clip import import_clip
-from clip_demo.paths import ASSETS, BUILT_IN_CHECKPOINT
+from clip_demo.numerics import normalize
+from clip_demo.paths import ASSETS, BUILT_IN_CHECKPOINT, EXAMPLES
+from clip_demo.serving.model_pool import ModelPool
 from clip_demo.tiny_clip.captions import SEEN_LABELS
 from clip_demo.tiny_clip.data import cifar100_nouns, load_packed
 from clip_demo.tiny_clip.evaluate import (
@@ -25,6 +30,7 @@ from clip_demo.tiny_clip.evaluate import (
 )
 from clip_demo.tiny_clip.evaluation_sentences import SENTENCES
 from clip_demo.tiny_clip.taxonomy import Taxonomy
+from clip_demo.zero_shot.prompt_set import PromptSet
 from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 
 
@@ -116,6 +122,30 @@ def test_words_that_no_caption_had_name_images_by_their_word_vectors(tiny, train
     assert len(unseen.labels) == 1000 and len(names) == 200
     assert unseen.correct().mean() >= 0.35
     assert np.median(unseen.ranks(names)) <= 25
+
+
+def test_the_snapshots_of_the_training_end_with_the_checkpoint(tiny):
+    with np.load(ASSETS / "tiny-snapshots.npz", allow_pickle=False) as stored:
+        images, texts, captions = stored["images"].astype(float), stored["texts"].astype(float), stored["captions"]
+        assert images.shape == texts.shape == (8, 16, 256) and stored["progress"][[0, -1]].tolist() == [0, 1]
+    assert (ASSETS / "tiny-snapshots.npz").stat().st_size <= 200_000
+    assert np.allclose(texts[-1], normalize(tiny.encode_texts(captions.tolist())), atol=2e-3)
+    cosines = images @ texts.transpose(0, 2, 1)
+    right = (cosines.argmax(axis=2) == np.arange(16)).mean(axis=1)
+    assert right[0] <= 0.3 and right[-1] >= 0.8  # the pairs find each other
+
+
+EXAMPLE_LISTS = json.loads((EXAMPLES / "examples.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("file", EXAMPLE_LISTS)
+def test_the_example_photos_among_their_words(tiny, file):
+    example = EXAMPLE_LISTS[file]
+    prompts = PromptSet(example["classes"], ("a photo of a {}.",))
+    backend = Backend(ModelPool.of(tiny))
+    first, second = backend.predict(image=EXAMPLES / file, prompts=prompts, top_k=2).zero_shot
+    assert len(prompts.classnames) == 10 and first.label == example["label"]
+    assert second.probability >= 0.01  # the runner-up is visible
 
 
 def test_cifar10_by_its_names(tiny, training_sets):
