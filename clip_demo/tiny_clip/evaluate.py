@@ -51,11 +51,15 @@ class TestSet:
     def __init__(self, model: ClipModel, features: np.ndarray, labels: np.ndarray, classnames: Sequence[str]):
         self._model, self.features, self.labels = model, normalize(features), labels
         self.classnames = [name.replace("_", " ") for name in classnames]
+        self._texts: dict[str, np.ndarray] = {}  # by prompt: most lists of names differ in one name
 
     def weights(self, names: Sequence[str], templates: Sequence[str] = (PLAIN,)) -> np.ndarray:
         """Return the text features of class names, an ensemble for several templates, shape (classes, d)."""
-        rows = [normalize(self._model.encode_texts([t.replace("{}", name) for name in names])) for t in templates]
-        return normalize(np.mean(rows, axis=0))
+        prompts = [[template.replace("{}", name) for name in names] for template in templates]
+        new = sorted({each for row in prompts for each in row} - self._texts.keys())
+        if new:
+            self._texts |= dict(zip(new, normalize(self._model.encode_texts(new)), strict=True))
+        return normalize(np.mean([[self._texts[each] for each in row] for row in prompts], axis=0))
 
     def correct(self, names: Sequence[str] | None = None, templates: Sequence[str] = (PLAIN,)) -> np.ndarray:
         """Return which images are classified correctly, shape (n,), bool."""
@@ -181,7 +185,9 @@ def _report_cifar100(model: ClipModel, root: str | Path | None, taxonomy: Taxono
     _print_templates(test)
     _print_sentences(test)
     print("\nattributes")
-    for name, accuracy in attribute_accuracy(model, pixels[:2000], [test.classnames[x] for x in test.labels]).items():
+    for name, accuracy in attribute_accuracy(
+        model, pixels[:2000], [test.classnames[x] for x in test.labels[:2000]]
+    ).items():
         print(f"  {name}: {_percent(accuracy)}")
 
 
