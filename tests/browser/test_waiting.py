@@ -214,7 +214,7 @@ def test_a_model_that_was_dropped_from_memory_is_loaded_again(open_toy_page, slo
     )
     other = page.context.new_page()
     other.goto(page.url.replace("model=RN50", "model=RN101"))
-    other.wait_for_selector("#results .card")
+    expect(other.locator("#results .probe")).to_contain_text("the features of RN101")
     other.close()
     assert slow_load.names == [BUILT_IN, "RN50", "RN101"]
     page.locator("#templates textarea").fill("a green {}")

@@ -282,6 +282,13 @@ def test_a_bar_says_that_the_model_never_saw_its_word():
         "unknown word: the model can only guess at random",
     ]
     assert "word-note" not in cards(toy_prediction(["cat", "zebra"]))
+    assert "They disagree" in cards(toy_prediction(["zebra"], ["cat"]), knowledge)
+
+
+def test_an_unknown_word_that_comes_first_is_called_a_guess():
+    page = cards(toy_prediction(["<xyzzy>", "cat"], ["cat"]), [WordKnowledge("<xyzzy>", "unknown", 0)])
+    assert "A guess at random: zero-shot does not know the word <strong>&lt;xyzzy&gt;</strong>." in page
+    assert "They disagree" not in page
 
 
 def test_a_tie_is_called_a_tie():

@@ -37,7 +37,7 @@ def results(
         What the model knows of the class names with a zero-shot bar; empty where that is not known.
     """
     cards = _zero_shot_card(prediction, prompts, knowledge) + probe_card(prediction, dataset)
-    badge = tie(prediction.zero_shot) or _badge(prediction)
+    badge = tie(prediction.zero_shot) or guess(prediction.zero_shot, knowledge) or _badge(prediction)
     return f'<div class="results">{badge}<div class="cards">{cards}</div>{hint(prediction)}</div>'
 
 
@@ -52,6 +52,15 @@ def tie(scores: Sequence[ZeroShotScore]) -> str:
         f'<p class="badge tie">A tie: zero-shot cannot tell <strong>{escape(first.label)}</strong> from '
         f"<strong>{escape(second.label)}</strong>.</p>"
     )
+
+
+def guess(scores: Sequence[ZeroShotScore], knowledge: Sequence[WordKnowledge]) -> str:
+    """Say that the first class is a word that the model does not know; "" unless it is."""
+    first = scores[0].label
+    if not any(known.name == first and known.state == "unknown" for known in knowledge):
+        return ""
+    word = f"<strong>{escape(first)}</strong>"
+    return f'<p class="badge tie">A guess at random: zero-shot does not know the word {word}.</p>'
 
 
 def _badge(prediction: Prediction) -> str:
