@@ -17,6 +17,8 @@ from ..evaluation.significance import paired_difference
 from ..models.clip_model import ClipModel
 from ..models.load import load_model
 from ..numerics import normalize
+from ..serving.feature_cache import FeatureCache
+from ..zero_shot.prompt_set import PromptSet
 from ..zero_shot.templates import CIFAR100_TEMPLATES
 from .attributes import ATTRIBUTES, alter
 from .captions import SEEN_LABELS
@@ -49,17 +51,13 @@ class TestSet:
     __test__ = False  # not a test, whatever pytest makes of the name
 
     def __init__(self, model: ClipModel, features: np.ndarray, labels: np.ndarray, classnames: Sequence[str]):
-        self._model, self.features, self.labels = model, normalize(features), labels
+        self.features, self.labels = normalize(features), labels
         self.classnames = [name.replace("_", " ") for name in classnames]
-        self._texts: dict[str, np.ndarray] = {}  # by prompt: most lists of names differ in one name
+        self._cache = FeatureCache(model)  # most lists of names differ in one name
 
     def weights(self, names: Sequence[str], templates: Sequence[str] = (PLAIN,)) -> np.ndarray:
         """Return the text features of class names, an ensemble for several templates, shape (classes, d)."""
-        prompts = [[template.replace("{}", name) for name in names] for template in templates]
-        new = sorted({each for row in prompts for each in row} - self._texts.keys())
-        if new:
-            self._texts |= dict(zip(new, normalize(self._model.encode_texts(new)), strict=True))
-        return normalize(np.mean([[self._texts[each] for each in row] for row in prompts], axis=0))
+        return self._cache.class_weights(PromptSet(names, templates))
 
     def correct(self, names: Sequence[str] | None = None, templates: Sequence[str] = (PLAIN,)) -> np.ndarray:
         """Return which images are classified correctly, shape (n,), bool."""

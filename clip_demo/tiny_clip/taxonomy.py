@@ -96,14 +96,14 @@ class Taxonomy:
             name: Concept(tuple(concept["words"]), tuple(concept["broader"]))
             for name, concept in data["concepts"].items()
         }
+        tiny = self.classes["tinyimagenet"]
+        self._kept_out = {tiny[names] for names in tiny if names.split(",")[0] in KEPT_OUT_CLASSES}
 
     def is_kept_out(self, name: str) -> bool:
         """Whether a concept is one of `KEPT_OUT_CLASSES`, or has no word without one of theirs."""
-        tiny = self.classes["tinyimagenet"]
-        kept_out = {tiny[names] for names in tiny if names.split(",")[0] in KEPT_OUT_CLASSES}
         concept = self._all[name]
         named_so = bool(concept.words) and all(_parts(word) & _KEPT_OUT_WORDS for word in concept.words)
-        return bool(kept_out & {name, *concept.broader}) or named_so
+        return bool(self._kept_out & {name, *concept.broader}) or named_so
 
     def noun_is_kept_out(self, dataset: str, classname: str, noun: str) -> bool:
         """Whether images that were found by a noun must not be used."""

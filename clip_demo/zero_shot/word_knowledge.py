@@ -6,7 +6,7 @@ Only the built-in model has such a list (``assets/tiny-words.npz``), because onl
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -70,12 +70,12 @@ class WordList:
         plain = " ".join(name.replace("_", " ").lower().split())
         whole = self._known(plain)
         if whole is not None and whole.state == "learned":
-            return WordKnowledge(name, *_rest(whole))
+            return replace(whole, name=name)
         parts = [part for part in re.findall(r"[^\W_]+", plain) if part not in FUNCTION_WORDS] or [plain]
         found = [self._known(part) or WordKnowledge(part, "unknown", 0) for part in parts]
         order = ("learned", "guessed", "unknown")
         worst = max(found, key=lambda each: (order.index(each.state), -each.images))
-        return WordKnowledge(name, *_rest(worst))
+        return replace(worst, name=name)
 
     def _known(self, word: str) -> WordKnowledge | None:
         position = self._position.get(word)
@@ -85,10 +85,6 @@ class WordList:
         if images >= LEARNED_IMAGES:
             return WordKnowledge(word, "learned", images)
         return WordKnowledge(word, "guessed", images, tuple(self._words[k] for k in self._nearest[position]))
-
-
-def _rest(found: WordKnowledge) -> tuple[str, int, tuple[str, ...]]:
-    return found.state, found.images, found.near
 
 
 @cache
