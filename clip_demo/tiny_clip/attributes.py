@@ -213,6 +213,13 @@ ATTRIBUTES: dict[str, Attribute] = {
 }
 
 
+# How often each alteration is chosen: those that are harder to see more often.
+CHANCES: np.ndarray = np.array(
+    [2.0 if name in ("upside down", "sideways", "high contrast") else 1.0 for name in ATTRIBUTES]
+)
+CHANCES /= CHANCES.sum()
+
+
 def alter_slightly(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Alter brightness, contrast, size, sharpness and noise of images, less than any attribute does.
 

@@ -131,7 +131,7 @@ def to_state_dict(model: nn.Module, vocabulary: Vocabulary, words: WordEmbedding
     state = {name: value.detach().clone().contiguous() for name, value in model.state_dict().items()}
     small = state["token_embedding.weight"]
     full = torch.zeros(49408, small.shape[1])
-    full[torch.from_numpy(words.tokens)] = torch.from_numpy(words.rows)
     full[torch.from_numpy(vocabulary.tokens).long()] = small
+    full[torch.from_numpy(words.tokens)] = torch.from_numpy(words.rows)  # without the noise of the training
     state["token_embedding.weight"] = full
     return {name: value.half() if value.is_floating_point() else value for name, value in state.items()}

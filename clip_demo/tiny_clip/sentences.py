@@ -84,6 +84,8 @@ _CONTEXTS = (
     "without {}",
     "from {}",
 )
+# Another thing or a place that is named before what the photo shows.
+_LEADS = ("near {},", "in front of {},", "behind {},", "next to {}", "on {}", "in {},", "{},", "{} and", "under {} is")
 _PLACES = """bench beach floor wall window garden street park kitchen room field lake river shop fence stone box
 yard hill village city school farm market bridge corner roof grass sand snow water wood forest picture museum shelf
 door hotel church island valley path station harbor office cafe barrel chair plant flower bush rock boat car horse dog
@@ -130,6 +132,7 @@ PARTS: tuple[str, ...] = (
     "an",
     *_ADJECTIVES,
     *_CONTEXTS,
+    *_LEADS,
     *_PLACES,
     *_ENDINGS,
     *_PUBLISHED,
@@ -154,6 +157,8 @@ def around(sentence: str, rng: Random) -> str:
         sentence += " " + rng.choice(_CONTEXTS).format(f"{rng.choice(_ARTICLES)} {rng.choice(_PLACES)}")
     elif chance < 0.45:
         sentence += " " + rng.choice(_ENDINGS)
+    elif chance < 0.55:
+        sentence = rng.choice(_LEADS).format(f"{rng.choice(_ARTICLES)} {rng.choice(_PLACES)}") + " " + sentence
     return sentence + ("." if rng.random() < 0.4 else "")
 
 
