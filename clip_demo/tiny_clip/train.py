@@ -16,7 +16,7 @@ from .trainer import Trainer
 from .word_vectors import token_embedding
 
 # Moments of the training, as fractions, whose checkpoints are kept to show how the model learns.
-SNAPSHOTS = (0.0, 0.005, 0.02, 0.06, 0.15, 0.35, 0.65, 1.0)
+SNAPSHOTS = (0.0, 0.0025, 0.01, 0.03, 0.075, 0.175, 0.65, 1.0)
 
 
 def _keep_freed_memory() -> None:

@@ -88,9 +88,9 @@ def test_colours_and_shapes_are_recognised_by_themselves(tiny, shapes, names, te
 
 
 def test_the_class_names_of_cifar100(cifar):
-    assert cifar.correct().mean() >= 0.57
+    assert cifar.correct().mean() >= 0.62
     for template in (*CIFAR100_TEMPLATES, "a photo of a {}", "{}"):
-        assert cifar.correct(templates=(template,)).mean() >= 0.85 * cifar.correct().mean(), template
+        assert cifar.correct(templates=(template,)).mean() >= 0.8 * cifar.correct().mean(), template
 
 
 def test_synonyms_of_captions_stand_for_the_class(cifar):
@@ -107,12 +107,7 @@ def test_narrower_nouns_stand_for_the_class(cifar, cifar100):
 
 def test_sentences_that_were_never_trained_keep_the_meaning_of_their_noun(cifar):
     ratios = [cifar.correct(templates=(each,)).mean() / cifar.correct().mean() for each in SENTENCES]
-    assert np.mean(ratios) >= 0.85
-    # Where another thing is named first, the sentence may be about that.
-    assert {each for each, ratio in zip(SENTENCES, ratios, strict=True) if ratio < 0.6} == {
-        "a tree and, right before it, a {}",
-        "a table, a lamp and a {}",
-    }
+    assert np.mean(ratios) >= 0.9 and min(ratios) >= 0.7
 
 
 def test_prompts_tell_altered_images_from_unaltered_ones(tiny, cifar, cifar100):
@@ -125,8 +120,8 @@ def test_prompts_tell_altered_images_from_unaltered_ones(tiny, cifar, cifar100):
 def test_words_that_no_caption_had_name_images_by_their_word_vectors(tiny, training_sets):
     _, unseen, names = unseen_sets(tiny, training_sets)
     assert len(unseen.labels) == 1000 and len(names) == 200
-    assert unseen.correct().mean() >= 0.19  # chance: 0.05
-    assert np.median(unseen.ranks(names)) <= 55  # chance: 100
+    assert unseen.correct().mean() >= 0.24  # chance: 0.05
+    assert np.median(unseen.ranks(names)) <= 42  # chance: 100
 
 
 def test_the_snapshots_of_the_training_end_with_the_checkpoint(tiny):
@@ -156,7 +151,7 @@ def test_the_example_photos_among_their_words(tiny, file):
 def test_cifar10_by_its_names(tiny, training_sets):
     packed = load_packed(training_sets, "cifar10-test")
     pixels, labels = packed["images"][:1000], packed["labels"][:1000]
-    assert TestSet(tiny, encode(tiny, pixels), labels, list(map(str, packed["classnames"]))).correct().mean() >= 0.78
+    assert TestSet(tiny, encode(tiny, pixels), labels, list(map(str, packed["classnames"]))).correct().mean() >= 0.81
 
 
 def test_batch_preprocessing_gives_the_features_of_openai_clips(tiny):
