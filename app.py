@@ -74,7 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--dataset", metavar="SET", help="the dataset at the start, cifar100 or shapes100 (default: cifar100 if it is "
         "on disk, otherwise shapes100, which needs no download)")  # fmt: skip
     add("--data-root", metavar="DIR", help="folder that contains cifar-100-python (default: $CLIP_DEMO_DATA, otherwise "
-        "~/.cache)")  # fmt: skip
+        "~/.cache, data, ~/data or ~/datasets)")  # fmt: skip
     add("--weights-root", metavar="DIR", help="folder of OpenAI's weights (default: $CLIP_DEMO_WEIGHTS, otherwise "
         "~/.cache/clip, which openai-clip uses, too)")  # fmt: skip
     add("--device", metavar="D", help="cpu, cuda or mps (default: cuda if it is available, otherwise cpu)")

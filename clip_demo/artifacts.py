@@ -16,6 +16,19 @@ from .errors import ArtifactError
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
+# Models were known by the SHA-256 of their file before they were known by that of their weights.
+_former: dict[str, str] = {}
+
+
+def also_known_as(model_sha256: str, former: str) -> None:
+    """Let files that were stored under a model's former checksum count as the model's."""
+    _former[model_sha256] = former
+
+
+def checksums_of(model_sha256: str) -> tuple[str, ...]:
+    """Return the checksum of a model, and its former one where there is one."""
+    return tuple(dict.fromkeys((model_sha256, _former.get(model_sha256, model_sha256))))
+
 
 class ArtifactStore(Generic[T]):
     """The artifacts of a kind, such as heads, by model and dataset; the first folder that has a match wins.
@@ -70,8 +83,8 @@ class ArtifactStore(Generic[T]):
                 if version in self._others:
                     continue
                 try:
-                    content, *found = self._load(path)
-                    if tuple(found) == key:
+                    content, model_sha256, dataset = self._load(path)
+                    if model_sha256 in checksums_of(key[0]) and dataset == key[1]:
                         return content
                 except ArtifactError as error:
                     logger.warning("%s", error)

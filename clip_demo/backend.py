@@ -19,18 +19,20 @@ from .evaluation.report import EvaluationReport
 from .features.extract import encode_directly, encode_split
 from .features.feature_store import TestFeatures, save_features
 from .linear_probe.few_shot_curve import FewShotCurve
-from .linear_probe.head import Head, LinearProbe, Provenance, linear_probe
+from .linear_probe.head import Head, LinearProbe, linear_probe
 from .linear_probe.pipeline import ProbePipeline, Stores
 from .models.catalog import BUILT_IN
 from .models.encoder import Encoder
 from .models.image_input import image_key, read_image
 from .numerics import check_top_k
 from .progress import Progress
-from .serving.downloads import DatasetStatus, Downloads
+from .serving.downloads import Downloads
 from .serving.evaluator import Evaluator
 from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
-from .serving.probe_job import ProbeJobs, ProbeJobStatus
+from .serving.probe_job import ProbeJobs
+from .serving.published_check import PublishedCheck
+from .serving.status import Status
 from .zero_shot.classifier import ZeroShotScore, zero_shot_scores
 from .zero_shot.prompt_set import PromptSet
 from .zero_shot.prompts import same_class
@@ -76,39 +78,6 @@ class Prediction:
         return json.loads(json.dumps(asdict(self)))  # tuples become lists
 
 
-@dataclass(frozen=True)
-class Status:
-    """A snapshot of the service for one model and one dataset.
-
-    Attributes
-    ----------
-    model : ModelStatus
-    dataset : DatasetStatus
-    head : Provenance or None
-        Of the head for this model and dataset; None without one, and while the model is not ready.
-    job : ProbeJobStatus or None
-        The latest job for this model and dataset.
-    running_job : str
-        Message of the running job, whatever it is for; empty without one.
-    models : tuple of ModelStatus
-        All models on offer.
-    datasets : tuple of DatasetStatus
-        All datasets.
-    default_model, default_dataset : str
-        What a new visit starts with.
-    """
-
-    model: ModelStatus
-    dataset: DatasetStatus
-    head: Provenance | None
-    job: ProbeJobStatus | None
-    running_job: str
-    models: tuple[ModelStatus, ...]
-    datasets: tuple[DatasetStatus, ...]
-    default_model: str
-    default_dataset: str
-
-
 class Backend:
     """Zero-shot prediction beside a linear probe.
 
@@ -148,6 +117,7 @@ class Backend:
         self._stores = Stores.open() if stores is None else stores
         self._downloads = Downloads()
         self._evaluator = Evaluator(self._stores.features, self._stores.heads)
+        self._published = PublishedCheck()
         self._jobs = ProbeJobs(self._stores, self._downloads, self._zero_shot)
 
     @classmethod
@@ -171,7 +141,7 @@ class Backend:
         dataset : {"cifar100", "shapes100"}, optional
             The default dataset.
         data_root : path, optional
-            Folder that holds ``cifar-100-python``; default ``$CLIP_DEMO_DATA``, else ``~/.cache``.
+            Folder that holds ``cifar-100-python``; see `clip_demo.datasets.cifar100.data_roots`.
         weights_root : path, optional
             Folder of OpenAI's weights; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
         device : str, optional
@@ -235,14 +205,16 @@ class Backend:
         model, on = model or self.default_model, self._dataset(dataset)
         # The job first: one that ends in between has stored its head by then.
         job, running_job = self._jobs.status(model, on.name), self._jobs.running_message
-        chosen, handle, head = self._models.status(model), self._models.peek(model), None
+        chosen, handle, head, published = self._models.status(model), self._models.peek(model), None, None
         if handle is not None and chosen.state == "ready":
             head = self._stores.heads.get(handle.encoder.sha256, on.name)
+            published = self._published.comparisons(handle, on)
         datasets = {name: self._downloads.status(each) for name, each in self.datasets.items()}
         return Status(
             model=chosen,
             dataset=datasets[on.name],
             head=head and head.provenance,
+            published=published,
             job=job,
             running_job=running_job,
             models=tuple(map(self._models.status, self.models)),

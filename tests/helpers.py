@@ -2,10 +2,11 @@
 
 import hashlib
 import http.server
+import re
 import threading
 import time
 
-from clip_demo.models.openai_clip import import_clip
+from clip_demo.models import sources
 
 # The only reasons to skip a test that the CI accepts.
 NO_WEIGHTS = "OpenAI's weights are not on this machine"
@@ -13,7 +14,7 @@ NO_GPU = "no GPU on this machine"
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `data` on loopback.
+    """Serves `data` on loopback, at every path; below ``/hub/`` it behaves like the Hugging Face Hub.
 
     Attributes
     ----------
@@ -25,13 +26,20 @@ class Server(http.server.ThreadingHTTPServer):
         HTTP status of all responses.
     gate : threading.Event
         While it is cleared, a response stops after 64 kB.
+    rate : int or None
+        Bytes per second.
+    hangs : bool
+        Whether requests are left without an answer.
     requests : list of str or None
         The range of each request.
+    paths : list of str
+        Method and path of each request.
     """
 
     def __init__(self, data):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.data, self.ranges, self.cut_after, self.error, self.requests = data, True, None, None, []
+        self.rate, self.hangs, self.paths = None, False, []
         self.gate = threading.Event()
         self.gate.set()
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
@@ -46,9 +54,32 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        """Answer as the Hub does: a redirect to the file, with its checksum and its commit."""
+        self.server.paths.append(f"HEAD {self.path}")
+        if self.server.error:
+            return self.send_error(self.server.error)
+        at_file = self.path.startswith("/files")
+        self.send_response(200 if at_file else 302)
+        if not at_file:
+            self.send_header("Location", f"/files{self.path}")
+        self.send_header("X-Repo-Commit", re.search("/resolve/(.*?)/", self.path)[1])
+        self.send_header("X-Linked-Etag", f'"{hashlib.sha256(self.server.data).hexdigest()}"')
+        self.send_header("X-Linked-Size", str(len(self.server.data)))
+        self.send_header("Content-Length", str(len(self.server.data)) if at_file else "0")
+        self.end_headers()
+
     def do_GET(self):
         server, start = self.server, 0
         requested = self.headers.get("Range")
+        server.paths.append(f"GET {self.path}")
+        if server.hangs:
+            return server.gate.wait(30)
+        if "/resolve/" in self.path and not self.path.startswith("/files"):
+            self.send_response(302)
+            self.send_header("Location", f"/files{self.path}")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         server.requests.append(requested)
         if server.error:
             return self.send_error(server.error)
@@ -64,17 +95,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             body, server.cut_after = body[: server.cut_after], None
         self.wfile.write(body[: 1 << 16])
         server.gate.wait()
-        self.wfile.write(body[1 << 16 :])
+        for first in range(1 << 16, len(body), server.rate or len(body)):
+            self.wfile.write(body[first : first + (server.rate or len(body))])
+            if server.rate:
+                threading.Event().wait(1)  # tests may replace time.sleep
 
     def log_message(self, *arguments):
         pass
 
 
 def publish(server, monkeypatch, name="ViT-B/32"):
-    """Make openai-clip's model `name` the data of `server`."""
-    checksum = hashlib.sha256(server.data).hexdigest()
-    url = f"http://127.0.0.1:{server.server_port}/clip/models/{checksum}/{name.replace('/', '-')}.pt"
-    monkeypatch.setitem(import_clip().clip._MODELS, name, url)
+    """Make the data of `server` OpenAI's archive of a model, and its only source."""
+    monkeypatch.setitem(sources.ARCHIVES, name, (hashlib.sha256(server.data).hexdigest(), len(server.data)))
+    monkeypatch.setattr(sources, "ADDRESSES", (f"http://127.0.0.1:{server.server_port}/{{sha256}}/{{file}}",))
+    monkeypatch.setattr(sources, "TIMM", {})
+    monkeypatch.setattr(sources, "TRANSFORMERS", {})
 
 
 def wait_for(condition, seconds=30):

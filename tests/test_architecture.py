@@ -21,7 +21,7 @@ LAYERS = [
     {"features"},
     {"datasets"},
     {"models"},
-    {"artifacts", "numerics"},
+    {"artifacts", "download", "numerics"},
     {"paths", "progress"},
     {"errors"},
 ]

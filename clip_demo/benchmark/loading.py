@@ -1,12 +1,12 @@
 """Time and memory of loading ViT-B/32, compared with openai-clip's ``clip.load``."""
 
-import hashlib
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from ..download import sha256_of
 from ..models.checkpoint import open_checkpoint, write_converted
 from ..progress import Progress
 from .models import network
@@ -21,11 +21,12 @@ import json, sys, time
 from pathlib import Path
 import torch
 from clip_demo.benchmark.server import memory
+from clip_demo.models import sources
 from clip_demo.models.load import load_model
 from clip_demo.models.openai_clip import import_clip
 way, folder, checksum = sys.argv[1:]
 clip = import_clip()
-clip.clip._MODELS["ViT-B/32"] = f"http://localhost/{checksum}/ViT-B-32.pt"
+sources.ARCHIVES["ViT-B/32"] = (checksum, None)
 
 before, start = memory("self", peak=True), time.perf_counter()
 if way == "ours":
@@ -57,10 +58,8 @@ def compare_loading(archive: Path, rounds: int, progress: Progress) -> list[Comp
     list of Comparison
         Seconds to load, seconds to the first features, and peak memory beyond that of the imports.
     """
-    checksum = hashlib.sha256(archive.read_bytes()).hexdigest()
-    model, _ = open_checkpoint(archive)
-    write_converted(model, checksum, archive)
-    del model
+    checksum = sha256_of(archive)
+    write_converted(*open_checkpoint(archive), checksum, archive)
     ours, theirs = [], []
     for done in range(rounds):
         ours.append(_load("ours", archive.parent, checksum))

@@ -44,7 +44,7 @@ def _add_predict(subparsers) -> None:
     command = _add_command(
         subparsers, "predict", commands.run_predict,
         "print the zero-shot prediction and the linear probe's for a test image or an image file",
-        "--image cat.jpg --classes 'cat,dog,sofa' --template 'a photo of a {}' --json",
+        "--image cat.jpg --classes 'cat,bird,car' --template 'a photo of a {}' --json",
     )  # fmt: skip
     source = command.add_mutually_exclusive_group(required=True)
     _add_index(source)
@@ -108,9 +108,18 @@ def _add_fit_probe(subparsers) -> None:
 def _add_download(subparsers) -> None:
     command = _add_command(
         subparsers, "download", commands.run_download,
-        "download OpenAI's weights (ViT-B/32: 353 MB) or a dataset (CIFAR-100: 169 MB)", "ViT-B/32",
+        "download OpenAI's weights (ViT-B/32: 353 MB) or a dataset (CIFAR-100: 169 MB)", "ViT-B/32 --from /media/usb",
     )  # fmt: skip
-    command.add_argument("what", choices=(*OPENAI_MODELS, *DATASETS), metavar="WHAT", help="a model or a dataset")
+    command.add_argument(
+        "what", nargs="?", choices=(*OPENAI_MODELS, *DATASETS), metavar="WHAT", help="a model or a dataset"
+    )
+    command.add_argument(
+        "--from", dest="given", metavar="PATH",
+        help="take it from a file or folder, such as a USB stick, and not from the network",
+    )  # fmt: skip
+    command.add_argument(
+        "--where", action="store_true", help="list what is on this machine, and the addresses in the order of trying"
+    )
     _add_folders(command)
 
 
@@ -202,7 +211,8 @@ def _add_device(command) -> None:
 def _add_folders(command) -> None:
     command.add_argument(
         "--data-root", metavar="DIR",
-        help="folder that contains cifar-100-python (default: $CLIP_DEMO_DATA, otherwise ~/.cache)",
+        help="folder that contains cifar-100-python (default: $CLIP_DEMO_DATA, otherwise ~/.cache, data, ~/data or "
+        "~/datasets)",
     )  # fmt: skip
     command.add_argument(
         "--weights-root", metavar="DIR",

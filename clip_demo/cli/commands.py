@@ -10,9 +10,12 @@ from ..backend import Backend, Prediction
 from ..benchmark.report import as_text
 from ..benchmark.sections import SECTIONS, Settings, measure
 from ..datasets.catalog import CIFAR100, open_datasets, resolve_dataset
+from ..download import describe
+from ..errors import OptionError
 from ..evaluation import tables
 from ..models.catalog import OPENAI_MODELS, PREFERRED, is_downloaded
-from ..paths import cache_folder
+from ..models.sources import fetch_weights, weights_files
+from ..paths import cache_folder, weights_path
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import read_classnames
 from .progress_bars import ProgressBars
@@ -81,15 +84,26 @@ def run_fit_probe(options: Namespace) -> None:
 
 
 def run_download(options: Namespace) -> None:
-    """Download a model's weights or a dataset."""
-    if options.what in OPENAI_MODELS:
-        print(f"{options.what} is ready: {_download_weights(options.what, options.weights_root)}")
+    """Download a model's weights or a dataset, take it from a file, or list where it can be had."""
+    if options.where:
+        print(_where(options.what, options.data_root, options.weights_root))
+    elif options.what is None:
+        raise OptionError("download: name a model or a dataset, such as ViT-B/32, or use --where.")
+    elif options.what in OPENAI_MODELS:
+        if options.given:
+            from ..models.load import import_weights
+
+            path = import_weights(options.what, Path(options.given).expanduser(), options.weights_root)
+        else:
+            path = _download_weights(options.what, options.weights_root)
+        print(f"{options.what} is ready: {path}")
     else:
         if options.data_root is not None:
             with contextlib.suppress(OSError):  # `open_datasets` says what is wrong
                 Path(options.data_root).expanduser().mkdir(parents=True, exist_ok=True)
         dataset = open_datasets(options.data_root)[options.what]
-        dataset.download()  # torchvision draws the bar
+        with ProgressBars("B") as bars:
+            dataset.download(bars, given=options.given and Path(options.given).expanduser())
         print(f"{dataset.title} is ready.")
 
 
@@ -130,15 +144,23 @@ def open_backend(options: Namespace) -> Backend:
     dataset = backend.datasets[backend.default_dataset]
     if getattr(options, "image", None) is None and not dataset.available():
         print(f"{dataset.title} is not on disk and is downloaded now.", file=sys.stderr)
-        dataset.download()
+        with ProgressBars("B") as bars:
+            dataset.download(bars)
     return backend
 
 
 def _download_weights(name: str, root: str | None) -> Path:
-    from ..models.download import fetch_weights
-
     with ProgressBars("B") as bars:
-        return fetch_weights(name, root, bars)
+        path, _ = fetch_weights(name, root, bars)
+    return path
+
+
+def _where(what: str | None, data_root: str | None, root: str | None) -> str:
+    """Return what is on this machine, and the addresses in the order of trying, of one or of all."""
+    lines = {name: describe(weights_files(name), weights_path(name, root).parent) for name in OPENAI_MODELS}
+    lines |= {name: dataset.sources() for name, dataset in open_datasets(data_root).items()}
+    chosen = {what: lines[what]} if what else lines
+    return "\n".join(line for name, found in chosen.items() for line in (name, *(f"    {each}" for each in found)))
 
 
 def _predict(options: Namespace, image: str | None = None) -> Prediction:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -45,13 +46,15 @@ class Dataset(ABC):
     def available(self) -> bool:
         """Whether the images can be read now, without a download."""
 
-    def download(self, progress: Progress | None = None) -> None:
+    def download(self, progress: Progress | None = None, given: Path | None = None) -> None:
         """Download the images; nothing to do for a dataset that needs no download.
 
         Parameters
         ----------
         progress : callable, optional
             Called with the dataset's title, the bytes received and the bytes in total.
+        given : Path, optional
+            A file or folder to take the images from, in place of the network.
 
         Raises
         ------
@@ -59,6 +62,10 @@ class Dataset(ABC):
             When the download fails; the message says where to put the files by hand.
         """
         return None
+
+    def sources(self) -> list[str]:
+        """Return a line for each place where the dataset was found and for each address; see `clip_demo.download`."""
+        return ["drawn by code; needs no file"]
 
     @abstractmethod
     def labels(self, split: str = "test") -> np.ndarray:

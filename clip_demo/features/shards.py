@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from ..artifacts import atomic_write
+from ..artifacts import atomic_write, checksums_of
 from ..datasets.base import Dataset
 from ..models.encoder import Encoder
 from .balanced_order import SEED, balanced_order
@@ -51,9 +51,13 @@ class Shards:
         self.features: np.ndarray | None = None
         self.done = 0
         self._dataset, self._split, self._extract, self._rows = dataset, split, extract, rows
-        self._folder = Path(folder) / f"{encoder.name.replace('/', '-')}-{dataset.name}-{encoder.sha256[:16]}"
+        name = f"{encoder.name.replace('/', '-')}-{dataset.name}"
+        folders = {sha256: Path(folder) / f"{name}-{sha256[:16]}" for sha256 in checksums_of(encoder.sha256)}
+        # An interrupted run continues where it stored its shards.
+        sha256 = next((each for each, path in folders.items() if path.is_dir()), encoder.sha256)
+        self._folder = folders[sha256]
         # "image_set" is the key of all shards so far.
-        self._key = {"model_sha256": encoder.sha256, "image_set": dataset.name, "split": split, "seed": str(SEED)}
+        self._key = {"model_sha256": sha256, "image_set": dataset.name, "split": split, "seed": str(SEED)}
 
     def encode(self, n: int | None = None, report: Callable[[int], None] = lambda done: None) -> None:
         """Make at least the first `n` images of `order` available in `features`.

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from ..download import places
 from ..errors import ModelError
 from ..paths import converted_path, weights_path
+from .sources import weights_files
 
 BUILT_IN = "tiny"
 # "auto" starts with the built-in model and switches to the preferred one as soon as that is loaded.
@@ -47,7 +49,9 @@ def size_of(name: str) -> int | None:
 
 
 def is_downloaded(name: str, root: str | Path | None = None) -> bool:
-    """Whether a model loads without a download; an OpenAI model does from its archive or from the converted copy.
+    """Whether a model loads without a download: from a file of its sources, or from the converted copy.
+
+    Looks whether there are such files, and not whether their content is right.
 
     Parameters
     ----------
@@ -55,5 +59,8 @@ def is_downloaded(name: str, root: str | Path | None = None) -> bool:
     root : path, optional
         See `clip_demo.paths.weights_root`.
     """
+    if name not in OPENAI_MODELS:
+        return True
     archive = weights_path(name, root)
-    return name not in OPENAI_MODELS or archive.is_file() or converted_path(archive).is_file()
+    found = (path for file in weights_files(name) for path in places(file, archive.parent))
+    return converted_path(archive).is_file() or any(path.is_file() for path in found)

@@ -1,6 +1,7 @@
-"""Opening of checkpoints in several formats, and a converted copy that opens fast."""
+"""Opening of checkpoints in several layouts, and a converted copy that opens fast."""
 
 import zipfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -12,16 +13,23 @@ from ..artifacts import atomic_write
 from ..errors import ModelError
 from ..paths import converted_path
 from .architecture import build_clip
-from .download import sha256_of
+from .layouts import from_transformers, is_transformers, weights_sha256
 
 
 def open_checkpoint(path: Path) -> tuple[torch.nn.Module, str]:
-    """Return the CLIP of a checkpoint, in float32 on the CPU, and the checkpoint's SHA-256.
+    """Return the CLIP of a checkpoint, in float32 on the CPU, and the checksum of its weights.
 
     Parameters
     ----------
     path : pathlib.Path
-        A TorchScript archive of OpenAI's, a state dict saved with ``torch.save``, or a state dict as safetensors.
+        A TorchScript archive of OpenAI's; or a state dict, saved with ``torch.save`` or as safetensors, in
+        openai-clip's layout, which is also open_clip's, or in that of `transformers`.
+
+    Returns
+    -------
+    network : clip.model.CLIP
+    sha256 : str
+        See `clip_demo.models.layouts.weights_sha256`.
 
     Raises
     ------
@@ -29,17 +37,20 @@ def open_checkpoint(path: Path) -> tuple[torch.nn.Module, str]:
         When the file is none of these or does not hold a CLIP.
     """
     try:
-        weights = {name: value.float() if value.is_floating_point() else value for name, value in _read(path).items()}
-        return build_clip(weights), sha256_of(path)
+        stored = _read(path)
+        if is_transformers(stored):
+            stored = from_transformers(stored)
+        weights = {name: value.float() if value.is_floating_point() else value for name, value in stored.items()}
+        return build_clip(weights), weights_sha256(weights)
     except Exception as error:  # An arbitrary file can make torch raise anything.
         reason = str(error).splitlines()[0] if str(error) else ""
         raise ModelError(
             f"model: {str(path)!r} is not a CLIP checkpoint ({type(error).__name__}: {reason}); use an archive of "
-            "OpenAI's, or a state dict in openai-clip's layout as .pt or .safetensors."
+            "OpenAI's, or a state dict in the layout of openai-clip, open_clip or transformers as .pt or .safetensors."
         ) from error
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
+def _read(path: Path) -> Mapping[str, torch.Tensor]:
     if path.suffix == ".safetensors":
         return load_file(path)
     with zipfile.ZipFile(path) as archive:
@@ -49,28 +60,43 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def write_converted(network: torch.nn.Module, sha256: str, archive: Path) -> None:
+def write_converted(network: torch.nn.Module, weights: str, source: str, archive: Path) -> None:
     """Write a copy that opens fast beside the archive; do nothing where the folder cannot be written.
 
     The copy is in float32, in which a CPU computes. So it is memory-mapped and used in place, and several processes
     share it.
+
+    Parameters
+    ----------
+    network : clip.model.CLIP
+    weights, source : str
+        Checksums of the weights, and of the file that they came from.
+    archive : Path
+        Where OpenAI's archive lies or would lie.
     """
     target = converted_path(archive)
     partial = target.with_name(target.name + ".partial")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{target}.lock"), atomic_write(target, part=partial) as temporary:
-            save_file(network.state_dict(), temporary, metadata={"sha256": sha256})
+            save_file(network.state_dict(), temporary, metadata={"sha256": source, "weights": weights})
     except (OSError, SafetensorError):
         return  # A read-only folder or a full disk: the archive itself still opens, only more slowly.
 
 
-def open_converted(archive: Path, sha256: str) -> torch.nn.Module | None:
-    """Return the model of an archive's converted copy, or None unless there is one with this checksum."""
+def open_converted(archive: Path, sources: Collection[str]) -> tuple[torch.nn.Module, str] | None:
+    """Return the model of an archive's converted copy and the checksum of its weights.
+
+    Returns None unless there is a copy that was made from a file with one of the checksums `sources`.
+    """
     target = converted_path(archive)
     try:
         with safe_open(target, framework="pt") as file:
-            if (file.metadata() or {}).get("sha256") != sha256:
-                return None
-        return build_clip(load_file(target))
+            metadata = file.metadata() or {}
+        if metadata.get("sha256") not in sources:
+            return None
+        weights = load_file(target)
+        # Copies of earlier versions do not have the checksum of the weights.
+        return build_clip(weights), metadata.get("weights") or weights_sha256(weights)
     except (OSError, SafetensorError, KeyError, RuntimeError):
         return None  # Missing or damaged: the caller converts the archive again.

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import torch
 
-from ..errors import OptionError
-from ..paths import BUILT_IN_CHECKPOINT, weights_path
+from ..artifacts import also_known_as
+from ..download import match, sha256_of
+from ..errors import ModelError, OptionError
+from ..paths import BUILT_IN_CHECKPOINT, converted_path, weights_path
 from ..progress import Progress
 from .catalog import BUILT_IN, OPENAI_MODELS, check_model
 from .checkpoint import open_checkpoint, open_converted, write_converted
 from .clip_model import ClipModel
-from .download import checksum_of, fetch_weights
 from .openai_clip import import_clip
+from .sources import ARCHIVES, fetch_weights, weights_files
 
 
 def load_model(
@@ -48,28 +50,63 @@ def load_model(
     if name == BUILT_IN:
         note = "built in, trained by this project on small images; not one of OpenAI's models"
         network, sha256 = open_checkpoint(BUILT_IN_CHECKPOINT)
+        former = None
     elif name in OPENAI_MODELS:
         note = f"OpenAI's CLIP {name}"
         network, sha256 = _open_openai(name, weights_root, progress)
+        former = ARCHIVES[name][0]
     else:
         path = Path(name).expanduser()
         name, note = path.name, f"a checkpoint from {path}"
         network, sha256 = open_checkpoint(path)
+        former = sha256_of(path)
+    if former:
+        also_known_as(sha256, former)
     if device.startswith("cuda"):
         import_clip().model.convert_weights(network)  # float16 wherever openai-clip uses it
     return ClipModel(network.to(device), name=name, note=note, sha256=sha256)
 
 
 def _open_openai(name: str, root: str | Path | None, progress: Progress | None) -> tuple[torch.nn.Module, str]:
-    archive, sha256 = weights_path(name, root), checksum_of(name)
-    network = open_converted(archive, sha256)
-    if network is None:
-        archive = fetch_weights(name, root, progress)
-        network, _ = open_checkpoint(archive)
-        write_converted(network, sha256, archive)
+    archive, files = weights_path(name, root), weights_files(name)
+    sums = [file.sha256 for file in files]
+    opened = open_converted(archive, sums)
+    if opened is None:
+        path, file = fetch_weights(name, root, progress)
+        opened = open_checkpoint(path)
+        write_converted(*opened, file.sha256, archive)
         # Reopened, so that the first start also runs on the memory-mapped file and frees the other copy.
-        network = open_converted(archive, sha256) or network
-    return network, sha256
+        opened = open_converted(archive, sums) or opened
+    return opened
+
+
+def import_weights(name: str, given: Path, root: str | Path | None = None) -> Path:
+    """Take an OpenAI model's weights from a file, or from a folder that contains one, such as a copy of a cache.
+
+    Returns
+    -------
+    Path
+        The converted copy, from which the model opens.
+
+    Raises
+    ------
+    ModelError
+        When no file has one of the known checksums, or the copy cannot be written.
+    """
+    files = weights_files(name)
+    found = match(files, given) if given.exists() else None
+    if found is None:
+        here = "does not exist" if not given.exists() else "has no file with a known checksum of this model"
+        known = "\n".join(
+            f"{file.sha256}  {file.name or file.sources[0] if file.sources else file.cached[0]}" for file in files
+        )
+        raise ModelError(f"model: {str(given)!r} {here}. The known files of {name} have these SHA-256 sums:\n{known}")
+    path, file = found
+    archive = weights_path(name, root)
+    write_converted(*open_checkpoint(path), file.sha256, archive)
+    if open_converted(archive, [file.sha256]) is None:
+        raise ModelError(f"model: {converted_path(archive)} cannot be written; give a folder with --weights-root.")
+    return converted_path(archive)
 
 
 def _check_device(device: str | None) -> str:

@@ -4,6 +4,7 @@ from html import escape
 
 from ..backend import Status
 from ..datasets.base import Dataset
+from ..evaluation.published import Comparison
 from ..serving.downloads import DatasetStatus
 from ..serving.model_handle import ModelStatus
 from .html import percent
@@ -22,6 +23,7 @@ def status_line(status: Status, dataset: Dataset) -> str:
     """
     parts = (
         _part("Model", _model(status.model), status.model.state),
+        _published(status.published) if status.published else "",
         _part("Dataset", f"<strong>{escape(dataset.title)}</strong>"),
         _part("Linear-probe head", _head(status, dataset)),
         _part("Job", escape(status.running_job)) if status.running_job else "",
@@ -40,6 +42,27 @@ def _model(model: ModelStatus) -> str:
         return f'<span class="spinner" aria-hidden="true"></span>{escape(model.message)}'
     detail = {"ready": model.note, "failed": "could not be loaded"}.get(model.state, "not loaded")
     return f"<strong>{escape(model.name)}</strong>" + (f" — {escape(detail)}" if detail else "")
+
+
+def _published(comparisons: tuple[Comparison, ...]) -> str:
+    """Return whether the model gives published numbers, with a table of them."""
+    missed = sum(each.missed for each in comparisons)
+    total = len(comparisons)
+    summary = (
+        f"{missed} of {total} published numbers are missed: these may not be the right weights."
+        if missed
+        else "Checked: gives the numbers of openai/CLIP's README."
+    )
+    rows = "".join(
+        f"<tr><td>{escape(each.what)}</td><td>{each.expected:.2f}</td><td>{each.got:.2f}</td>"
+        f"<td>{'missed' if each.missed else 'met'}</td><td>{escape(each.source)}</td></tr>"
+        for each in comparisons
+    )
+    return (
+        f'<details class="part {"failed" if missed else ""}"><summary>{escape(summary)}</summary><table><thead><tr>'
+        "<th>Number, in per cent or of five</th><th>Published</th><th>Here</th><th>Result</th><th>Source</th></tr>"
+        f"</thead><tbody>{rows}</tbody></table></details> "
+    )
 
 
 def _head(status: Status, dataset: Dataset) -> str:

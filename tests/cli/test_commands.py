@@ -3,14 +3,20 @@ import io
 import json
 
 import pytest
+from helpers import Server, publish
 from PIL import Image
 
 from clip_demo.__main__ import main
 from clip_demo.backend import Backend
+from clip_demo.benchmark.random_checkpoints import SMALL_VIT, random_clip, write_archive
 from clip_demo.benchmark.report import Fact
 from clip_demo.benchmark.sections import SECTIONS, Settings
 from clip_demo.cli import commands
+from clip_demo.datasets.catalog import DATASETS
 from clip_demo.datasets.cifar100 import Cifar100
+from clip_demo.models import sources
+from clip_demo.models.catalog import OPENAI_MODELS
+from clip_demo.paths import EXAMPLES
 from clip_demo.zero_shot.prompt_set import PromptSet
 
 
@@ -173,7 +179,7 @@ def test_store_features_prints_the_file(run, toy_backend, tmp_path, monkeypatch)
 
 def test_download_creates_the_folder(run, tmp_path, monkeypatch):
     roots = []
-    monkeypatch.setattr(Cifar100, "download", lambda self, progress=None: roots.append(self.root))
+    monkeypatch.setattr(Cifar100, "download", lambda self, progress=None, given=None: roots.append(self.root))
     assert run("download", "cifar100", "--data-root", str(tmp_path / "a" / "b")) == (0, "CIFAR-100 is ready.\n", "")
     assert roots == [tmp_path / "a" / "b"] and roots[0].is_dir()
 
@@ -182,6 +188,58 @@ def test_download_to_a_folder_that_cannot_be_created(run, tmp_path):
     (tmp_path / "file").touch()
     status, out, err = run("download", "cifar100", "--data-root", str(tmp_path / "file" / "folder"))
     assert (status, out) == (2, "") and err.startswith("clip_demo: data_root: ")
+
+
+@pytest.fixture
+def stick(tmp_path, monkeypatch):
+    """A folder with an archive of a small model that counts as ViT-B/32, under another name; no source answers."""
+    archive = write_archive(random_clip(SMALL_VIT), tmp_path / "stick.pt")
+    (tmp_path / "stick" / "deep").mkdir(parents=True)
+    with Server(archive.read_bytes()) as server:
+        publish(server, monkeypatch)
+    archive.rename(tmp_path / "stick" / "deep" / "blob")
+    (tmp_path / "stick" / "notes.txt").write_text("hello")
+    monkeypatch.setattr("clip_demo.download.time.sleep", lambda seconds: None)
+    return tmp_path / "stick"
+
+
+def test_weights_from_a_stick_without_a_network(run, stick, tmp_path):
+    root = ["--weights-root", str(tmp_path / "weights")]
+    status, out, _ = run("download", "ViT-B/32", "--from", str(stick), *root)
+    assert status == 0 and out.startswith("ViT-B/32 is ready: ")
+    status, out, _ = run("predict", "--image", str(EXAMPLES / "cat.jpg"), "--model", "ViT-B/32", *root, "--json")
+    assert status == 0 and json.loads(out)["model"] == "ViT-B/32"
+
+
+@pytest.mark.parametrize(("given", "reason"), [("nowhere", "does not exist"), ("empty", "has no file with a known")])
+def test_a_stick_without_the_weights(run, stick, tmp_path, given, reason):
+    (tmp_path / "empty").mkdir()
+    status, out, err = run("download", "ViT-B/32", "--from", str(tmp_path / given), "--weights-root", str(tmp_path))
+    assert (status, out) == (2, "") and reason in err and sources.ARCHIVES["ViT-B/32"][0] in err
+
+
+def test_the_message_without_any_source_says_what_to_do(run, stick, tmp_path):
+    status, _, err = run("download", "ViT-B/32", "--weights-root", str(tmp_path / "weights"))
+    assert status == 2 and "http://127.0.0.1:" in err and "--from FILE" in err and "tiny" in err
+
+
+def test_where_lists_files_and_addresses_in_order(run, tmp_path):
+    (tmp_path / "ViT-B-32.pt").touch()
+    folders = ["--weights-root", str(tmp_path), "--data-root", str(tmp_path)]
+    status, out, _ = run("download", "--where", *folders)
+    lines = out.splitlines()
+    assert status == 0 and [each for each in lines if not each.startswith(" ")] == [*OPENAI_MODELS, *DATASETS]
+    status, out, _ = run("download", "ViT-B/32", "--where", *folders)
+    assert out.splitlines()[1] == f"    on disk    {tmp_path / 'ViT-B-32.pt'}"
+    addresses = [line.split()[-1] for line in out.splitlines() if " MB  " in line]
+    assert (
+        "azureedge" in addresses[0] and "blob.core" in addresses[1] and addresses[2].startswith("huggingface.co/timm")
+    )
+
+
+def test_download_of_nothing_names_what_there_is(run):
+    status, _, err = run("download")
+    assert status == 2 and "ViT-B/32" in err and "--where" in err
 
 
 @pytest.mark.parametrize(

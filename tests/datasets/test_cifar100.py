@@ -11,8 +11,10 @@ import pytest
 from helpers import Server
 from torchvision.datasets import CIFAR100
 
-from clip_demo.datasets.cifar100 import Cifar100, data_root
+from clip_demo.datasets import cifar100 as module
+from clip_demo.datasets.cifar100 import Cifar100, data_roots
 from clip_demo.datasets.cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
+from clip_demo.download import RemoteFile
 from clip_demo.errors import DatasetError
 
 
@@ -39,11 +41,11 @@ def test_class_names_and_groups_are_those_of_the_files(cifar100):
     assert set(zip(test["fine_labels"], test["coarse_labels"], strict=True)) == set(enumerate(CIFAR100_COARSE_OF))
 
 
-def test_the_folder_is_the_argument_or_the_variable_or_the_cache(monkeypatch, tmp_path):
+def test_a_given_folder_is_the_only_one_that_is_looked_at(monkeypatch, tmp_path):
     monkeypatch.setenv("CLIP_DEMO_DATA", str(tmp_path / "a"))
-    assert data_root() == tmp_path / "a" and data_root(tmp_path / "b") == tmp_path / "b"
+    assert data_roots() == (tmp_path / "a",) and data_roots(tmp_path / "b") == (tmp_path / "b",)
     monkeypatch.delenv("CLIP_DEMO_DATA")
-    assert data_root().name == ".cache"
+    assert data_roots()[0].name == ".cache" and len(data_roots()) > 1
 
 
 def test_the_message_without_files_says_how_to_get_them(tmp_path):
@@ -65,7 +67,7 @@ def test_a_damaged_file_is_refused_before_it_is_unpickled(tmp_path):
 
 @pytest.fixture
 def server(monkeypatch):
-    """Serve an archive like CIFAR-100's with 300 random images per split; torchvision gets its URL and checksums."""
+    """Serve an archive like CIFAR-100's with 300 random images per split; ours and torchvision's checksums are its."""
     rng = np.random.default_rng(0)
     files = {
         name: pickle.dumps(
@@ -86,7 +88,12 @@ def server(monkeypatch):
             tar.addfile(info, io.BytesIO(data))
     md5 = {name: hashlib.md5(data).hexdigest() for name, data in files.items()}
     with Server(buffer.getvalue()) as server:
-        monkeypatch.setattr(CIFAR100, "url", f"http://127.0.0.1:{server.server_port}/cifar-100-python.tar.gz")
+        address = f"http://127.0.0.1:{server.server_port}/cifar-100-python.tar.gz"
+        served = RemoteFile(
+            "cifar-100-python.tar.gz", hashlib.sha256(server.data).hexdigest(), len(server.data), (address,)
+        )
+        monkeypatch.setattr(module, "ARCHIVE", served)
+        monkeypatch.setattr(CIFAR100, "url", "http://127.0.0.1:1/")  # torchvision has nothing to download
         monkeypatch.setattr(CIFAR100, "tgz_md5", hashlib.md5(server.data).hexdigest())
         monkeypatch.setattr(CIFAR100, "train_list", [["train", md5["train"]]])
         monkeypatch.setattr(CIFAR100, "test_list", [["test", md5["test"]]])
@@ -132,8 +139,26 @@ def test_a_failed_download_can_be_repeated(server, tmp_path):
     assert dataset.available()
 
 
-def test_an_archive_with_a_wrong_checksum_is_not_unpacked(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(CIFAR100, "tgz_md5", "0" * 32)
-    with pytest.raises(DatasetError, match="cannot be downloaded"):
+def test_an_archive_with_a_wrong_checksum_is_not_unpacked(server, tmp_path):
+    server.data = server.data[:-1] + b"?"
+    with pytest.raises(DatasetError, match="cannot be downloaded.*SHA-256 is .* instead of"):
         Cifar100(tmp_path).download()
     assert not (tmp_path / "cifar-100-python").exists()
+
+
+def test_it_is_taken_from_a_folder_without_a_network(server, tmp_path):
+    (tmp_path / "stick" / "old").mkdir(parents=True)
+    with pytest.raises(DatasetError, match="has no file with the SHA-256"):
+        Cifar100(tmp_path / "root").download(given=tmp_path / "stick")
+    (tmp_path / "stick" / "old" / "renamed.bin").write_bytes(server.data)
+    dataset = Cifar100(tmp_path / "root")
+    dataset.download(given=tmp_path / "stick")
+    assert dataset.available() and server.requests == []
+
+
+def test_torchvisions_usual_places_are_looked_at(server, tmp_path, monkeypatch):
+    Cifar100(tmp_path / "data").download()
+    monkeypatch.delenv("CLIP_DEMO_DATA", raising=False)
+    monkeypatch.setattr(module, "USUAL_ROOTS", (str(tmp_path / "empty"), str(tmp_path / "data")))
+    assert Cifar100().root == tmp_path / "data" and Cifar100().available()
+    assert not Cifar100(tmp_path / "empty").available()

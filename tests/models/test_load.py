@@ -7,8 +7,10 @@ import pytest
 import torch
 from helpers import Server, publish
 
+from clip_demo.artifacts import checksums_of
 from clip_demo.benchmark.random_checkpoints import SMALL_RESNET, random_clip, write_archive
 from clip_demo.errors import ModelError, OptionError
+from clip_demo.models.layouts import weights_sha256
 from clip_demo.models.load import load_model
 from clip_demo.models.openai_clip import import_clip
 from clip_demo.paths import converted_path
@@ -43,7 +45,8 @@ def test_the_first_start_downloads_and_later_starts_open_the_converted_copy(arch
             torch.testing.assert_close(
                 ours.network.encode_text(clip.tokenize(prompts)), text_features, atol=1e-5, rtol=0
             )
-    assert first.sha256 == second.sha256 == hashlib.sha256(server.data).hexdigest()
+    assert first.sha256 == second.sha256 == weights_sha256(theirs.state_dict())
+    assert checksums_of(first.sha256)[1] == hashlib.sha256(server.data).hexdigest()  # what older heads are stored under
     assert first.note == "OpenAI's CLIP ViT-B/32"
 
 

@@ -1,0 +1,342 @@
+"""Files from the network: several sources in order, resumed, and used only after their checksum was verified.
+
+A plain address is read with httpx, a file on the Hugging Face Hub with huggingface_hub, which has its own cache and
+obeys ``HF_HOME``, ``HF_HUB_CACHE``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE`` and ``HF_TOKEN``.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+if TYPE_CHECKING:  # imported inside functions: the command line starts without it
+    import httpx
+
+ATTEMPTS = 4
+READ_TIMEOUT, CONNECT_TIMEOUT = 20, 10  # seconds
+# A source that sends less than this after this time is left while another is untried.
+SLOW_BYTES_PER_SECOND, SLOW_SECONDS = 200_000, 20
+
+Receive = Callable[[int, int], None]  # called with the bytes received and the bytes in total
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file on the Hugging Face Hub.
+
+    Attributes
+    ----------
+    repository : str
+        Owner and name.
+    revision : str
+        Commit.
+    path : str
+        Path inside the repository.
+    kind : {"model", "dataset"}
+    """
+
+    repository: str
+    revision: str
+    path: str
+    kind: str = "model"
+
+    def __str__(self) -> str:
+        folder = "datasets/" if self.kind == "dataset" else ""
+        return f"huggingface.co/{folder}{self.repository}/{self.path}"
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file with a known content, and where to get it.
+
+    Attributes
+    ----------
+    name : str
+        File name on this machine, for what comes from a plain address.
+    sha256 : str
+        SHA-256 in hexadecimal.
+    size : int or None
+        Bytes; None where it is not known.
+    sources : tuple of str or HubFile
+        Addresses in the order in which they are tried. Empty for a file that is only used where it is on disk already.
+    cached : tuple of HubFile
+        Files of the Hub's cache that have the same content but are not downloaded.
+    """
+
+    name: str
+    sha256: str
+    size: int | None = None
+    sources: tuple[str | HubFile, ...] = ()
+    cached: tuple[HubFile, ...] = ()
+
+
+class DownloadError(Exception):
+    """No source gave the file; the message has a line for each source."""
+
+
+class _TooSlow(Exception):
+    pass
+
+
+class _WrongChecksum(Exception):
+    pass
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def places(file: RemoteFile, folder: Path) -> Iterator[Path]:
+    """Yield the paths at which a file may lie on this machine, in the order in which they are looked at."""
+    if file.name:
+        yield folder / file.name
+    for hub in (*(source for source in file.sources if isinstance(source, HubFile)), *file.cached):
+        # Any revision: the checksum decides.
+        yield from sorted(_hub_folder(hub).glob(f"snapshots/*/{hub.path}"))
+
+
+def _hub_folder(hub: HubFile) -> Path:
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE) / f"{hub.kind}s--{hub.repository.replace('/', '--')}"
+
+
+def find(files: Sequence[RemoteFile], folder: Path) -> tuple[Path, RemoteFile] | None:
+    """Return the first file that is on this machine with the right checksum, or None."""
+    for file in files:
+        for path in places(file, folder):
+            if path.is_file() and (file.size in (None, path.stat().st_size)) and sha256_of(path) == file.sha256:
+                return path, file
+    return None
+
+
+def match(files: Sequence[RemoteFile], given: Path) -> tuple[Path, RemoteFile] | None:
+    """Return which of `files` a file is, or the first that a folder contains at any depth, by checksum; or None."""
+    sizes = {file.size for file in files}
+    candidates = sorted(path for path in given.rglob("*") if path.is_file()) if given.is_dir() else [given]
+    for path in candidates:
+        if None in sizes or path.stat().st_size in sizes:
+            found = sha256_of(path)
+            for file in files:
+                if file.sha256 == found:
+                    return path, file
+    return None
+
+
+def describe(files: Sequence[RemoteFile], folder: Path) -> list[str]:
+    """Return a line for each place where a file was found on this machine, and for each source, in order."""
+    found = [f"on disk    {path}" for file in files for path in places(file, folder) if path.is_file()]
+    sources = []
+    for file in files:
+        size = f"{file.size / 1e6:,.0f} MB" if file.size else "size unknown"
+        sources += [f"{size:>12}  {source}" for source in file.sources]
+    return [*found, *sources]
+
+
+def fetch(files: Sequence[RemoteFile], folder: Path, receive: Receive | None = None) -> tuple[Path, RemoteFile]:
+    """Return a file that is on this machine; download it where none is.
+
+    An interrupted download is resumed. A file gets its name after its checksum was verified, so a file with that name
+    is always complete. When several processes request the same file, one downloads it and the others wait.
+
+    Parameters
+    ----------
+    files : sequence of RemoteFile
+        Alternatives, the preferred one first.
+    folder : Path
+        Where files from plain addresses go.
+    receive : callable, optional
+        See `Receive`. What it raises stops the download, which the next call resumes.
+
+    Returns
+    -------
+    path : Path
+    file : RemoteFile
+        Which of `files` it is.
+
+    Raises
+    ------
+    DownloadError
+        When no source gives one, or the disk is full.
+    """
+    found = find(files, folder)  # before anything is written: a shared folder may be read-only
+    if found:
+        return found
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # The operating system releases this lock when its process ends, however it ends.
+        with FileLock(folder / f"{files[0].name}.lock"):
+            return find(files, folder) or _from_any_source(files, folder, receive or (lambda done, total: None))
+    except OSError as error:
+        raise DownloadError(_reason(error)) from error
+
+
+def _from_any_source(files: Sequence[RemoteFile], folder: Path, receive: Receive) -> tuple[Path, RemoteFile]:
+    import httpx
+
+    untried = deque((file, source) for file in files for source in file.sources)
+    slow: deque[tuple[RemoteFile, str | HubFile]] = deque()
+    failures: dict[str | HubFile, str] = {}
+    while untried or slow:
+        file, source = (untried or slow).popleft()
+        watched = _watch(receive) if untried else receive
+        try:
+            if isinstance(source, HubFile):
+                return _from_hub(source, file, watched), file
+            return _from_address(source, file, folder, watched), file
+        except _TooSlow as error:
+            slow.append((file, source))
+            failures[source] = str(error)
+        except (httpx.HTTPError, OSError, _WrongChecksum) as error:
+            if getattr(error, "errno", None) == errno.ENOSPC:
+                raise
+            failures[source] = _reason(error)
+    raise DownloadError("\n".join(f"{source}: {reason}" for source, reason in failures.items()))
+
+
+def _watch(receive: Receive) -> Receive:
+    """Return `receive` that raises when little was received for a while."""
+    start, first = time.monotonic(), None
+
+    def watched(done: int, total: int) -> None:
+        nonlocal first
+        first = done if first is None else first
+        seconds = time.monotonic() - start
+        if seconds > SLOW_SECONDS and done < total and done - first < SLOW_BYTES_PER_SECOND * seconds:
+            raise _TooSlow(f"too slow, {(done - first) / seconds / 1000:,.0f} kB/s")
+        receive(done, total)
+
+    return watched
+
+
+def _reason(error: Exception) -> str:
+    import httpx
+
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return error.args[1] if "needed" in str(error) else "no space left on the disk"
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"answered {error.response.status_code} {error.response.reason_phrase}".strip()
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _verify(path: Path, file: RemoteFile) -> None:
+    found = sha256_of(path)
+    if found != file.sha256:
+        raise _WrongChecksum(f"its SHA-256 is {found} instead of {file.sha256}")
+
+
+def _from_hub(hub: HubFile, file: RemoteFile, receive: Receive) -> Path:
+    from huggingface_hub import hf_hub_download
+    from tqdm import tqdm
+
+    stopped: list[BaseException] = []
+
+    class Bar(tqdm):
+        """Draws nothing and reports the bytes."""
+
+        def __init__(self, *arguments, **options):
+            options.pop("name", None)  # of the Hub's own subclass
+            super().__init__(*arguments, **options | {"disable": False, "file": _Nowhere()})
+
+        def update(self, n: float | None = 1) -> bool | None:
+            shown = super().update(n)
+            try:
+                receive(int(self.n), int(self.total or file.size or self.n))
+            except BaseException as error:
+                stopped.append(error)
+                raise
+            return shown
+
+    where = {"revision": hub.revision, "repo_type": hub.kind}
+    try:
+        path = Path(hf_hub_download(hub.repository, hub.path, **where, tqdm_class=Bar))
+    except Exception as error:  # its own errors, and those of its HTTP client, which is not ours
+        if stopped:
+            raise stopped[0] from None
+        cause = error.__cause__ or error  # the Hub's own message speaks of its cache
+        status = getattr(getattr(cause, "response", None), "status_code", None)
+        raise OSError(f"answered {status}" if status else _reason(cause)) from error
+    _verify(path, file)
+    return path
+
+
+class _Nowhere:
+    """A text file that keeps nothing."""
+
+    def write(self, text: str) -> None:
+        """Forget the text."""
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+
+def _from_address(url: str, file: RemoteFile, folder: Path, receive: Receive) -> Path:
+    """Download to a partial file, which other addresses of the same file continue, and give it its name."""
+    import httpx
+
+    target = folder / file.name
+    part = target.with_name(target.name + ".partial")
+    timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
+    with httpx.Client(timeout=timeout, follow_redirects=True) as client:
+        for attempt in range(ATTEMPTS):
+            before = _size(part)
+            try:
+                _receive(client, url, part, receive)
+                break
+            except httpx.TransportError:
+                # Only after some progress: a server that sends nothing is probably down.
+                if attempt == ATTEMPTS - 1 or _size(part) == before:
+                    raise
+                time.sleep(0.5 * 2**attempt)
+    try:
+        _verify(part, file)
+    except _WrongChecksum:
+        part.unlink()
+        raise
+    os.replace(part, target)
+    return target
+
+
+def _receive(client: "httpx.Client", url: str, part: Path, receive: Receive) -> None:
+    import httpx
+
+    done = _size(part)
+    # A compressed response would not have the bytes and the length of the file.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
+    with client.stream("GET", url, headers=headers) as response:
+        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # `part` is already complete; its checksum is verified next
+        response.raise_for_status()
+        if response.status_code != httpx.codes.PARTIAL_CONTENT:
+            done = 0  # the server does not support ranges: start again
+        total = done + int(response.headers.get("Content-Length", 0))
+        _check_free_space(part.parent, total - done)
+        with part.open("ab" if done else "wb") as file:
+            # Without a chunk size: httpx would drop an incomplete last chunk when the connection is lost.
+            for chunk in response.iter_raw():
+                file.write(chunk)
+                done += len(chunk)
+                receive(done, max(total, done))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _check_free_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        message = f"{needed / 1e6:,.0f} MB are needed in {folder} and {free / 1e6:,.0f} MB are free"
+        raise OSError(errno.ENOSPC, message)
