@@ -17,17 +17,17 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Models were known by the SHA-256 of their file before they were known by that of their weights.
-_former: dict[str, str] = {}
+_former: dict[str, list[str]] = {}
 
 
 def also_known_as(model_sha256: str, former: str) -> None:
     """Let files that were stored under a model's former checksum count as the model's."""
-    _former[model_sha256] = former
+    _former.setdefault(model_sha256, []).append(former)
 
 
 def checksums_of(model_sha256: str) -> tuple[str, ...]:
-    """Return the checksum of a model, and its former one where there is one."""
-    return tuple(dict.fromkeys((model_sha256, _former.get(model_sha256, model_sha256))))
+    """Return the checksum of a model, and its former ones where there are any."""
+    return tuple(dict.fromkeys((model_sha256, *_former.get(model_sha256, ()))))
 
 
 class ArtifactStore(Generic[T]):

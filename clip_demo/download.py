@@ -115,7 +115,7 @@ def find(files: Sequence[RemoteFile], folder: Path) -> tuple[Path, RemoteFile] |
     """Return the first file that is on this machine with the right checksum, or None."""
     for file in files:
         for path in places(file, folder):
-            if path.is_file() and (file.size in (None, path.stat().st_size)) and sha256_of(path) == file.sha256:
+            if _size(path) not in (None, 0) and file.size in (None, _size(path)) and _sum(path) == file.sha256:
                 return path, file
     return None
 
@@ -123,10 +123,10 @@ def find(files: Sequence[RemoteFile], folder: Path) -> tuple[Path, RemoteFile] |
 def match(files: Sequence[RemoteFile], given: Path) -> tuple[Path, RemoteFile] | None:
     """Return which of `files` a file is, or the first that a folder contains at any depth, by checksum; or None."""
     sizes = {file.size for file in files}
-    candidates = sorted(path for path in given.rglob("*") if path.is_file()) if given.is_dir() else [given]
-    for path in candidates:
-        if None in sizes or path.stat().st_size in sizes:
-            found = sha256_of(path)
+    inside = sorted(Path(folder, name) for folder, _, names in os.walk(given) for name in names)
+    for path in inside if given.is_dir() else [given]:
+        if _size(path) in sizes or (None in sizes and _size(path)):
+            found = _sum(path)
             for file in files:
                 if file.sha256 == found:
                     return path, file
@@ -135,7 +135,7 @@ def match(files: Sequence[RemoteFile], given: Path) -> tuple[Path, RemoteFile] |
 
 def describe(files: Sequence[RemoteFile], folder: Path) -> list[str]:
     """Return a line for each place where a file was found on this machine, and for each source, in order."""
-    found = [f"on disk    {path}" for file in files for path in places(file, folder) if path.is_file()]
+    found = [f"on disk    {path}" for file in files for path in places(file, folder) if _size(path) is not None]
     sources = []
     for file in files:
         size = f"{file.size / 1e6:,.0f} MB" if file.size else "size unknown"
@@ -231,6 +231,22 @@ def _reason(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
+def _size(path: Path) -> int | None:
+    """Return the bytes of a file; None where there is none, or none that may be read."""
+    try:
+        return path.stat().st_size if path.is_file() and os.access(path, os.R_OK) else None
+    except OSError:
+        return None
+
+
+def _sum(path: Path) -> str:
+    """Return the checksum of a file, or "" where it cannot be read."""
+    try:
+        return sha256_of(path)
+    except OSError:
+        return ""
+
+
 def _verify(path: Path, file: RemoteFile) -> None:
     found = sha256_of(path)
     if found != file.sha256:
@@ -242,6 +258,7 @@ def _from_hub(hub: HubFile, file: RemoteFile, receive: Receive) -> Path:
     from tqdm import tqdm
 
     stopped: list[BaseException] = []
+    bars: list[tqdm] = []
 
     class Bar(tqdm):
         """Draws nothing and reports the bytes."""
@@ -249,6 +266,7 @@ def _from_hub(hub: HubFile, file: RemoteFile, receive: Receive) -> Path:
         def __init__(self, *arguments, **options):
             options.pop("name", None)  # of the Hub's own subclass
             super().__init__(*arguments, **options | {"disable": False, "file": _Nowhere()})
+            bars.append(self)
 
         def update(self, n: float | None = 1) -> bool | None:
             shown = super().update(n)
@@ -259,9 +277,14 @@ def _from_hub(hub: HubFile, file: RemoteFile, receive: Receive) -> Path:
                 raise
             return shown
 
-    where = {"revision": hub.revision, "repo_type": hub.kind}
+    def download(**options: bool) -> Path:
+        where = {"revision": hub.revision, "repo_type": hub.kind}
+        return Path(hf_hub_download(hub.repository, hub.path, **where, tqdm_class=Bar, **options))
+
     try:
-        path = Path(hf_hub_download(hub.repository, hub.path, **where, tqdm_class=Bar))
+        path = download()
+        if not bars and _sum(path) != file.sha256:  # what lay in the cache is damaged
+            path = download(force_download=True)
     except Exception as error:  # its own errors, and those of its HTTP client, which is not ours
         if stopped:
             raise stopped[0] from None
@@ -284,35 +307,48 @@ class _Nowhere:
 
 def _from_address(url: str, file: RemoteFile, folder: Path, receive: Receive) -> Path:
     """Download to a partial file, which other addresses of the same file continue, and give it its name."""
-    import httpx
-
     target = folder / file.name
     part = target.with_name(target.name + ".partial")
+    continued = bool(_size(part))
+    try:
+        _receive_all(url, part, file, receive)
+    except _WrongChecksum:
+        part.unlink()
+        if not continued:
+            raise
+        # The wrong bytes may be those that came before, perhaps from elsewhere.
+        return _from_address(url, file, folder, receive)
+    os.replace(part, target)
+    return target
+
+
+def _receive_all(url: str, part: Path, file: RemoteFile, receive: Receive) -> None:
+    """Complete a partial file, in several attempts where the connection is lost, and verify it."""
+    import httpx
+
     timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
-    with httpx.Client(timeout=timeout, follow_redirects=True) as client:
+    try:
+        client = httpx.Client(timeout=timeout, follow_redirects=True)
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise OSError(f"the proxy that the environment names cannot be used ({error})") from error
+    with client:
         for attempt in range(ATTEMPTS):
             before = _size(part)
             try:
-                _receive(client, url, part, receive)
+                _receive(client, url, part, file, receive)
                 break
             except httpx.TransportError:
                 # Only after some progress: a server that sends nothing is probably down.
                 if attempt == ATTEMPTS - 1 or _size(part) == before:
                     raise
                 time.sleep(0.5 * 2**attempt)
-    try:
-        _verify(part, file)
-    except _WrongChecksum:
-        part.unlink()
-        raise
-    os.replace(part, target)
-    return target
+    _verify(part, file)
 
 
-def _receive(client: "httpx.Client", url: str, part: Path, receive: Receive) -> None:
+def _receive(client: "httpx.Client", url: str, part: Path, file: RemoteFile, receive: Receive) -> None:
     import httpx
 
-    done = _size(part)
+    done = _size(part) or 0
     # A compressed response would not have the bytes and the length of the file.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
     with client.stream("GET", url, headers=headers) as response:
@@ -323,16 +359,14 @@ def _receive(client: "httpx.Client", url: str, part: Path, receive: Receive) -> 
             done = 0  # the server does not support ranges: start again
         total = done + int(response.headers.get("Content-Length", 0))
         _check_free_space(part.parent, total - done)
-        with part.open("ab" if done else "wb") as file:
+        with part.open("ab" if done else "wb") as output:
             # Without a chunk size: httpx would drop an incomplete last chunk when the connection is lost.
             for chunk in response.iter_raw():
-                file.write(chunk)
+                output.write(chunk)
                 done += len(chunk)
+                if file.size and done > file.size:
+                    raise _WrongChecksum(f"it is larger than {file.size:,} bytes")
                 receive(done, max(total, done))
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
 
 
 def _check_free_space(folder: Path, needed: int) -> None:

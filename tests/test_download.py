@@ -231,6 +231,26 @@ def test_the_next_source_is_tried(server, second, tmp_path, monkeypatch, fault):
     server.gate.set()
 
 
+def test_wrong_bytes_from_elsewhere_do_not_cost_a_good_source(server, tmp_path):
+    (tmp_path / "model.pt.partial").write_bytes(b"x" * 1000)
+    assert fetch([remote(server)], tmp_path)[0].read_bytes() == DATA
+    assert server.requests == ["bytes=1000-", None]
+
+
+def test_a_source_that_sends_too_much_is_left_at_once(server, second, tmp_path):
+    server.data = DATA + b"?" * 30_000_000
+    received = []
+    fetch([remote(server, second)], tmp_path, lambda done, total: received.append(done))
+    assert max(received) <= len(DATA) and left_in(tmp_path) == ["model.pt"]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "foo://127.0.0.1:1", "http://127.0.0.1:port"])
+def test_a_proxy_that_cannot_be_used_is_a_reason_and_no_crash(server, tmp_path, monkeypatch, proxy):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    monkeypatch.setenv("NO_PROXY", "")
+    assert message_of([remote(server)], tmp_path).startswith(f"{address(server)}: ")
+
+
 def test_a_slow_source_is_left_and_what_came_is_kept(server, second, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "SLOW_SECONDS", 0.5)
     server.rate = 50_000
@@ -284,6 +304,12 @@ def test_a_wrong_file_of_the_hub_is_refused(hub, server, tmp_path):
     assert path == tmp_path / "model.pt" and path.read_bytes() == DATA
 
 
+def test_a_damaged_file_in_the_cache_of_the_hub_is_downloaded_again(hub, tmp_path):
+    path, _ = fetch([remote(HUB)], tmp_path)
+    path.write_bytes(DATA[:-1] + b"!")
+    assert fetch([remote(HUB)], tmp_path)[0].read_bytes() == DATA
+
+
 def test_progress_can_stop_a_download_of_the_hub(hub, tmp_path):
     def cancel(done, total):
         raise Cancelled("stop")
@@ -322,6 +348,16 @@ def test_a_given_file_is_known_by_its_checksum(tmp_path):
     path = tmp_path / "stick" / "deep" / "renamed.bin"
     path.write_bytes(DATA)
     assert match([other, file], tmp_path / "stick") == match([other, file], path) == (path, file)
+
+
+def test_what_may_not_be_read_is_passed_over(server, tmp_path, monkeypatch):
+    (tmp_path / "stick").mkdir()
+    (tmp_path / "stick" / "secret").write_bytes(DATA)
+    file = remote(server)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # a test that runs as root may read everything
+    assert match([file], tmp_path / "stick") is None
+    (tmp_path / "model.pt").write_bytes(DATA)
+    assert find([file], tmp_path) is None
 
 
 def test_places_and_sources_are_listed(tmp_path):

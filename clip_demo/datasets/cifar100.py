@@ -79,6 +79,16 @@ class Cifar100(Dataset):
         files = ((root / "cifar-100-python" / name, size) for name, size in cls.file_bytes.items())
         return all(path.is_file() and path.stat().st_size == size for path, size in files)
 
+    def _is_intact(self) -> bool:
+        """Whether the files have the right MD5 sums, which torchvision verifies."""
+        from torchvision.datasets import CIFAR100
+
+        try:
+            CIFAR100(self.root, train=False, download=False)
+        except (RuntimeError, OSError):
+            return False
+        return True
+
     def labels(self, split: str = "test") -> np.ndarray:
         """Return the labels of a split; see `Dataset.labels`."""
         return self._split(split)[1]
@@ -125,12 +135,12 @@ class Cifar100(Dataset):
         self._downloading = True
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            if not self._is_complete(self.root):
+            if not self._is_intact():
                 found = match([ARCHIVE], given) if given else fetch([ARCHIVE], self.root, receive)
                 if found is None:
                     raise DownloadError(f"{given} has no file with the SHA-256 {ARCHIVE.sha256} of {ARCHIVE.name}")
                 path, _ = found
-                if path.parent != self.root:  # a given file, or one in the Hub's cache
+                if path != self.root / ARCHIVE.name:  # a given file, or one in the Hub's cache
                     with atomic_write(self.root / ARCHIVE.name) as copy:
                         shutil.copyfile(path, copy)
             CIFAR100(self.root, train=False, download=True)  # unpacks the archive that is there

@@ -69,7 +69,7 @@ class Comparison:
     @property
     def missed(self) -> bool:
         """Whether the number was computed and lies outside the tolerance."""
-        return self.got is not None and abs(self.got - self.expected) > self.tolerance
+        return self.got is not None and not abs(self.got - self.expected) <= self.tolerance  # NaN is missed
 
 
 def compare_image(

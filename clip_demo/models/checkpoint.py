@@ -51,7 +51,7 @@ def open_checkpoint(path: Path) -> tuple[torch.nn.Module, str]:
 
 
 def _read(path: Path) -> Mapping[str, torch.Tensor]:
-    if path.suffix == ".safetensors":
+    if not zipfile.is_zipfile(path):  # by content, because files in the Hub's cache have no ending
         return load_file(path)
     with zipfile.ZipFile(path) as archive:
         scripted = any(entry.endswith("constants.pkl") for entry in archive.namelist())

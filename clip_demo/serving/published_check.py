@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +23,8 @@ from ..zero_shot.classifier import zero_shot_scores
 from ..zero_shot.prompt_set import PromptSet
 from .background import BackgroundTask
 from .model_handle import ModelHandle
+
+logger = logging.getLogger(__name__)
 
 SAMPLE = 1000  # test images; a CPU encodes them in about a minute
 
@@ -58,6 +61,12 @@ class PublishedCheck:
         return found
 
     def _check(self, model: ModelHandle, dataset: Dataset, progress: Progress) -> None:
+        try:
+            self._compare(model, dataset, progress)
+        except Exception:
+            logger.exception("The comparison with published numbers failed; the next start of the program tries again.")
+
+    def _compare(self, model: ModelHandle, dataset: Dataset, progress: Progress) -> None:
         rows = (*_compare_snake(model, dataset), _compare_sample(model, dataset, progress))
         encoder = model.encoder
         content = {

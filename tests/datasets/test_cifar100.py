@@ -162,3 +162,13 @@ def test_torchvisions_usual_places_are_looked_at(server, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "USUAL_ROOTS", (str(tmp_path / "empty"), str(tmp_path / "data")))
     assert Cifar100().root == tmp_path / "data" and Cifar100().available()
     assert not Cifar100(tmp_path / "empty").available()
+
+
+def test_damaged_files_of_full_size_are_replaced_from_our_sources(server, tmp_path):
+    dataset = Cifar100(tmp_path)
+    dataset.download()
+    test = tmp_path / "cifar-100-python" / "test"
+    test.write_bytes(bytes(test.stat().st_size))
+    (tmp_path / "cifar-100-python.tar.gz").rename(tmp_path / "archive (1).tar.gz")
+    Cifar100(tmp_path).download(given=tmp_path / "archive (1).tar.gz")  # torchvision's own address does not answer
+    assert Cifar100(tmp_path).label(0) == dataset.label(0) == 78

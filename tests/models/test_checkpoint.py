@@ -26,7 +26,7 @@ def test_a_state_dict_gives_the_same_model_as_an_archive(checkpoint):
 
 def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path):
     (tmp_path / "notes.pt").write_text("hello")
-    with pytest.raises(ModelError, match=r"notes.pt' is not a CLIP checkpoint \(BadZipFile"):
+    with pytest.raises(ModelError, match=r"notes.pt' is not a CLIP checkpoint \(SafetensorError"):
         open_checkpoint(tmp_path / "notes.pt")
     torch.save({"weight": torch.zeros(2)}, tmp_path / "other.pt")
     with pytest.raises(ModelError, match=r"other.pt' is not a CLIP checkpoint \(KeyError"):
@@ -65,6 +65,13 @@ def test_a_folder_that_cannot_be_written_has_no_converted_copy(checkpoint, tmp_p
     (tmp_path / "file").touch()
     write_converted(network, weights, "a" * 64, tmp_path / "file" / "archive.pt")
     assert open_converted(tmp_path / "file" / "archive.pt", ["a" * 64]) is None
+
+
+def test_the_format_is_known_by_the_content(checkpoint, tmp_path):
+    network, weights = open_checkpoint(checkpoint.archive)
+    save_file(network.state_dict(), tmp_path / "1234")  # as in the Hub's cache, whose files have no ending
+    checkpoint.archive.with_name("5678").write_bytes(checkpoint.archive.read_bytes())
+    assert open_checkpoint(tmp_path / "1234")[1] == open_checkpoint(checkpoint.archive.with_name("5678"))[1] == weights
 
 
 def test_a_damaged_converted_copy_is_replaced(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from helpers import wait_for
 
 from clip_demo.backend import Backend
 from clip_demo.benchmark.random_checkpoints import SMALL_VIT, random_clip
-from clip_demo.evaluation.published import IMAGES, compare_image, compare_sample
+from clip_demo.evaluation.published import IMAGES, Comparison, compare_image, compare_sample
 from clip_demo.models.catalog import PREFERRED
 from clip_demo.models.clip_model import ClipModel
 from clip_demo.serving.model_pool import ModelPool
@@ -69,3 +69,13 @@ def test_the_published_numbers_meet_themselves(backend, cifar100):
     assert [each.what for each in compare_image(index, source, expected, swapped) if each.missed] == [
         "test image 3637: classes in their published place"
     ]
+    assert Comparison("a", "b", 5, float("nan"), 1).missed
+
+
+def test_a_failure_is_logged(backend, cifar100, monkeypatch, caplog):
+    handle = backend._ready(None)
+    monkeypatch.setattr(type(cifar100), "images", lambda *_: 1 / 0)
+    check = PublishedCheck()
+    assert check.comparisons(handle, cifar100) is None
+    wait_for(lambda: "published numbers failed" in caplog.text)
+    assert check.comparisons(handle, cifar100) is None
