@@ -254,8 +254,13 @@ def _verify(path: Path, file: RemoteFile) -> None:
 
 
 def _from_hub(hub: HubFile, file: RemoteFile, receive: Receive) -> Path:
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import constants, hf_hub_download
     from tqdm import tqdm
+
+    if not constants.HF_HUB_OFFLINE:
+        # Asked first, because without a network the Hub's own client tries each file six times, for half a minute.
+        with _client() as client:
+            client.head(constants.ENDPOINT, follow_redirects=False)
 
     stopped: list[BaseException] = []
     bars: list[tqdm] = []
@@ -322,16 +327,20 @@ def _from_address(url: str, file: RemoteFile, folder: Path, receive: Receive) ->
     return target
 
 
+def _client() -> "httpx.Client":
+    import httpx
+
+    try:
+        return httpx.Client(timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT), follow_redirects=True)
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise OSError(f"the proxy that the environment names cannot be used ({error})") from error
+
+
 def _receive_all(url: str, part: Path, file: RemoteFile, receive: Receive) -> None:
     """Complete a partial file, in several attempts where the connection is lost, and verify it."""
     import httpx
 
-    timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
-    try:
-        client = httpx.Client(timeout=timeout, follow_redirects=True)
-    except (ImportError, ValueError, httpx.InvalidURL) as error:
-        raise OSError(f"the proxy that the environment names cannot be used ({error})") from error
-    with client:
+    with _client() as client:
         for attempt in range(ATTEMPTS):
             before = _size(part)
             try:

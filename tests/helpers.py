@@ -59,6 +59,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.server.paths.append(f"HEAD {self.path}")
         if self.server.error:
             return self.send_error(self.server.error)
+        if "/resolve/" not in self.path:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         at_file = self.path.startswith("/files")
         self.send_response(200 if at_file else 302)
         if not at_file:

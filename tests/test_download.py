@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -325,6 +326,13 @@ def test_offline_the_hub_is_not_asked(hub, tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert message_of([remote(HUB)], tmp_path).startswith(f"{HUB}: ")
     assert hub.paths == []
+
+
+def test_without_a_network_the_hub_is_given_up_at_once(hub, tmp_path):
+    hub.server_close()
+    start = time.monotonic()
+    assert "refused" in message_of([remote(HUB)], tmp_path)
+    assert time.monotonic() - start < 5  # its own client would take 23 seconds
 
 
 def test_a_file_of_the_cache_is_used_at_any_revision(tmp_path, hub_cache):
