@@ -10,12 +10,12 @@ from ..backend import Backend, Prediction
 from ..benchmark.report import as_text
 from ..benchmark.sections import SECTIONS, Settings, measure
 from ..datasets.catalog import CIFAR100, open_datasets, resolve_dataset
-from ..download import describe
+from ..download import RemoteFile, describe
 from ..errors import OptionError
 from ..evaluation import tables
 from ..models.catalog import OPENAI_MODELS, PREFERRED, is_downloaded
 from ..models.sources import fetch_weights, weights_files
-from ..paths import cache_folder, weights_path
+from ..paths import cache_folder, converted_path, weights_path
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import read_classnames
 from .progress_bars import ProgressBars
@@ -157,10 +157,15 @@ def _download_weights(name: str, root: str | None) -> Path:
 
 def _where(what: str | None, data_root: str | None, root: str | None) -> str:
     """Return what is on this machine, and the addresses in the order of trying, of one or of all."""
-    lines = {name: describe(weights_files(name), weights_path(name, root).parent) for name in OPENAI_MODELS}
+    lines = {name: _places_of(weights_path(name, root), weights_files(name)) for name in OPENAI_MODELS}
     lines |= {name: dataset.sources() for name, dataset in open_datasets(data_root).items()}
     chosen = {what: lines[what]} if what else lines
     return "\n".join(line for name, found in chosen.items() for line in (name, *(f"    {each}" for each in found)))
+
+
+def _places_of(archive: Path, files: tuple[RemoteFile, ...]) -> list[str]:
+    copy = converted_path(archive)
+    return ([f"converted  {copy}"] if copy.is_file() else []) + describe(files, archive.parent)
 
 
 def _predict(options: Namespace, image: str | None = None) -> Prediction:

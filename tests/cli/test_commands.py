@@ -207,6 +207,8 @@ def test_weights_from_a_stick_without_a_network(run, stick, tmp_path):
     root = ["--weights-root", str(tmp_path / "weights")]
     status, out, _ = run("download", "ViT-B/32", "--from", str(stick), *root)
     assert status == 0 and out.startswith("ViT-B/32 is ready: ")
+    status, out, _ = run("download", "ViT-B/32", "--where", *root)
+    assert f"converted  {tmp_path / 'weights' / 'ViT-B-32.float32.safetensors'}" in out
     status, out, _ = run("predict", "--image", str(EXAMPLES / "cat.jpg"), "--model", "ViT-B/32", *root, "--json")
     assert status == 0 and json.loads(out)["model"] == "ViT-B/32"
 
