@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ..benchmark.sections import SECTIONS
 from ..datasets.catalog import DATASETS
-from ..models.catalog import OPENAI_MODELS
+from ..models.catalog import available_models
 from ..paths import cache_folder
 from . import commands
 
@@ -111,7 +111,7 @@ def _add_download(subparsers) -> None:
         "download OpenAI's weights (ViT-B/32: 353 MB) or a dataset (CIFAR-100: 169 MB)", "ViT-B/32 --from /media/usb",
     )  # fmt: skip
     command.add_argument(
-        "what", nargs="?", choices=(*OPENAI_MODELS, *DATASETS), metavar="WHAT", help="a model or a dataset"
+        "what", nargs="?", choices=(*available_models(), *DATASETS), metavar="WHAT", help="a model or a dataset"
     )
     command.add_argument(
         "--from", dest="given", metavar="PATH",

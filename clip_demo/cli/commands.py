@@ -13,7 +13,7 @@ from ..datasets.catalog import CIFAR100, open_datasets, resolve_dataset
 from ..download import RemoteFile, describe
 from ..errors import OptionError
 from ..evaluation import tables
-from ..models.catalog import OPENAI_MODELS, PREFERRED, is_downloaded
+from ..models.catalog import BUILT_IN, OPENAI_MODELS, PREFERRED, is_downloaded
 from ..models.sources import fetch_weights, weights_files
 from ..paths import cache_folder, converted_path, weights_path
 from ..zero_shot.prompt_set import PromptSet, baseline_of
@@ -25,16 +25,16 @@ from .text import accuracy_text, curve_text, head_text, prediction_text, top_pre
 
 def run_zero_shot(options: Namespace) -> None:
     """Print the most probable classes of a test image."""
-    print(top_predictions(_predict(options)))
+    print(top_predictions(_predict(options)[0]))
 
 
 def run_predict(options: Namespace) -> None:
     """Print both predictions, as text or as JSON."""
-    prediction = _predict(options, image=options.image)
+    prediction, backend = _predict(options, image=options.image)
     if options.json:
         print(json.dumps(prediction.to_dict(), indent=2, ensure_ascii=False))
     else:
-        print(prediction_text(prediction))
+        print(prediction_text(prediction, backend.word_knowledge(each.label for each in prediction.zero_shot)))
 
 
 def run_evaluate(options: Namespace) -> None:
@@ -89,6 +89,10 @@ def run_download(options: Namespace) -> None:
         print(_where(options.what, options.data_root, options.weights_root))
     elif options.what is None:
         raise OptionError("download: name a model or a dataset, such as ViT-B/32, or use --where.")
+    elif options.what == BUILT_IN:
+        print(f"{BUILT_IN} is built in and needs no download.")
+    elif options.given and not Path(options.given).expanduser().exists():
+        raise OptionError(f"--from: {options.given!r} does not exist; give a file, or a folder that contains one.")
     elif options.what in OPENAI_MODELS:
         if options.given:
             from ..models.load import import_weights
@@ -168,9 +172,10 @@ def _places_of(archive: Path, files: tuple[RemoteFile, ...]) -> list[str]:
     return ([f"converted  {copy}"] if copy.is_file() else []) + describe(files, archive.parent)
 
 
-def _predict(options: Namespace, image: str | None = None) -> Prediction:
+def _predict(options: Namespace, image: str | None = None) -> tuple[Prediction, Backend]:
     prompts = _prompts(options)  # before anything is downloaded or loaded
-    return open_backend(options).predict(image=image, index=options.index, prompts=prompts, top_k=options.top_k)
+    backend = open_backend(options)
+    return backend.predict(image=image, index=options.index, prompts=prompts, top_k=options.top_k), backend
 
 
 def _prompts(options: Namespace) -> PromptSet:

@@ -1,10 +1,13 @@
 """Results as text for a terminal."""
 
+from collections.abc import Iterable
+
 from ..backend import Prediction
 from ..evaluation.accuracy import Accuracy
 from ..evaluation.significance import Difference
 from ..linear_probe.few_shot_curve import FewShotCurve
 from ..linear_probe.head import Provenance
+from ..zero_shot.word_knowledge import WordKnowledge
 
 
 def top_predictions(prediction: Prediction) -> str:
@@ -13,11 +16,15 @@ def top_predictions(prediction: Prediction) -> str:
     return "\n".join(["", "Top predictions:", "", *lines])
 
 
-def prediction_text(prediction: Prediction) -> str:
-    """Return the zero-shot prediction and the linear probe's."""
+def prediction_text(prediction: Prediction, knowledge: Iterable[WordKnowledge] = ()) -> str:
+    """Return the zero-shot prediction and the linear probe's, with what the model does not know of the words."""
+    notes = {each.name: f"  ({each.note})" for each in knowledge if each.note}
     source = "image file" if prediction.index is None else f"{prediction.dataset} test image {prediction.index}"
     lines = [f"{prediction.model} · {source} · true label: {prediction.truth or 'unknown'}", "", "Zero-shot:", ""]
-    lines += [f"{s.label:>16s}: {100 * s.probability:6.2f}%  cosine {s.cosine:.4f}" for s in prediction.zero_shot]
+    lines += [
+        f"{s.label:>16s}: {100 * s.probability:6.2f}%  cosine {s.cosine:.4f}{notes.get(s.label, '')}"
+        for s in prediction.zero_shot
+    ]
     probe = prediction.linear_probe
     if probe is None:
         return "\n".join(

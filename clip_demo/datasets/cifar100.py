@@ -145,9 +145,8 @@ class Cifar100(Dataset):
                         shutil.copyfile(path, copy)
             CIFAR100(self.root, train=False, download=True)  # unpacks the archive that is there
         except (DownloadError, RuntimeError, OSError) as error:
-            raise DatasetError(
-                f"dataset: {self.title} cannot be downloaded ({error}). {self._instructions()}"
-            ) from error
+            failed = "cannot be taken from there" if given else "cannot be downloaded"
+            raise DatasetError(f"dataset: {self.title} {failed} ({error}). {self._instructions()}") from error
         finally:
             self._downloading = False
 

@@ -94,13 +94,13 @@ def import_weights(name: str, given: Path, root: str | Path | None = None) -> Pa
         When no file has one of the known checksums, or the copy cannot be written.
     """
     files = weights_files(name)
-    found = match(files, given) if given.exists() else None
+    found = match(files, given)
     if found is None:
-        here = "does not exist" if not given.exists() else "has no file with a known checksum of this model"
+        here = "contains none" if given.is_dir() else "is none"
         known = "\n".join(
             f"{file.sha256}  {file.name or file.sources[0] if file.sources else file.cached[0]}" for file in files
         )
-        raise ModelError(f"model: {str(given)!r} {here}. The known files of {name} have these SHA-256 sums:\n{known}")
+        raise ModelError(f"model: {str(given)!r} {here} of the known files of {name}, by SHA-256:\n{known}")
     path, file = found
     archive = weights_path(name, root)
     write_converted(*open_checkpoint(path), file.sha256, archive)

@@ -46,6 +46,19 @@ class WordKnowledge:
     images: int
     near: tuple[str, ...] = ()
 
+    @property
+    def note(self) -> str:
+        """What to say about a word that was not learned; "" for a learned one."""
+        if self.state == "learned":
+            return ""
+        if self.state == "unknown":
+            text = "unknown word: the model can only guess at random"
+        elif self.images:
+            text = f"seen with only {self.images} training image{'s' if self.images != 1 else ''}"
+        else:
+            text = "never seen with an image"
+        return f"{text}; near {', '.join(self.near)}" if self.near else text
+
 
 class WordList:
     """The words of a model.

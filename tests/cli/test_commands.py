@@ -213,11 +213,30 @@ def test_weights_from_a_stick_without_a_network(run, stick, tmp_path):
     assert status == 0 and json.loads(out)["model"] == "ViT-B/32"
 
 
-@pytest.mark.parametrize(("given", "reason"), [("nowhere", "does not exist"), ("empty", "has no file with a known")])
+@pytest.mark.parametrize(
+    ("given", "reason"), [("empty", "contains none of the known files"), ("stick/notes.txt", "is none of the")]
+)
 def test_a_stick_without_the_weights(run, stick, tmp_path, given, reason):
     (tmp_path / "empty").mkdir()
     status, out, err = run("download", "ViT-B/32", "--from", str(tmp_path / given), "--weights-root", str(tmp_path))
     assert (status, out) == (2, "") and reason in err and sources.ARCHIVES["ViT-B/32"][0] in err
+
+
+def test_a_stick_that_does_not_exist(run, tmp_path):
+    for what in ("ViT-B/32", "cifar100", "shapes100"):
+        status, out, err = run("download", what, "--from", str(tmp_path / "nowhere"))
+        assert (status, out) == (2, "") and "does not exist" in err
+
+
+def test_the_built_in_model_needs_no_download(run):
+    assert run("download", "tiny") == (0, "tiny is built in and needs no download.\n", "")
+
+
+def test_predict_says_what_the_model_does_not_know(run):
+    status, out, _ = run("predict", "--image", str(EXAMPLES / "cat.jpg"), "--classes", "cat,koala,xyzzy")
+    notes = {line.split(":")[0].strip(): line.partition("  (")[2] for line in out.splitlines() if "cosine" in line}
+    assert status == 0 and notes["cat"] == ""
+    assert notes["koala"].startswith("never seen with an image; near ") and notes["xyzzy"].startswith("unknown word")
 
 
 def test_the_message_without_any_source_says_what_to_do(run, stick, tmp_path):

@@ -90,7 +90,8 @@ def _verdict(zero_shot_right: bool, probe_right: bool) -> str:
 
 
 def _zero_shot_card(prediction: Prediction, prompts: PromptSet, knowledge: Sequence[WordKnowledge]) -> str:
-    n, notes = len(prompts.templates), {each.name: word_note(each) for each in knowledge}
+    n = len(prompts.templates)
+    notes = {each.name: f'<span class="word-note">{escape(each.note)}</span>' for each in knowledge if each.note}
     about = f"among your <b>{len(prompts.classnames)} classes</b> · <b>{n} template{'s' if n != 1 else ''}</b>"
     return _card(
         "zero-shot", "Zero-shot CLIP", about, prediction.zero_shot, prediction.truth, "class list", notes=notes
@@ -140,21 +141,6 @@ def _frame(kind: str, name: str, about: str, body: str) -> str:
         f'<section class="card {kind}" aria-labelledby="{kind}-name"><h3 id="{kind}-name">{name}</h3>'
         f'<p class="about">{about}</p>{body}</section>'
     )
-
-
-def word_note(known: WordKnowledge) -> str:
-    """Say that the model never saw a word with an image; "" for a learned word."""
-    if known.state == "learned":
-        return ""
-    if known.state == "unknown":
-        text = "unknown word: the model can only guess at random"
-    elif known.images:
-        text = f"seen with only {known.images} training image{'s' if known.images != 1 else ''}"
-    else:
-        text = "never seen with an image"
-    if known.near:
-        text += "; near " + ", ".join(f"<i>{escape(word)}</i>" for word in known.near)
-    return f'<span class="word-note">{text}</span>'
 
 
 def _bar(score: ZeroShotScore | ProbeScore, truth: str | None, note: str = "") -> str:
