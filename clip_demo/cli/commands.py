@@ -85,12 +85,12 @@ def run_fit_probe(options: Namespace) -> None:
 
 def run_download(options: Namespace) -> None:
     """Download a model's weights or a dataset, take it from a file, or list where it can be had."""
-    if options.where:
+    if options.what == BUILT_IN:
+        print(f"{BUILT_IN} is built in and needs no download.")
+    elif options.where:
         print(_where(options.what, options.data_root, options.weights_root))
     elif options.what is None:
         raise OptionError("download: name a model or a dataset, such as ViT-B/32, or use --where.")
-    elif options.what == BUILT_IN:
-        print(f"{BUILT_IN} is built in and needs no download.")
     elif options.given and not Path(options.given).expanduser().exists():
         raise OptionError(f"--from: {options.given!r} does not exist; give a file, or a folder that contains one.")
     elif options.what in OPENAI_MODELS:

@@ -229,7 +229,8 @@ def test_a_stick_that_does_not_exist(run, tmp_path):
 
 
 def test_the_built_in_model_needs_no_download(run):
-    assert run("download", "tiny") == (0, "tiny is built in and needs no download.\n", "")
+    for arguments in ([], ["--where"]):
+        assert run("download", "tiny", *arguments) == (0, "tiny is built in and needs no download.\n", "")
 
 
 def test_predict_says_what_the_model_does_not_know(run):
