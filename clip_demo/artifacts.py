@@ -17,17 +17,17 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Models were known by the SHA-256 of their file before they were known by that of their weights.
-_former: dict[str, list[str]] = {}
+_former: dict[str, set[str]] = {}
 
 
 def also_known_as(model_sha256: str, former: str) -> None:
     """Let files that were stored under a model's former checksum count as the model's."""
-    _former.setdefault(model_sha256, []).append(former)
+    _former.setdefault(model_sha256, set()).add(former)
 
 
 def checksums_of(model_sha256: str) -> tuple[str, ...]:
     """Return the checksum of a model, and its former ones where there are any."""
-    return tuple(dict.fromkeys((model_sha256, *_former.get(model_sha256, ()))))
+    return (model_sha256, *sorted(_former.get(model_sha256, ())))
 
 
 class ArtifactStore(Generic[T]):

@@ -115,7 +115,8 @@ def find(files: Sequence[RemoteFile], folder: Path) -> tuple[Path, RemoteFile] |
     """Return the first file that is on this machine with the right checksum, or None."""
     for file in files:
         for path in places(file, folder):
-            if _size(path) not in (None, 0) and file.size in (None, _size(path)) and _sum(path) == file.sha256:
+            size = _size(path)
+            if size and file.size in (None, size) and _sum(path) == file.sha256:
                 return path, file
     return None
 

@@ -59,7 +59,7 @@ class Cifar100(Dataset):
     coarse_names = CIFAR100_COARSE_NAMES
     coarse_of = CIFAR100_COARSE_OF
     sizes = {"train": 50_000, "test": 10_000}
-    download_bytes = 169_001_437
+    download_bytes = ARCHIVE.size
     file_bytes = {"train": 155_249_918, "test": 31_049_707, "meta": 1_473}
 
     def __init__(self, root: str | Path | None = None):
@@ -143,7 +143,7 @@ class Cifar100(Dataset):
                 if path != self.root / ARCHIVE.name:  # a given file, or one in the Hub's cache
                     with atomic_write(self.root / ARCHIVE.name) as copy:
                         shutil.copyfile(path, copy)
-            CIFAR100(self.root, train=False, download=True)  # unpacks the archive that is there
+                CIFAR100(self.root, train=False, download=True)  # unpacks the archive that is there
         except (DownloadError, RuntimeError, OSError) as error:
             failed = "cannot be taken from there" if given else "cannot be downloaded"
             raise DatasetError(f"dataset: {self.title} {failed} ({error}). {self._instructions()}") from error

@@ -5,15 +5,14 @@ from pathlib import Path
 from ..download import places
 from ..errors import ModelError
 from ..paths import converted_path, weights_path
-from .sources import weights_files
+from .sources import ARCHIVES, weights_files
 
 BUILT_IN = "tiny"
 # "auto" starts with the built-in model and switches to the preferred one as soon as that is loaded.
 AUTO = "auto"
 PREFERRED = "ViT-B/32"
 
-# `clip.available_models()` of openai-clip 1.0.1.
-OPENAI_MODELS = ("RN50", "RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336px")
+OPENAI_MODELS = tuple(ARCHIVES)  # `clip.available_models()` of openai-clip 1.0.1
 # Computed from the architectures: two bytes per weight, four where openai-clip keeps single precision.
 OPENAI_MODEL_MEGABYTES = {
     "RN50": 255,

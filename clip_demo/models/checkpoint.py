@@ -60,7 +60,7 @@ def _read(path: Path) -> Mapping[str, torch.Tensor]:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def write_converted(network: torch.nn.Module, weights: str, source: str, archive: Path) -> None:
+def write_converted(network: torch.nn.Module, weights: str, source: str, archive: Path) -> bool:
     """Write a copy that opens fast beside the archive; do nothing where the folder cannot be written.
 
     The copy is in float32, in which a CPU computes. So it is memory-mapped and used in place, and several processes
@@ -73,6 +73,11 @@ def write_converted(network: torch.nn.Module, weights: str, source: str, archive
         Checksums of the weights, and of the file that they came from.
     archive : Path
         Where OpenAI's archive lies or would lie.
+
+    Returns
+    -------
+    bool
+        Whether the copy was written.
     """
     target = converted_path(archive)
     partial = target.with_name(target.name + ".partial")
@@ -81,7 +86,8 @@ def write_converted(network: torch.nn.Module, weights: str, source: str, archive
         with FileLock(f"{target}.lock"), atomic_write(target, part=partial) as temporary:
             save_file(network.state_dict(), temporary, metadata={"sha256": source, "weights": weights})
     except (OSError, SafetensorError):
-        return  # A read-only folder or a full disk: the archive itself still opens, only more slowly.
+        return False  # A read-only folder or a full disk: the archive itself still opens, only more slowly.
+    return True
 
 
 def open_converted(archive: Path, sources: Collection[str]) -> tuple[torch.nn.Module, str] | None:

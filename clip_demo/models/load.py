@@ -50,18 +50,15 @@ def load_model(
     if name == BUILT_IN:
         note = "built in, trained by this project on small images; not one of OpenAI's models"
         network, sha256 = open_checkpoint(BUILT_IN_CHECKPOINT)
-        former = None
     elif name in OPENAI_MODELS:
         note = f"OpenAI's CLIP {name}"
         network, sha256 = _open_openai(name, weights_root, progress)
-        former = ARCHIVES[name][0]
+        also_known_as(sha256, ARCHIVES[name][0])
     else:
         path = Path(name).expanduser()
         name, note = path.name, f"a checkpoint from {path}"
         network, sha256 = open_checkpoint(path)
-        former = sha256_of(path)
-    if former:
-        also_known_as(sha256, former)
+        also_known_as(sha256, sha256_of(path))
     if device.startswith("cuda"):
         import_clip().model.convert_weights(network)  # float16 wherever openai-clip uses it
     return ClipModel(network.to(device), name=name, note=note, sha256=sha256)
@@ -103,8 +100,7 @@ def import_weights(name: str, given: Path, root: str | Path | None = None) -> Pa
         raise ModelError(f"model: {str(given)!r} {here} of the known files of {name}, by SHA-256:\n{known}")
     path, file = found
     archive = weights_path(name, root)
-    write_converted(*open_checkpoint(path), file.sha256, archive)
-    if open_converted(archive, [file.sha256]) is None:
+    if not write_converted(*open_checkpoint(path), file.sha256, archive):
         raise ModelError(f"model: {converted_path(archive)} cannot be written; give a folder with --weights-root.")
     return converted_path(archive)
 

@@ -17,9 +17,10 @@ from ..errors import ArtifactError
 from ..evaluation.published import IMAGES, ONE_TEMPLATE, Comparison, compare_image, compare_sample
 from ..features.extract import in_small_batches
 from ..models.catalog import PREFERRED
+from ..numerics import normalize
 from ..paths import cache_folder
 from ..progress import Progress
-from ..zero_shot.classifier import zero_shot_scores
+from ..zero_shot.classifier import cosine_similarity, zero_shot_scores
 from ..zero_shot.prompt_set import PromptSet
 from .background import BackgroundTask
 from .model_handle import ModelHandle
@@ -92,7 +93,7 @@ def _compare_sample(model: ModelHandle, dataset: Dataset, progress: Progress) ->
     prompts = PromptSet.for_dataset(dataset, templates=(ONE_TEMPLATE,), replace_underscores=True)
     weights, found = model.features.class_weights(prompts, progress), []
     for features in in_small_batches(model.features.encode_in_background)(dataset, "test", np.arange(SAMPLE)):
-        found.append((features @ weights.T).argmax(axis=1))
+        found.append(cosine_similarity(normalize(features), weights).argmax(axis=1))
         progress("published numbers", sum(map(len, found)), SAMPLE)
     return compare_sample(np.concatenate(found) == dataset.labels()[:SAMPLE])
 

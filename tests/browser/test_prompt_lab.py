@@ -163,7 +163,7 @@ def test_an_image_opens_in_explore(open_lab, backend, prompts):
         page.get_by_label(f"{KINDS[kind]} ({len(indices):,})", exact=True).check()
         numbers = [str(index) for index in indices[:24]]
         expect(page.locator("#lab-kind-images .number")).to_have_text(numbers)
-    index = report.images("only probe")[0]  # this list is shown now, and no other is on its way
+    index = report.images("only probe")[0]  # the list that is shown; no other one is loading
     page.locator(f"#lab-kind-images [data-open='{index}']").click()
     expect(page.locator("#image .source")).to_contain_text(f"Test image {index} of Shapes-100")
     expect(page.locator("#results .badge")).to_contain_text("the probe is right")
