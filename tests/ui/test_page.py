@@ -366,6 +366,15 @@ def ready(toy_backend):
     return toy_backend
 
 
+def test_nothing_is_drawn_before_the_link_was_read(ready):
+    """Gradio reports changes of the text fields when the page opens; they still have the values of a first visit."""
+    draw = handler(build_ui(ready), "show_restored")
+    first = start(ready)
+    values = ["set", first.dataset, first.index, None, first.templates, first.classes, False, first.model, "", "", ()]
+    assert draw("", *values) == [gr.skip()] * len(OUTPUTS)
+    assert 'class="results"' in draw("1", *values)[2]
+
+
 def test_a_notice_about_the_link_stays_until_the_visitor_changes_something(ready):
     view = start(ready)
     first = shown(ready, view, notice="The link is broken.")

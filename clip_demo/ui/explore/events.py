@@ -119,6 +119,16 @@ def show(
 
 
 def _connect_show(backend: Backend, fields: Fields, controls: Controls, state: PageState) -> None:
+    outputs = [
+        *[controls.image, controls.alert, controls.results, controls.count],
+        *[state.query, state.notice, state.drawn, state.timer],
+    ]
+
+    def show_restored(request: str, *values: Any) -> list[Any]:
+        # Gradio reports a change of every text field when the page opens, before `restore` has read the link: the
+        # results would show the default model for a moment, and the address would lose what the link says.
+        return show(backend, *values) if request else [gr.skip()] * len(outputs)
+
     shown = gr.on(
         [
             state.request.change,
@@ -130,12 +140,9 @@ def _connect_show(backend: Backend, fields: Fields, controls: Controls, state: P
             fields.classes.change,
             fields.replace_underscores.input,
         ],
-        partial(show, backend),
-        inputs=[*fields.all(), state.notice, state.query, state.reported],
-        outputs=[
-            *[controls.image, controls.alert, controls.results, controls.count],
-            *[state.query, state.notice, state.drawn, state.timer],
-        ],
+        show_restored,
+        inputs=[state.request, *fields.all(), state.notice, state.query, state.reported],
+        outputs=outputs,
         # The backend reads images and checks values itself.
         preprocess=False,
         trigger_mode="always_last",
