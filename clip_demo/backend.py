@@ -15,6 +15,7 @@ from .datasets.base import Dataset
 from .datasets.catalog import open_datasets, resolve_dataset
 from .errors import ModelError, OptionError
 from .evaluation.ablations import NameRow, TemplateRow
+from .evaluation.calibration import check_logit_scale
 from .evaluation.report import EvaluationReport
 from .features.extract import encode_directly, encode_split
 from .features.feature_store import TestFeatures, save_features
@@ -93,7 +94,7 @@ class Backend:
     stores : Stores, optional
         Heads, features and curves; default those in ``assets`` and in the cache folder.
     default_dataset : str, optional
-        Default: the first dataset that is available.
+        Default: the first dataset that is available. Kept as the attribute `requested_dataset`.
 
     Raises
     ------
@@ -112,7 +113,7 @@ class Backend:
         self.datasets = open_datasets() if datasets is None else datasets
         if default_dataset is not None:
             resolve_dataset(self.datasets, default_dataset)
-        self._default_dataset = default_dataset
+        self.requested_dataset = default_dataset
         self._models = models
         self._stores = Stores.open() if stores is None else stores
         self._downloads = Downloads()
@@ -234,6 +235,7 @@ class Backend:
         prompts: PromptSet | None = None,
         top_k: int = 5,
         model: str | None = None,
+        logit_scale: float | None = None,
     ) -> Prediction:
         """Predict the class of one image by both methods.
 
@@ -250,6 +252,8 @@ class Backend:
         top_k : int
             How many classes of each method to return, at least 1; fewer where there are fewer classes.
         model : str, optional
+        logit_scale : float, optional
+            Factor of the cosines in the softmax; default the model's own.
         """
         on, top_k = self._dataset(dataset), check_top_k(top_k)
         prompts = _check_prompts(prompts, on)
@@ -270,12 +274,13 @@ class Backend:
             else:
                 features = stored.features[index]
         weights = chosen.features.class_weights(prompts)
+        scale = chosen.encoder.logit_scale if logit_scale is None else check_logit_scale(logit_scale)
         return Prediction(
             model=chosen.name,
             dataset=on.name,
             index=index,
             truth=truth,
-            zero_shot=zero_shot_scores(weights, features, chosen.encoder.logit_scale, prompts.classnames, top_k),
+            zero_shot=zero_shot_scores(weights, features, scale, prompts.classnames, top_k),
             linear_probe=linear_probe(self._stores.heads.get(chosen.encoder.sha256, on.name), features, top_k),
         )
 
@@ -411,7 +416,7 @@ class Backend:
     # --- what the methods share -----------------------------------------------------------------------------------
 
     def _dataset(self, name: str | None) -> Dataset:
-        return resolve_dataset(self.datasets, name or self._default_dataset)
+        return resolve_dataset(self.datasets, name or self.requested_dataset)
 
     def _ready(self, model: str | None) -> ModelHandle:
         """Return a model; a call waits only for the default one."""

@@ -1,4 +1,4 @@
-"""The status line with model, dataset and head, and the panel of a download."""
+"""The chip and the status line with model, dataset and head, and the panel of a download."""
 
 from html import escape
 
@@ -9,6 +9,24 @@ from ..serving.downloads import DatasetStatus
 from ..serving.model_handle import ModelStatus
 from .html import percent
 from .probe_job_panel import early_head
+
+
+def chip(status: Status, dataset: Dataset) -> str:
+    """Return the button that names model, dataset and probe, and opens the popover with the id ``details``.
+
+    See `status_line` for the arguments.
+    """
+    model = status.model
+    if model.state in ("downloading", "loading"):
+        text = f"{_model(model)} · {escape(dataset.title)}"
+    else:
+        state = {"ready": "", "failed": " could not be loaded"}.get(model.state, " is not loaded")
+        tested = f"probe {100 * status.head.test_accuracy:.1f}\N{NO-BREAK SPACE}%" if status.head else "no probe"
+        text = f"{escape(model.name)}{state} · {escape(dataset.title)} · {tested}"
+    return (
+        f'<button type="button" class="chip" popovertarget="details">{text}<span aria-hidden="true"> ▾</span>'
+        '<span class="unseen">, details</span></button>'
+    )
 
 
 def status_line(status: Status, dataset: Dataset) -> str:
