@@ -22,7 +22,7 @@ def chip(status: Status, dataset: Dataset) -> str:
     else:
         state = {"ready": "", "failed": " could not be loaded"}.get(model.state, " is not loaded")
         tested = f"probe {100 * status.head.test_accuracy:.1f}\N{NO-BREAK SPACE}%" if status.head else "no probe"
-        text = f"{escape(model.name)}{state} · {escape(dataset.title)} · {tested}"
+        text = f"{escape(model.name)}{state} · {escape(dataset.title)}<span class='head-part'> · {tested}</span>"
     return (
         f'<button type="button" class="chip" popovertarget="details">{text}<span aria-hidden="true"> ▾</span>'
         '<span class="unseen">, details</span></button>'

@@ -15,9 +15,7 @@ PRESETS = {
 
 def template_field(text: str, elem_id: str) -> tuple[gr.Textbox, dict[str, gr.Button]]:
     """Make the field and the button of each preset inside the current gradio context."""
-    templates = gr.Textbox(
-        text, label="Prompt: {} becomes each class name", lines=2, max_lines=2, elem_id=elem_id
-    )
+    templates = gr.Textbox(text, label="Prompt: {} becomes each class name", lines=2, max_lines=2, elem_id=elem_id)
     with gr.Row(elem_classes="small-buttons"):
         presets = {name: gr.Button(name, size="sm", min_width=60) for name in PRESETS}
     return templates, presets

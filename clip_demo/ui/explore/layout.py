@@ -223,11 +223,12 @@ def _answers(first: View) -> dict[str, Any]:
             elem_id="sharpness",
         )
         made["keep"] = gr.Button("Keep as A", size="sm", min_width=60, elem_id="keep")
+    made["job"] = gr.HTML(apply_default_css=False, js_on_load=press, elem_id="job")
+    with gr.Row(elem_id="below-hint", equal_height=False):
+        made["hint"] = gr.HTML(apply_default_css=False, elem_id="hint")
+        made["copied"] = gr.HTML(apply_default_css=False, elem_id="copied")
         made["start_over"] = gr.Button("Start over", size="sm", min_width=60, elem_id="start-over")
         made["copy_link"] = gr.Button("Copy link", size="sm", min_width=60, elem_id="copy-link")
-    made["copied"] = gr.HTML(apply_default_css=False, elem_id="copied")
-    made["job"] = gr.HTML(apply_default_css=False, js_on_load=press, elem_id="job")
-    made["hint"] = gr.HTML(apply_default_css=False, elem_id="hint")
     with gr.Accordion("Show the code", open=False, elem_id="code"):
         made["code"] = gr.Code(language="python", label="These bars in Python", interactive=False, lines=12)
     return made

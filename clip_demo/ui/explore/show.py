@@ -1,7 +1,7 @@
 """What one event draws: both predictions for what is chosen and typed, or a message in their place."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from ...zero_shot.prompts import MAX_CLASSNAMES, parse_classnames, parse_templat
 from ..event_options import load_if_downloaded, uploaded_path
 from ..permalink import EXAMPLE, OWN, View, to_link
 from . import view as html
+from .code import code
 from .comparison import Comparison, Words
 from .layout import index_range
 from .prediction_cards import SHOWN, hint, results, verdict, word_line
@@ -124,6 +125,14 @@ def _answer(
         "results": results(prediction, dataset, prompts, shown, _comparison(predict, words, pinned.get(view.dataset))),
         "verdict": verdict(prediction, dataset, shown),
         "hint": word_line(prompts.classnames, knowledge) + hint(prediction),
+        "code": code(
+            model=prediction.model,
+            dataset=dataset,
+            prompts=prompts,
+            index=prediction.index,
+            image_name=image["image"].name if view.source == EXAMPLE else None,
+            logit_scale=predict.keywords["logit_scale"],
+        ),
         "words": words,
     }
 
@@ -141,7 +150,7 @@ def likely_classes(backend: Backend, view: View, photo: Mapping[str, Any] | None
     return [score.label for score in prediction.zero_shot[:n]]
 
 
-def _predictor(backend: Backend, view: View, image: Mapping[str, Any]) -> Callable[..., Prediction]:
+def _predictor(backend: Backend, view: View, image: Mapping[str, Any]) -> partial[Prediction]:
     """Return the function that predicts an image, with the dataset, model and sharpness of a view."""
     own_scale = backend.encoder(view.model).logit_scale
     return partial(
@@ -163,7 +172,7 @@ def _image_argument(view: View, photo: Mapping[str, Any] | None, dataset: Datase
     return {"index": _filled(view.index, dataset)}
 
 
-def _comparison(predict: Callable[..., Prediction], words: Words, kept: PromptSet | None) -> Comparison | None:
+def _comparison(predict: partial[Prediction], words: Words, kept: PromptSet | None) -> Comparison | None:
     """Return the scores with the words that the visitor keeps as A, or else with those before the last change."""
     other, name = (kept, "mark: A") if kept else (words.previous, "mark: before")
     if other is None or other == words.prompts:
