@@ -15,6 +15,7 @@ from .datasets.base import Dataset
 from .datasets.catalog import open_datasets, resolve_dataset
 from .errors import ModelError, OptionError
 from .evaluation.ablations import NameRow, TemplateRow
+from .evaluation.first_image import FirstImage
 from .evaluation.report import EvaluationReport
 from .features.extract import encode_directly, encode_split
 from .features.feature_store import TestFeatures, save_features
@@ -118,7 +119,7 @@ class Backend:
         self._downloads = Downloads()
         self._evaluator = Evaluator(self._stores.features, self._stores.heads)
         self._published = PublishedCheck()
-        self._jobs = ProbeJobs(self._stores, self._downloads, self._zero_shot)
+        self._jobs = ProbeJobs(self._stores, self._downloads, self._evaluator)
 
     @classmethod
     def open(
@@ -349,6 +350,17 @@ class Backend:
         features = encode_split(encode_directly(encoder), on, "test", progress)
         return save_features(TestFeatures(features, on.labels()), folder, encoder, on, compact=True)
 
+    def first_image(self, dataset: str | None = None, model: str | None = None) -> FirstImage | None:
+        """Return the image that a visitor sees first; None until the model is loaded, and where none is stored."""
+        on, chosen = self._dataset(dataset), self._models.peek(model or self.default_model)
+        return self._evaluator.first_image(chosen, on) if chosen and chosen.state == "ready" else None
+
+    def find_first_image(
+        self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None
+    ) -> FirstImage | None:
+        """Find the first image and store it in the head's folder; None where no image fits."""
+        return self._evaluator.find_first_image(self._models.get(), self._dataset(dataset), folder, progress)
+
     # --- linear probes --------------------------------------------------------------------------------------------
 
     def head(self, dataset: str | None = None, model: str | None = None) -> Head | None:
@@ -362,7 +374,7 @@ class Backend:
     def fit_probe(
         self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None, **options
     ) -> tuple[Path, Head]:
-        """Fit a head on all training images, test it on all test images, and save it.
+        """Fit a head on all training images, test it on all test images, and save it and the first image.
 
         Features are kept in the cache, so interrupted work continues where it stopped.
 
@@ -376,11 +388,11 @@ class Backend:
             Passed to `clip_demo.linear_probe.pipeline.ProbePipeline.fit`.
         """
         on, model = self._dataset(dataset), self._models.get()
-        pipeline = ProbePipeline(
-            model.encoder, on, self._stores, partial(self._zero_shot, model, on), progress=progress
-        )
-        head = pipeline.fit(**options)
-        return self._stores.heads.put(head, folder), head
+        zero_shot = partial(self._evaluator.zero_shot, model, on)
+        head = ProbePipeline(model.encoder, on, self._stores, zero_shot, progress=progress).fit(**options)
+        path = self._stores.heads.put(head, folder)
+        self._evaluator.find_first_image(model, on, folder)
+        return path, head
 
     def start_probe_job(
         self, dataset: str | None = None, model: str | None = None, *, if_missing: bool = False
@@ -419,10 +431,6 @@ class Backend:
         if chosen.name != self.default_model and chosen.state in ("downloading", "loading"):
             raise ModelError(f"model: {chosen.status.message} Ask again later, or use {self.default_model!r}.")
         return chosen
-
-    def _zero_shot(self, model: ModelHandle, dataset: Dataset) -> tuple[float, tuple[str, ...]]:
-        prompts = PromptSet.for_dataset(dataset)
-        return self._evaluator.evaluate(model, dataset, prompts).accuracy.top1, prompts.templates
 
 
 def _check_prompts(prompts: PromptSet | None, on: Dataset, argument: str = "prompts", whole: bool = False) -> PromptSet:
