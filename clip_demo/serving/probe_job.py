@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..datasets.base import Dataset
@@ -17,10 +16,8 @@ from ..linear_probe.pipeline import ProbePipeline, Stores
 from ..progress import Progress
 from .background import BackgroundTask
 from .downloads import Downloads
+from .evaluator import Evaluator
 from .model_handle import ModelHandle
-
-# Returns the zero-shot accuracy of a model on a dataset, 0 to 1, and its templates.
-ZeroShot = Callable[[ModelHandle, Dataset], tuple[float, tuple[str, ...]]]
 
 _POLL = 0.2  # seconds
 
@@ -64,12 +61,12 @@ class ProbeJobs:
     stores : Stores
     downloads : Downloads
         Downloads missing datasets.
-    zero_shot : callable
-        See `ZeroShot`.
+    evaluator : Evaluator
+        Evaluates zero-shot prediction, and finds the first image when the head is fitted.
     """
 
-    def __init__(self, stores: Stores, downloads: Downloads, zero_shot: ZeroShot):
-        self._stores, self._downloads, self._zero_shot = stores, downloads, zero_shot
+    def __init__(self, stores: Stores, downloads: Downloads, evaluator: Evaluator):
+        self._stores, self._downloads, self._evaluator = stores, downloads, evaluator
         self._lock = threading.Lock()
         self._jobs: dict[tuple[str, str], ProbeJob] = {}
 
@@ -79,7 +76,7 @@ class ProbeJobs:
         with self._lock:
             running = self._running()
             if running is None:
-                job = ProbeJob(model, dataset, self._stores, self._downloads, self._zero_shot, if_missing)
+                job = ProbeJob(model, dataset, self._stores, self._downloads, self._evaluator, if_missing)
                 self._jobs[key] = job
             elif running is not self._jobs.get(key):
                 raise OptionError(f"job: one for {running.title} is running; wait until it is done, or stop it.")
@@ -112,7 +109,7 @@ class ProbeJob:
     ----------
     model : ModelHandle
     dataset : Dataset
-    stores, downloads, zero_shot
+    stores, downloads, evaluator
         See `ProbeJobs`.
     if_missing : bool
         Do nothing where a head on all training images exists.
@@ -129,12 +126,12 @@ class ProbeJob:
         dataset: Dataset,
         stores: Stores,
         downloads: Downloads,
-        zero_shot: ZeroShot,
+        evaluator: Evaluator,
         if_missing: bool,
     ):
         self.title = f"{model.name} on {dataset.title}"
         self._model, self._dataset, self._stores, self._downloads = model, dataset, stores, downloads
-        self._zero_shot, self._if_missing = zero_shot, if_missing
+        self._evaluator, self._if_missing = evaluator, if_missing
         self._state, self._message = "waiting", f"{self.title}: starting."
         self._done = {"train features": 0, "test features": 0}
         self._speed: float | None = None
@@ -198,7 +195,7 @@ class ProbeJob:
             encoder,
             self._dataset,
             self._stores,
-            lambda: self._zero_shot(self._model, self._dataset),
+            lambda: self._evaluator.zero_shot(self._model, self._dataset),
             extract=in_small_batches(self._model.features.encode_in_background),
             fit_threads=1,
             progress=progress,
@@ -207,6 +204,7 @@ class ProbeJob:
         if not pipeline.is_finished(head_only=self._if_missing):
             for fitted in pipeline.heads(early=True):
                 head = self._stores.heads.improve(fitted)
+            self._evaluator.find_first_image(self._model, self._dataset)
         return head.provenance.test_accuracy
 
     def _note(self, what: str, done: int, total: int) -> None:

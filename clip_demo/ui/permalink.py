@@ -113,6 +113,9 @@ def start(backend: Backend, dataset: str | None = None, model: str | None = None
 
 def first_index(backend: Backend, dataset: str, model: str) -> int:
     """Return the index of the image that a dataset opens on."""
+    found = backend.first_image(dataset, model)
+    if found is not None:
+        return found.index
     return README_INDEX if dataset == CIFAR100 else 0
 
 

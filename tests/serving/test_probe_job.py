@@ -16,6 +16,7 @@ from clip_demo.linear_probe.head import HeadStore, load_head, save_head
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.downloads import Downloads
 from clip_demo.serving.encoder_queue import EncoderQueue
+from clip_demo.serving.evaluator import Evaluator
 from clip_demo.serving.model_handle import ModelHandle
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.serving.probe_job import ProbeJob, ProbeJobs
@@ -59,6 +60,7 @@ def test_the_job_fits_better_and_better_heads_and_the_curve(backend, monkeypatch
     assert [each[0] for each in known] == sorted({each[0] for each in known})
     assert backend.head().provenance.n_train == 150
     assert backend.few_shot_curve().complete and backend.few_shot_curve().points[-1].n_train == 150
+    assert backend.first_image().truth == "blue"
 
 
 def test_the_job_and_the_command_give_the_same_curve_and_head(toy_encoder, toy_dataset, tmp_path):
@@ -107,8 +109,9 @@ def test_a_stopped_job_continues_where_it_was(toy_encoder, toy_dataset, tmp_path
 
 def test_stored_images_do_not_count_for_the_speed_of_encoding(toy_encoder, toy_dataset, tmp_path, monkeypatch):
     model = ModelHandle("toy", lambda name, progress: toy_encoder, EncoderQueue())
-    zero_shot = (1.0, ("a {}",))
-    job = ProbeJob(model, toy_dataset, Stores.open(tmp_path), Downloads(), lambda *_: zero_shot, False)
+    stores = Stores.open(tmp_path)
+    evaluator = Evaluator(stores.features, stores.heads)
+    job = ProbeJob(model, toy_dataset, stores, Downloads(), evaluator, False)
     wait_for(lambda: job.status.state == "done")
     clock = iter([0.0, 0.25, 1.25, 2.25])
     monkeypatch.setattr("clip_demo.serving.probe_job.time", SimpleNamespace(monotonic=lambda: next(clock)))
@@ -186,7 +189,8 @@ def test_a_visitor_comes_before_the_next_batch_of_a_job(toy_encoder, toy_dataset
 
     toy_encoder.encode_images = recorded
     model = ModelHandle("toy", lambda name, progress: toy_encoder, queue)
-    jobs = ProbeJobs(Stores.open(tmp_path), Downloads(), lambda model, dataset: (1.0, ("a {}",)))
+    stores = Stores.open(tmp_path)
+    jobs = ProbeJobs(stores, Downloads(), Evaluator(stores.features, stores.heads))
     jobs.start(model, toy_dataset)
     assert busy.wait(30)
     grey = Image.new("RGB", (8, 8), (51, 51, 51))
