@@ -13,8 +13,9 @@ from ...datasets.example_photos import example_photos
 from ...models.catalog import BUILT_IN
 from ..permalink import EXAMPLE, OWN, TEST_IMAGE, View, own_classes, start
 
-# The first test image of Shapes-100 that is a red square, which no training caption of the built-in model named.
-UNSEEN_INDEX, UNSEEN_NAME = 21, "red square"
+# The first test images of Shapes-100 with a pair of colour and shape that the training captions of the built-in model
+# named, and with one that they did not.
+SEEN_INDEX, UNSEEN_INDEX, UNSEEN_NAME = 220, 3, "red square"
 _OWN_WORDS = "person, cup, phone, keyboard, bottle, book, plant, chair, window, cat"
 
 
@@ -45,45 +46,9 @@ class Experiment:
 
 def experiments(backend: Backend, model: str) -> dict[str, Experiment]:
     """Return the experiments that can be made with a model and the datasets of the backend, by name."""
-    made = {}
-    if example_photos():
-        photo = next(iter(example_photos().values()))
-        others = [name for name in photo.classnames if name != photo.label]
-        dataset = CIFAR100 if CIFAR100 in backend.datasets else backend.default_dataset
-        on_photo = {"source": EXAMPLE, "example": photo.name, "dataset": dataset}
-        before = {**on_photo, "classes": ", ".join(photo.classnames)}
-        made["hide"] = Experiment(
-            title="Hide the answer",
-            teaser=f"What will it say without “{photo.label}”?",
-            question=f"“{photo.label}” is on the list. What will zero-shot say when it is gone?",
-            action=f"Take “{photo.label}” out",
-            explanation="Zero-shot always picks from your list. Without the right word the next best one wins, and "
-            "the shares still add up to 100 %.",
-            before=before,
-            after={"classes": ", ".join(others)},
-        )
-        made["two"] = Experiment(
-            title="Two words",
-            teaser="Can it be sure and wrong?",
-            question="Only two words stay, and both are wrong. Will zero-shot be in doubt?",
-            action=f"Keep “{others[0]}” and “{others[-1]}”",
-            explanation="The shares compare your words with each other only. A large share does not mean that the word "
-            "is right: it means that the other one fits even less.",
-            before=before,
-            after={"classes": f"{others[0]}, {others[-1]}"},
-        )
+    made = _on_a_photo(backend) if example_photos() else {}
     if model == BUILT_IN and SHAPES100 in backend.datasets:
-        shapes = {"source": TEST_IMAGE, "dataset": SHAPES100, "classes": own_classes(backend, SHAPES100)}
-        made["unseen"] = Experiment(
-            title="Never seen",
-            teaser="A pair that it was never told",
-            question=f"This model was trained on red and on squares, but never on a {UNSEEN_NAME}. Will it find one?",
-            action=f"Show it a {UNSEEN_NAME}",
-            explanation="No training caption had this pair. If the right bar is on top, the model has put two words "
-            "together that it knew apart.",
-            before={**shapes, "index": 0},
-            after={"index": UNSEEN_INDEX},
-        )
+        made["unseen"] = _on_an_unseen_pair(backend)
     made["own"] = Experiment(
         title="Your photo",
         teaser="Drop one anywhere",
@@ -92,6 +57,52 @@ def experiments(backend: Backend, model: str) -> dict[str, Experiment]:
         before={"source": OWN, "classes": _OWN_WORDS},
     )
     return made
+
+
+def _on_a_photo(backend: Backend) -> dict[str, Experiment]:
+    photo = next(iter(example_photos().values()))
+    others = [name for name in photo.classnames if name != photo.label]
+    dataset = CIFAR100 if CIFAR100 in backend.datasets else backend.default_dataset
+    before = {
+        **{"source": EXAMPLE, "example": photo.name, "dataset": dataset},
+        "classes": ", ".join(photo.classnames),
+    }
+    hide = Experiment(
+        title="Hide the answer",
+        teaser=f"What will it say without “{photo.label}”?",
+        question=f"“{photo.label}” is on the list. What will zero-shot say when it is gone?",
+        action=f"Take “{photo.label}” out",
+        explanation="Zero-shot always picks from your list. Without the right word the next best one wins, and the "
+        "shares still add up to 100 %.",
+        before=before,
+        after={"classes": ", ".join(others)},
+    )
+    two = Experiment(
+        title="Two words",
+        teaser="Can it be sure and wrong?",
+        question="Only two words stay, and both are wrong. Will zero-shot be in doubt?",
+        action=f"Keep “{others[0]}” and “{others[-1]}”",
+        explanation="The shares compare your words with each other only. A large share does not mean that the word is "
+        "right: it means that the other one fits even less.",
+        before=before,
+        after={"classes": f"{others[0]}, {others[-1]}"},
+    )
+    return {"hide": hide, "two": two}
+
+
+def _on_an_unseen_pair(backend: Backend) -> Experiment:
+    shapes = {"source": TEST_IMAGE, "dataset": SHAPES100, "classes": own_classes(backend, SHAPES100)}
+    return Experiment(
+        title="Never seen",
+        teaser="A pair that it was never told",
+        question=f"This model was trained on red things and on squares, but never on a {UNSEEN_NAME}. "
+        "Will it recognise one?",
+        action=f"Show it a {UNSEEN_NAME}",
+        explanation="No training caption had this pair. If the right bar is on top, the model has put two words "
+        "together that it knew apart.",
+        before={**shapes, "index": SEEN_INDEX},
+        after={"index": UNSEEN_INDEX},
+    )
 
 
 def view_of(backend: Backend, model: str, experiment: Experiment, answered: bool) -> View:

@@ -147,12 +147,14 @@ def verdict(prediction: Prediction, dataset: Dataset, knowledge: Sequence[WordKn
         right = "" if truth is None else (", and both are right" if same_class(probe, truth) else "; neither is right")
         return f"<p><strong>Both say {name_html(zero_shot)}{right}.</strong></p>"
     first = first or f"Zero-shot says {name_html(zero_shot)}{_and_is_right(zero_shot, truth)}."
-    second = ""
+    rest = []
+    if truth is not None and not any(same_class(truth, score.label) for score in prediction.zero_shot):
+        rest.append(f"“{name_html(truth)}” is not on your list.")
     if truth is not None and not any(same_class(truth, name) for name in dataset.classnames):
-        second = f"The probe has no class “{name_html(truth)}”."
+        rest.append(f"The probe has no class “{name_html(truth)}”.")
     elif probe is not None:
-        second = f"The probe says {name_html(probe)}{_and_is_right(probe, truth)}."
-    return f"<p><strong>{first}</strong> {second}</p>"
+        rest.append(f"The probe says {name_html(probe)}{_and_is_right(probe, truth)}.")
+    return f"<p><strong>{first}</strong> {' '.join(rest)}</p>"
 
 
 def _and_is_right(label: str, truth: str | None) -> str:

@@ -174,7 +174,7 @@ def _image_argument(view: View, photo: Mapping[str, Any] | None, dataset: Datase
 
 def _comparison(predict: partial[Prediction], words: Words, kept: PromptSet | None) -> Comparison | None:
     """Return the scores with the words that the visitor keeps as A, or else with those before the last change."""
-    other, name = (kept, "mark: A") if kept else (words.previous, "mark: before")
+    other, name = (kept, "A") if kept else (words.previous, "before")
     if other is None or other == words.prompts:
         return None
     return Comparison(name, predict(prompts=other).zero_shot)
