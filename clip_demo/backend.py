@@ -393,7 +393,11 @@ class Backend:
         """Return a model; a call waits only for the default one."""
         chosen = self._models.get(model)
         if chosen.name != self.default_model and chosen.state in ("downloading", "loading"):
-            raise ModelError(f"model: {chosen.status.message} Ask again later, or use {self.default_model!r}.")
+            message = chosen.status.message
+            raise ModelError(
+                f"model: {message} Ask again later, or use {self.default_model!r}.",
+                page=f"{message} Wait until it is ready, or choose another model.",
+            )
         return chosen
 
 

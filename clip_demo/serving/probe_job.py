@@ -10,11 +10,11 @@ import time
 from dataclasses import dataclass
 
 from ..datasets.base import Dataset
-from ..errors import Cancelled, ClipDemoError, ModelError, OptionError
+from ..errors import Cancelled, ModelError, OptionError, page_message_of
 from ..features.extract import in_small_batches
 from ..linear_probe.pipeline import ProbePipeline, Stores
 from ..progress import Progress
-from .background import BackgroundTask
+from .background import BackgroundTask, log_failure
 from .downloads import Downloads
 from .evaluator import Evaluator
 from .model_handle import ModelHandle
@@ -31,7 +31,7 @@ class ProbeJobStatus:
     state : {"waiting", "encoding", "fitting", "done", "failed", "stopped"}
         "waiting": for the model or the dataset. The last three are final.
     message : str
-        One sentence for the user.
+        A plain sentence for the page.
     done, total : int
         Numbers of encoded images, earlier runs included, and of all images; 0 and 0 while waiting.
     images_per_second : float or None
@@ -79,7 +79,10 @@ class ProbeJobs:
                 job = ProbeJob(model, dataset, self._stores, self._downloads, self._evaluator, if_missing)
                 self._jobs[key] = job
             elif running is not self._jobs.get(key):
-                raise OptionError(f"job: one for {running.title} is running; wait until it is done, or stop it.")
+                raise OptionError(
+                    f"job: one for {running.title} is running; wait until it is done, or stop it.",
+                    page=f"A linear probe of {running.title} is being fitted. Wait until it is done, or stop it.",
+                )
 
     def stop(self) -> None:
         """Stop the running job, if any."""
@@ -129,7 +132,7 @@ class ProbeJob:
         evaluator: Evaluator,
         if_missing: bool,
     ):
-        self.title = f"{model.name} on {dataset.title}"
+        self.title = f"{model.title} on {dataset.title}"
         self._model, self._dataset, self._stores, self._downloads = model, dataset, stores, downloads
         self._evaluator, self._if_missing = evaluator, if_missing
         self._state, self._message = "waiting", f"{self.title}: starting."
@@ -160,10 +163,10 @@ class ProbeJob:
             self._set("done", f"The head of {self.title} is ready: {accuracy:.2%} of the test images are correct.")
         except Cancelled:
             self._set("stopped", f"{self.title}: stopped; what was computed is kept.")
-        except ClipDemoError as error:
-            self._set("failed", str(error))
         except Exception as error:  # Nobody would see an exception of this thread.
-            self._set("failed", f"job: {self.title} failed ({type(error).__name__}: {error}).")
+            log_failure(f"The linear probe of {self.title}", error)
+            failed = f"The linear probe of {self.title} could not be fitted. Try again."
+            self._set("failed", page_message_of(error, failed))
 
     def _set(self, state: str, message: str) -> None:
         self._message, self._state = message, state
@@ -173,7 +176,7 @@ class ProbeJob:
         while (model := self._model.status).state in ("downloading", "loading"):
             self._wait(model.message, check)
         if model.state == "failed":
-            raise ModelError(model.message)
+            raise ModelError(model.message, page=model.message)
         self._downloads.start(self._dataset)
         while (dataset := self._downloads.status(self._dataset)).state == "downloading":
             self._wait(dataset.message, check)
@@ -216,7 +219,7 @@ class ProbeJob:
         self._done[what] = done
         now, encoded = time.monotonic(), sum(self._done.values())
         if what != self._encoding:
-            self._set("encoding", f"Encoding the images of {self._dataset.title} with {self._model.name}")
+            self._set("encoding", f"Encoding the images of {self._dataset.title} with {self._model.title}")
             self._encoding, self._speed, self._speed_since = what, None, (now, encoded)
         elif now > self._speed_since[0]:
             self._speed = (encoded - self._speed_since[1]) / (now - self._speed_since[0])

@@ -1,5 +1,6 @@
 """The background job that fits heads and the few-shot curve."""
 
+import errno
 import json
 import threading
 from dataclasses import asdict, replace
@@ -11,7 +12,7 @@ from helpers import wait_for
 from PIL import Image
 
 from clip_demo.backend import Backend
-from clip_demo.errors import ModelError, OptionError
+from clip_demo.errors import ArtifactError, ModelError, OptionError
 from clip_demo.linear_probe.head import HeadStore, load_head, save_head
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.downloads import Downloads
@@ -140,11 +141,36 @@ def test_only_one_job_runs_at_a_time(toy_dataset, tmp_path):
     backend.start_probe_job("toys")
     backend.start_probe_job("toys")
     assert backend.status(dataset="toys").job.state == "waiting" and backend.status(dataset="others").job is None
-    with pytest.raises(OptionError, match="job: one for slow on Toys-5 is running; wait until it is done, or stop it."):
+    with pytest.raises(OptionError) as caught:
         backend.start_probe_job("others")
+    assert str(caught.value) == "job: one for slow on Toys-5 is running; wait until it is done, or stop it."
+    assert caught.value.page_message == (
+        "A linear probe of slow on Toys-5 is being fitted. Wait until it is done, or stop it."
+    )
     gate.set()
     wait_for(lambda: backend.status(dataset="toys").job.state == "failed")
-    assert backend.status(dataset="toys").job.message == "model: gone."
+    assert backend.status(dataset="toys").job.message == "Gone."
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("/srv/x"), "The linear probe of toy on Toys-5 could not be fitted. Try again."),
+        (OSError(errno.ENOSPC, "/srv/x"), "There is no space left on the disk. Free some space and try again."),
+        (OSError(errno.EACCES, "/srv/x"), "This program is not allowed to use a folder that it needs. Ask the person "
+         "who runs it."),
+        (ArtifactError("features: /srv/x", page="A file is damaged."), "A file is damaged."),
+    ],
+)  # fmt: skip
+def test_a_failure_is_one_plain_sentence_and_its_details_are_logged(backend, monkeypatch, caplog, error, message):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(ProbeJob, "_fit", fail)
+    run(backend)
+    assert (job(backend).state, job(backend).message) == ("failed", message)
+    (record,) = caplog.records
+    assert record.message == f"The linear probe of toy on Toys-5 failed: {error}"
 
 
 def test_a_better_head_is_never_replaced(toy_encoder, toy_dataset, tmp_path, backend):
