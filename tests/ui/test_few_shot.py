@@ -96,6 +96,19 @@ def test_the_link_saves_the_numbers():
     assert base64.b64decode(saved).decode() == curve_to_csv(CROSSING)
 
 
+def test_words_are_explained_and_large_numbers_are_grouped():
+    html = text.table(curve(point(2000, 0.2, 0.4)))
+    assert "<th>2,000</th>" in html and "<td>10,000</td>" in html and "standard deviation" in html
+    assert "2,000 labelled images of each class" in text.summary(curve(point(2000, 0.2), complete=False), "Toys-5")
+    assert "learns from 4 images of each class" in text.meaning(CROSSING)
+
+
+def test_a_curve_to_come_is_announced():
+    loading = ModelStatus("toy", "", "loading", None, "toy is loading.", None)
+    for html in (text.no_curve(loading, "Toys-5", False), text.no_curve(loading, "Toys-5", True)):
+        assert 'role="status"' in html
+
+
 def test_names_are_escaped():
     shown = replace(CROSSING, model=MARKUP, zero_shot_templates=(MARKUP,), versions={MARKUP: MARKUP})
     html = text.summary(shown, MARKUP) + text.downloads(shown, MARKUP) + text.origin(shown)

@@ -85,5 +85,5 @@ def _panel(status: Status, dataset: Dataset, curve: FewShotCurve | None) -> str:
     if status.model.state == "absent":
         return missing_model(status.model)
     if status.job is None and status.model.state == "ready" and not (curve and curve.complete):
-        return probe_job_panel.offer(dataset)
+        return probe_job_panel.offer(dataset, "Fit the linear probe now")
     return probe_job_panel.panel(status.job)
