@@ -7,6 +7,7 @@ import gradio as gr
 
 from ..backend import Backend
 from ..paths import EXAMPLES
+from . import presentation
 from .api import add_endpoints
 from .explore import events as explore_events
 from .explore import layout as explore
@@ -65,6 +66,7 @@ def _top(backend: Backend) -> dict[str, Any]:
             visible=len(backend.models) > 1,
             elem_id="model",
         )
+        presentation.lay_out()
     line = gr.HTML(
         status_line(status, backend.datasets[status.dataset.name]), apply_default_css=False, elem_id="status"
     )
