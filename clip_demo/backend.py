@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +13,13 @@ from .datasets.base import Dataset
 from .datasets.catalog import open_datasets, resolve_dataset
 from .errors import ModelError, OptionError
 from .evaluation.ablations import NameRow, TemplateRow
+from .evaluation.calibration import check_logit_scale
+from .evaluation.first_image import FirstImage
 from .evaluation.report import EvaluationReport
 from .features.extract import encode_directly, encode_split
 from .features.feature_store import TestFeatures, save_features
 from .linear_probe.few_shot_curve import FewShotCurve
-from .linear_probe.head import Head, LinearProbe, linear_probe
+from .linear_probe.head import Head, linear_probe
 from .linear_probe.pipeline import ProbePipeline, Stores
 from .models.catalog import BUILT_IN
 from .models.encoder import Encoder
@@ -30,52 +30,13 @@ from .serving.downloads import Downloads
 from .serving.evaluator import Evaluator
 from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
+from .serving.prediction import Prediction
 from .serving.probe_job import ProbeJobs
 from .serving.published_check import PublishedCheck
 from .serving.status import Status
-from .zero_shot.classifier import ZeroShotScore, zero_shot_scores
+from .zero_shot.classifier import zero_shot_scores
 from .zero_shot.prompt_set import PromptSet
-from .zero_shot.prompts import same_class
 from .zero_shot.word_knowledge import WordKnowledge, word_knowledge
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Both predictions for one image.
-
-    Attributes
-    ----------
-    model : str
-        The model's name.
-    dataset : str
-        The dataset's name: it gives the index its meaning and the probe its head.
-    index : int or None
-        Index in the dataset's test split; None for any other image.
-    truth : str or None
-        The true class name of an indexed image.
-    zero_shot : tuple of ZeroShotScore
-        The most probable classes of the class list, the most probable first; ties in the order of the list.
-    linear_probe : LinearProbe or None
-        None without a head for this model and dataset.
-    """
-
-    model: str
-    dataset: str
-    index: int | None
-    truth: str | None
-    zero_shot: tuple[ZeroShotScore, ...]
-    linear_probe: LinearProbe | None
-
-    @property
-    def agree(self) -> bool | None:
-        """Whether both predict the same class; None without a head."""
-        if self.linear_probe is None:
-            return None
-        return same_class(self.zero_shot[0].label, self.linear_probe.top[0].label)
-
-    def to_dict(self) -> dict:
-        """Return the JSON form that the command line and the endpoint share."""
-        return json.loads(json.dumps(asdict(self)))  # tuples become lists
 
 
 class Backend:
@@ -93,7 +54,7 @@ class Backend:
     stores : Stores, optional
         Heads, features and curves; default those in ``assets`` and in the cache folder.
     default_dataset : str, optional
-        Default: the first dataset that is available.
+        Default: the first dataset that is available. Kept as the attribute `requested_dataset`.
 
     Raises
     ------
@@ -112,13 +73,13 @@ class Backend:
         self.datasets = open_datasets() if datasets is None else datasets
         if default_dataset is not None:
             resolve_dataset(self.datasets, default_dataset)
-        self._default_dataset = default_dataset
+        self.requested_dataset = default_dataset
         self._models = models
         self._stores = Stores.open() if stores is None else stores
         self._downloads = Downloads()
         self._evaluator = Evaluator(self._stores.features, self._stores.heads)
         self._published = PublishedCheck()
-        self._jobs = ProbeJobs(self._stores, self._downloads, self._zero_shot)
+        self._jobs = ProbeJobs(self._stores, self._downloads, self._evaluator)
 
     @classmethod
     def open(
@@ -234,6 +195,7 @@ class Backend:
         prompts: PromptSet | None = None,
         top_k: int = 5,
         model: str | None = None,
+        logit_scale: float | None = None,
     ) -> Prediction:
         """Predict the class of one image by both methods.
 
@@ -250,6 +212,8 @@ class Backend:
         top_k : int
             How many classes of each method to return, at least 1; fewer where there are fewer classes.
         model : str, optional
+        logit_scale : float, optional
+            Factor of the cosines in the softmax; default the model's own.
         """
         on, top_k = self._dataset(dataset), check_top_k(top_k)
         prompts = _check_prompts(prompts, on)
@@ -270,12 +234,13 @@ class Backend:
             else:
                 features = stored.features[index]
         weights = chosen.features.class_weights(prompts)
+        scale = chosen.encoder.logit_scale if logit_scale is None else check_logit_scale(logit_scale)
         return Prediction(
             model=chosen.name,
             dataset=on.name,
             index=index,
             truth=truth,
-            zero_shot=zero_shot_scores(weights, features, chosen.encoder.logit_scale, prompts.classnames, top_k),
+            zero_shot=zero_shot_scores(weights, features, scale, prompts.classnames, top_k),
             linear_probe=linear_probe(self._stores.heads.get(chosen.encoder.sha256, on.name), features, top_k),
         )
 
@@ -349,6 +314,17 @@ class Backend:
         features = encode_split(encode_directly(encoder), on, "test", progress)
         return save_features(TestFeatures(features, on.labels()), folder, encoder, on, compact=True)
 
+    def first_image(self, dataset: str | None = None, model: str | None = None) -> FirstImage | None:
+        """Return the image that a visitor sees first; None until the model is loaded, and where none is stored."""
+        on, chosen = self._dataset(dataset), self._models.peek(model or self.default_model)
+        return self._evaluator.first_image(chosen, on) if chosen and chosen.state == "ready" else None
+
+    def find_first_image(
+        self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None
+    ) -> FirstImage | None:
+        """Find the first image and store it in the head's folder; None where no image fits."""
+        return self._evaluator.find_first_image(self._models.get(), self._dataset(dataset), folder, progress)
+
     # --- linear probes --------------------------------------------------------------------------------------------
 
     def head(self, dataset: str | None = None, model: str | None = None) -> Head | None:
@@ -362,7 +338,7 @@ class Backend:
     def fit_probe(
         self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None, **options
     ) -> tuple[Path, Head]:
-        """Fit a head on all training images, test it on all test images, and save it.
+        """Fit a head on all training images, test it on all test images, and save it and the first image.
 
         Features are kept in the cache, so interrupted work continues where it stopped.
 
@@ -376,11 +352,11 @@ class Backend:
             Passed to `clip_demo.linear_probe.pipeline.ProbePipeline.fit`.
         """
         on, model = self._dataset(dataset), self._models.get()
-        pipeline = ProbePipeline(
-            model.encoder, on, self._stores, partial(self._zero_shot, model, on), progress=progress
-        )
-        head = pipeline.fit(**options)
-        return self._stores.heads.put(head, folder), head
+        zero_shot = partial(self._evaluator.zero_shot, model, on)
+        head = ProbePipeline(model.encoder, on, self._stores, zero_shot, progress=progress).fit(**options)
+        path = self._stores.heads.put(head, folder)
+        self._evaluator.find_first_image(model, on, folder)
+        return path, head
 
     def start_probe_job(
         self, dataset: str | None = None, model: str | None = None, *, if_missing: bool = False
@@ -411,18 +387,18 @@ class Backend:
     # --- what the methods share -----------------------------------------------------------------------------------
 
     def _dataset(self, name: str | None) -> Dataset:
-        return resolve_dataset(self.datasets, name or self._default_dataset)
+        return resolve_dataset(self.datasets, name or self.requested_dataset)
 
     def _ready(self, model: str | None) -> ModelHandle:
         """Return a model; a call waits only for the default one."""
         chosen = self._models.get(model)
         if chosen.name != self.default_model and chosen.state in ("downloading", "loading"):
-            raise ModelError(f"model: {chosen.status.message} Ask again later, or use {self.default_model!r}.")
+            message = chosen.status.message
+            raise ModelError(
+                f"model: {message} Ask again later, or use {self.default_model!r}.",
+                page=f"{message} Wait until it is ready, or choose another model.",
+            )
         return chosen
-
-    def _zero_shot(self, model: ModelHandle, dataset: Dataset) -> tuple[float, tuple[str, ...]]:
-        prompts = PromptSet.for_dataset(dataset)
-        return self._evaluator.evaluate(model, dataset, prompts).accuracy.top1, prompts.templates
 
 
 def _check_prompts(prompts: PromptSet | None, on: Dataset, argument: str = "prompts", whole: bool = False) -> PromptSet:

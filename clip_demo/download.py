@@ -187,7 +187,7 @@ def _from_any_source(files: Sequence[RemoteFile], folder: Path, receive: Receive
 
     untried = deque((file, source) for file in files for source in file.sources)
     slow: deque[tuple[RemoteFile, str | HubFile]] = deque()
-    failures: dict[str | HubFile, str] = {}
+    failures: dict[str | HubFile, Exception] = {}
     while untried or slow:
         file, source = (untried or slow).popleft()
         watched = _watch(receive) if untried else receive
@@ -197,12 +197,13 @@ def _from_any_source(files: Sequence[RemoteFile], folder: Path, receive: Receive
             return _from_address(source, file, folder, watched), file
         except _TooSlow as error:
             slow.append((file, source))
-            failures[source] = str(error)
+            failures[source] = error
         except (httpx.HTTPError, OSError, _WrongChecksum) as error:
             if getattr(error, "errno", None) == errno.ENOSPC:
                 raise
-            failures[source] = _reason(error)
-    raise DownloadError("\n".join(f"{source}: {reason}" for source, reason in failures.items()))
+            failures[source] = error
+    reasons = "\n".join(f"{source}: {_reason(error)}" for source, error in failures.items())
+    raise DownloadError(reasons) from next(reversed(failures.values()), None)
 
 
 def _watch(receive: Receive) -> Receive:

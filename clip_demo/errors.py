@@ -16,13 +16,38 @@
     │   └── HeadError           a linear-probe head that is damaged or does not fit
     └── Cancelled               long work that was stopped on request
 
-Every message names the argument, the value it got, what is allowed and the next step. The library raises these
+Every message names the argument, the value it got, what is allowed and the next step, for the endpoints and the command
+line. `ClipDemoError.page_message` says the same to a visitor of the page, in plain words. The library raises these
 exceptions; only the page turns them into ``gr.Error``, and only the command line into one line on stderr.
 """
 
+import errno
+import re
+
 
 class ClipDemoError(ValueError):
-    """Base class of everything that a user can cause and fix."""
+    """Base class of everything that a user can cause and fix.
+
+    Parameters
+    ----------
+    message : str
+        For the endpoints and the command line.
+    page : str, optional
+        For the page: a plain sentence and what to do next, without names of arguments, paths and error numbers.
+        Default: `default_page` of the class, or else `message` without the argument's name.
+
+    Attributes
+    ----------
+    page_message : str
+        What the page shows.
+    """
+
+    default_page = ""
+
+    def __init__(self, message: str = "", *, page: str = ""):
+        super().__init__(message)
+        plain = re.sub(r"^[\w-]+(, [\w-]+)*: ", "", message)
+        self.page_message = page or self.default_page or plain[:1].upper() + plain[1:]
 
 
 class InputError(ClipDemoError):
@@ -64,6 +89,8 @@ class DatasetError(ClipDemoError):
 class ArtifactError(ClipDemoError):
     """A stored file is damaged or does not fit what it is used with."""
 
+    default_page = "A stored file does not fit this model and dataset. Choose another model or dataset."
+
 
 class HeadError(ArtifactError):
     """A linear-probe head is damaged or does not fit what it is used with."""
@@ -71,3 +98,30 @@ class HeadError(ArtifactError):
 
 class Cancelled(ClipDemoError):
     """Long work was stopped: a progress callback raises this."""
+
+
+def page_message_of(error: BaseException, otherwise: str) -> str:
+    """Return what the page says about any exception.
+
+    Parameters
+    ----------
+    error : BaseException
+    otherwise : str
+        The sentence for an exception that is not a `ClipDemoError` and does not come from the disk.
+    """
+    if isinstance(error, ClipDemoError):
+        return error.page_message
+    numbers, cause = set(), error
+    while cause is not None:
+        numbers.add(getattr(cause, "errno", None))
+        cause = cause.__cause__
+    if errno.ENOSPC in numbers:
+        return "There is no space left on the disk. Free some space and try again."
+    if numbers & {errno.EACCES, errno.EROFS}:
+        return "This program is not allowed to use a folder that it needs. Ask the person who runs it."
+    return otherwise
+
+
+def quoted(text: str) -> str:
+    """Return text in quotation marks for the page, shortened to 40 characters."""
+    return f"“{text if len(text) <= 40 else text[:39] + '…'}”"

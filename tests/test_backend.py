@@ -277,13 +277,17 @@ def test_the_status_is_available_while_the_model_loads(toy_encoder, toy_dataset,
 
 
 @pytest.mark.parametrize(
-    ("failure", "message"),
+    ("failure", "message", "page"),
     [
-        (ModelError("model: missing."), "model: missing."),
-        (OSError("disk"), "model: 'broken' cannot be loaded (disk)."),
+        (ModelError("model: missing."), "model: missing.", "Missing."),
+        (
+            OSError("disk"),
+            "model: 'broken' cannot be loaded (disk).",
+            "broken could not be loaded. Try again, or choose another model.",
+        ),
     ],
 )
-def test_a_model_that_fails_to_load_is_an_error_of_every_call(toy_dataset, tmp_path, failure, message):
+def test_a_model_that_fails_to_load_is_an_error_of_every_call(toy_dataset, tmp_path, failure, message, page):
     def load(name, progress):
         raise failure
 
@@ -293,7 +297,7 @@ def test_a_model_that_fails_to_load_is_an_error_of_every_call(toy_dataset, tmp_p
             backend.predict(index=0)
         assert str(caught.value) == message
     status = backend.status()
-    assert (status.model.state, status.model.message) == ("failed", message)
+    assert (status.model.state, status.model.message) == ("failed", page)
     assert status.head is None
 
 

@@ -19,8 +19,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
-        _add_zero_shot, _add_predict, _add_evaluate, _add_store_features, _add_fit_probe, _add_download,
-        _add_reproduce, _add_bench,
+        _add_zero_shot, _add_predict, _add_evaluate, _add_store_features, _add_fit_probe,
+        _add_first_image, _add_download, _add_reproduce, _add_bench,
     ):  # fmt: skip
         add(subparsers)
     return parser
@@ -103,6 +103,16 @@ def _add_fit_probe(subparsers) -> None:
         "--curve", nargs="?", const=str(cache_folder() / "curves"), metavar="DIR",
         help="also fit on 1, 2, 4, ... images per class, and store the accuracies in this folder (default: the cache)",
     )  # fmt: skip
+
+
+def _add_first_image(subparsers) -> None:
+    command = _add_command(
+        subparsers, "first-image", commands.run_first_image,
+        "find the test image that the page shows first: correct by both methods, until its class is not in the list",
+        "--dataset shapes100 --output assets/heads",
+    )  # fmt: skip
+    _add_model_options(command)
+    command.add_argument("--output", metavar="DIR", help="folder of the head (default: the cache)")
 
 
 def _add_download(subparsers) -> None:

@@ -20,7 +20,7 @@ from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import read_classnames
 from .progress_bars import ProgressBars
 from .reproduce import reproduce, table
-from .text import accuracy_text, curve_text, head_text, prediction_text, top_predictions
+from .text import accuracy_text, curve_text, first_image_text, head_text, prediction_text, top_predictions
 
 
 def run_zero_shot(options: Namespace) -> None:
@@ -81,6 +81,14 @@ def run_fit_probe(options: Namespace) -> None:
     print(f"{head_text(head.provenance)}: {path}", file=sys.stderr)
     if options.curve:
         print(curve_text(backend.few_shot_curve()), file=sys.stderr)
+
+
+def run_first_image(options: Namespace) -> None:
+    """Find the test image that the page shows first, store it beside the head, and print what flips."""
+    backend, folder = open_backend(options), options.output or cache_folder() / "heads"
+    with ProgressBars() as bars:
+        first = backend.find_first_image(folder=folder, progress=bars)
+    print(first_image_text(first))
 
 
 def run_download(options: Namespace) -> None:

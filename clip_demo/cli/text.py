@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from ..backend import Prediction
 from ..evaluation.accuracy import Accuracy
+from ..evaluation.first_image import FirstImage
 from ..evaluation.significance import Difference
 from ..linear_probe.few_shot_curve import FewShotCurve
 from ..linear_probe.head import Provenance
@@ -63,6 +64,17 @@ def curve_text(curve: FewShotCurve) -> str:
         lines.append(f"{point.per_class:>4d} per class: {100 * point.mean:.2f}%{spread}")
     reached = "not reached" if curve.crossing is None else f"at about {curve.crossing:.1f} images per class"
     return "\n".join([*lines, f"as good as zero-shot: {reached}"])
+
+
+def first_image_text(first: FirstImage | None) -> str:
+    """Return the first image's index and class, and its predictions with and without that class in the list."""
+    if first is None:
+        return "No test image is classified with enough confidence by both methods and without its class."
+    return (
+        f"test image {first.index} · true label: {first.truth}\n"
+        f"zero-shot {100 * first.zero_shot:.2f}%, linear probe {100 * first.probe:.2f}%\n"
+        f"without {first.truth!r} in the class list: {first.flip} {100 * first.flip_probability:.2f}%"
+    )
 
 
 def head_text(head: Provenance) -> str:

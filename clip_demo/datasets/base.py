@@ -98,6 +98,7 @@ class Dataset(ABC):
         whole = isinstance(index, (int, float, np.integer)) and not isinstance(index, bool) and index == index // 1
         if not whole or not 0 <= index <= last:
             raise IndexRangeError(
-                f"index: {index!r} is not in the {split} split of {self.title}; use a whole number from 0 to {last}."
+                f"index: {index!r} is not in the {split} split of {self.title}; use a whole number from 0 to {last}.",
+                page=f"Type {'an' if whole else 'a whole'} image number from 0 to {last:,}.",
             )
         return int(index)

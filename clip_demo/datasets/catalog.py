@@ -42,5 +42,8 @@ def resolve_dataset(datasets: Mapping[str, Dataset], name: str | None) -> Datase
     if name is None:
         return next((each for each in datasets.values() if each.available()), next(iter(datasets.values())))
     if not isinstance(name, str) or name not in datasets:
-        raise DatasetError(f"dataset: {name!r} is unknown; use one of {', '.join(map(repr, datasets))}.")
+        raise DatasetError(
+            f"dataset: {name!r} is unknown; use one of {', '.join(map(repr, datasets))}.",
+            page="This dataset is not available here. Choose one from the list.",
+        )
     return datasets[name]

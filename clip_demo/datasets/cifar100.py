@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..artifacts import atomic_write
 from ..download import DownloadError, HubFile, RemoteFile, describe, fetch, match
-from ..errors import DatasetError
+from ..errors import DatasetError, page_message_of
 from ..progress import Progress
 from .base import Dataset
 from .cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
@@ -109,7 +109,10 @@ class Cifar100(Dataset):
 
     def _read(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         if not self.available():
-            raise DatasetError(f"dataset: {self.title} is not on disk. {self._instructions()}")
+            raise DatasetError(
+                f"dataset: {self.title} is not on disk. {self._instructions()}",
+                page=f"{self.title} is not on this machine yet. Download it on the Explore tab, or choose Shapes-100.",
+            )
         # Imported here because torchvision imports torch, and a web server should answer before that is loaded.
         from torchvision.datasets import CIFAR100
 
@@ -118,7 +121,9 @@ class Cifar100(Dataset):
         except (RuntimeError, OSError) as error:
             raise DatasetError(
                 f"dataset: {self.title} in {self.root} is damaged ({error}); delete the folder {self._folder}. "
-                f"{self._instructions()}"
+                f"{self._instructions()}",
+                page=f"The files of {self.title} are damaged. Download them again with "
+                f"“python -m clip_demo download {self.name}”, or choose Shapes-100.",
             ) from error
         return data.data, np.asarray(data.targets, dtype=np.int64)
 
@@ -146,7 +151,13 @@ class Cifar100(Dataset):
                 CIFAR100(self.root, train=False, download=True)  # unpacks the archive that is there
         except (DownloadError, RuntimeError, OSError) as error:
             failed = "cannot be taken from there" if given else "cannot be downloaded"
-            raise DatasetError(f"dataset: {self.title} {failed} ({error}). {self._instructions()}") from error
+            raise DatasetError(
+                f"dataset: {self.title} {failed} ({error}). {self._instructions()}",
+                page=page_message_of(
+                    error,
+                    f"{self.title} could not be downloaded. Check the network and try again, or choose Shapes-100.",
+                ),
+            ) from error
         finally:
             self._downloading = False
 

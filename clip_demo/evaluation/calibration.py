@@ -88,6 +88,7 @@ def check_logit_scale(logit_scale: float) -> float:
     if not number or not math.isfinite(logit_scale) or not 0 < logit_scale <= MAX_LOGIT_SCALE:
         raise OptionError(
             f"logit_scale: {logit_scale!r} is not allowed; use a number above 0 and at most {MAX_LOGIT_SCALE:,}, "
-            "such as 100, the scale of OpenAI's models."
+            "such as 100, the scale of OpenAI's models.",
+            page=f"Choose a logit scale above 0 and at most {MAX_LOGIT_SCALE:,}, such as 100.",
         )
     return float(logit_scale)

@@ -238,7 +238,10 @@ class EvaluationReport:
             advice = f"use one of {', '.join(map(repr, self.kinds))}"
             if kind in KINDS:
                 advice = "give a baseline" if kind in _NEED_BASELINE else f"there is no head; {self._how_to_fit()}"
-            raise OptionError(f"kind: {kind!r} is not available here; {advice}.")
+            raise OptionError(
+                f"kind: {kind!r} is not available here; {advice}.",
+                page="These images are not available here. Choose others.",
+            )
         zero_shot, probe = self.predictions.correct, self.labelled_images.probe_correct
         if kind in _NEED_BASELINE:
             before = self.baseline_predictions.correct
@@ -255,7 +258,10 @@ class EvaluationReport:
         if by == "zero-shot":
             return self.predictions.predicted
         if self.labelled_images.probe is None:
-            raise HeadError(f"head: there is none for this model on {self._dataset.name}; {self._how_to_fit()}.")
+            raise HeadError(
+                f"head: there is none for this model on {self._dataset.name}; {self._how_to_fit()}.",
+                page=f"There is no linear probe for this model on {self._dataset.title} yet. Fit one first.",
+            )
         return self.labelled_images.probe.predicted
 
     def _counts(self, by: str) -> np.ndarray:

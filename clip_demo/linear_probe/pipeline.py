@@ -122,6 +122,8 @@ class ProbePipeline:
         check_recipe(recipe.get("C", RECIPE["C"]))  # before anything is encoded
         self._encode("train")
         self._encode("test")
+        if self._stores.features.get(*self._key) is None:
+            self._store_test_features()  # an evaluation of the head need not encode them again
         if sweep:
             normalized = recipe.get("normalized", False)
             recipe["C"], n_held_out = sweep_c(self._fitter, self._progress, normalized=normalized)
@@ -193,9 +195,12 @@ class ProbePipeline:
             if known.complete and restart:
                 return new_curve(self._encoder, self._dataset, known.zero_shot, known.zero_shot_templates)
             return known
+        self._store_test_features()
+        return new_curve(self._encoder, self._dataset, *self._zero_shot())
+
+    def _store_test_features(self) -> None:
         features = TestFeatures(self._fitter.shards["test"].features, self._fitter.labels["test"])
         self._stores.features.put(features, self._encoder, self._dataset)
-        return new_curve(self._encoder, self._dataset, *self._zero_shot())
 
     def _encode(self, split: str, n: int | None = None) -> None:
         self._fitter.encode(split, n, self._progress)

@@ -37,9 +37,15 @@ def check_model(name: str) -> str:
     if name not in available_models() and not Path(name).expanduser().is_file():
         raise ModelError(
             f"model: {name!r} is neither a known model nor a file; use one of "
-            f"{', '.join(map(repr, available_models()))}, or the path of a checkpoint."
+            f"{', '.join(map(repr, available_models()))}, or the path of a checkpoint.",
+            page=f"The model {title_of(name)} is no longer on this machine. Choose another model.",
         )
     return name
+
+
+def title_of(name: str) -> str:
+    """Return what a visitor reads as a model's name: of a checkpoint only the file's name, not where it is."""
+    return name if name in available_models() else Path(name).name
 
 
 def size_of(name: str) -> int | None:

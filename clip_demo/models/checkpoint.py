@@ -46,7 +46,8 @@ def open_checkpoint(path: Path) -> tuple[torch.nn.Module, str]:
         reason = str(error).splitlines()[0] if str(error) else ""
         raise ModelError(
             f"model: {str(path)!r} is not a CLIP checkpoint ({type(error).__name__}: {reason}); use an archive of "
-            "OpenAI's, or a state dict in the layout of openai-clip, open_clip or transformers as .pt or .safetensors."
+            "OpenAI's, or a state dict in the layout of openai-clip, open_clip or transformers as .pt or .safetensors.",
+            page=f"{path.name} is damaged or does not contain a CLIP model. Choose another model.",
         ) from error
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..errors import PromptTooLongError
+from ..errors import PromptTooLongError, quoted
 from .data_parallel import run_data_parallel
 from .forward import encode_image, encode_text
 from .openai_clip import import_clip
@@ -107,6 +107,8 @@ class ClipModel:
                     shown = repr(prompt if len(prompt) <= 80 else prompt[:77] + "...")
                     raise PromptTooLongError(
                         f"prompt: {shown} has {count} tokens, including start and end of text; at most {limit} are "
-                        "allowed. Shorten the template or the class name."
+                        "allowed. Shorten the template or the class name.",
+                        page=f"{quoted(prompt)} is too long: CLIP reads at most {limit} tokens (words or parts of "
+                        f"words), and this has {count:,}. Shorten the prompt or the class name.",
                     ) from None
             raise

@@ -13,6 +13,7 @@ from ..errors import ImageError
 
 _LOCK = threading.Lock()
 MAX_PIXELS = 50_000_000
+_TOO_LARGE = f"This image has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller."
 # CLIP resizes the shorter side to its input: an image of 1×50,000 pixels would become 224×11,200,000.
 MAX_ASPECT = 100
 # The formats of browsers and cameras. Pillow opens more, some of them by running other programs.
@@ -36,7 +37,10 @@ def read_image(source: Image.Image | str | Path | bytes) -> Image.Image:
         When the image cannot be read or is too large.
     """
     if not isinstance(source, (Image.Image, str, Path, bytes)):
-        raise ImageError(f"image: got {type(source).__name__}; give a path, the bytes of a file, or a PIL image.")
+        raise ImageError(
+            f"image: got {type(source).__name__}; give a path, the bytes of a file, or a PIL image.",
+            page="Upload an image file.",
+        )
     name = repr(Path(source).name) if isinstance(source, (str, Path)) else "the image"
     try:
         # One at a time: a small file may decode to several hundred megabytes.
@@ -46,17 +50,26 @@ def read_image(source: Image.Image | str | Path | bytes) -> Image.Image:
             image.load()
             return _to_rgb(_apply_orientation(image))
     except FileNotFoundError as error:
-        raise ImageError(f"image: {str(source)!r} does not exist; give the path of an image.") from error
+        raise ImageError(
+            f"image: {str(source)!r} does not exist; give the path of an image.",
+            page="The image is no longer here. Upload it again.",
+        ) from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"image: {name} is not an image that can be read; use one of {', '.join(FORMATS)}.") from error
+        raise ImageError(
+            f"image: {name} is not an image that can be read; use one of {', '.join(FORMATS)}.",
+            page=f"This file is not an image that can be read. Use one of {', '.join(FORMATS)}.",
+        ) from error
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
         raise ImageError(
-            f"image: {name} has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller."
+            f"image: {name} has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller.", page=_TOO_LARGE
         ) from error
     except Exception as error:  # A damaged file can make Pillow raise anything.
-        raise ImageError(f"image: {name} cannot be read ({error}); save it again as PNG or JPEG.") from error
+        raise ImageError(
+            f"image: {name} cannot be read ({error}); save it again as PNG or JPEG.",
+            page="This image is damaged or incomplete. Save it again as PNG or JPEG.",
+        ) from error
 
 
 def image_key(source: Image.Image | str | Path | bytes) -> Hashable:
@@ -84,15 +97,21 @@ def _open(source: Image.Image | str | Path | bytes) -> Image.Image:
 def _check_size(image: Image.Image, name: str) -> None:
     width, height = image.size
     if min(width, height) == 0:
-        raise ImageError(f"image: {name} is empty ({width}×{height} pixels); use another image.")
+        raise ImageError(
+            f"image: {name} is empty ({width}×{height} pixels); use another image.",
+            page="This image is empty. Use another one.",
+        )
     if width * height > MAX_PIXELS:
         raise ImageError(
             f"image: {name} has {width}×{height} pixels; at most {MAX_PIXELS // 1_000_000} million are allowed. "
-            "Make it smaller."
+            "Make it smaller.",
+            page=_TOO_LARGE,
         )
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise ImageError(
-            f"image: {name} has {width}×{height} pixels; one side may be at most {MAX_ASPECT} times the other. Crop it."
+            f"image: {name} has {width}×{height} pixels; one side may be at most {MAX_ASPECT} times the other. "
+            "Crop it.",
+            page=f"This image is too narrow: one side may be at most {MAX_ASPECT} times the other. Crop it.",
         )
 
 

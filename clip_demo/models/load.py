@@ -111,5 +111,8 @@ def _check_device(device: str | None) -> str:
         return "cuda" if available["cuda"] else "cpu"
     if not available.get(device.split(":")[0]):
         allowed = ", ".join(repr(each) for each, is_available in available.items() if is_available)
-        raise OptionError(f"device: {device!r} is not available on this machine; use one of {allowed}.")
+        raise OptionError(
+            f"device: {device!r} is not available on this machine; use one of {allowed}.",
+            page=f"Models cannot run on {device} here. Ask the person who runs this program to choose another device.",
+        )
     return device

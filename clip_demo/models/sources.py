@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ..download import DownloadError, HubFile, RemoteFile, fetch
-from ..errors import ModelError
+from ..errors import ModelError, page_message_of
 from ..paths import weights_path
 from ..progress import Progress
 
@@ -137,5 +137,6 @@ def fetch_weights(
     except DownloadError as error:
         raise ModelError(
             f"model: {name!r} cannot be downloaded.\n{error}\nWithout a network, bring one of these files and run "
-            f"`python -m clip_demo download {name} --from FILE`, or use 'tiny', which needs none."
+            f"`python -m clip_demo download {name} --from FILE`, or use 'tiny', which needs none.",
+            page=page_message_of(error, f"{name} could not be downloaded. Check the network and try again."),
         ) from error

@@ -1,14 +1,21 @@
 """Background tasks: a call in a thread of its own, with progress and cancellation."""
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
-from ..errors import Cancelled
+from ..errors import Cancelled, ClipDemoError
 from ..progress import Progress
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+def log_failure(what: str, error: BaseException) -> None:
+    """Log the details of a failure of which the page shows only a plain sentence."""
+    logger.error("%s failed: %s", what, error, exc_info=None if isinstance(error, ClipDemoError) else error)
 
 
 class BackgroundTask(Generic[T]):

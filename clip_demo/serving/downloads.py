@@ -2,10 +2,12 @@
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 
 from ..datasets.base import Dataset
-from ..errors import ClipDemoError
-from .background import BackgroundTask
+from ..errors import page_message_of
+from ..progress import Progress
+from .background import BackgroundTask, log_failure
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class DatasetStatus:
     progress : float or None
         Fraction of the download, 0 to 1; None while nothing is downloading.
     message : str
-        One sentence for the user, empty when ready.
+        A plain sentence for the page, empty when ready.
     download_bytes : int or None
         Size of the download.
     """
@@ -45,7 +47,7 @@ class Downloads:
         with self._lock:
             task = self._tasks.get(dataset.name)
             if not dataset.available() and (task is None or task.done()):
-                self._tasks[dataset.name] = BackgroundTask(dataset.download, f"download-{dataset.name}")
+                self._tasks[dataset.name] = BackgroundTask(partial(_download, dataset), f"download-{dataset.name}")
 
     def status(self, dataset: Dataset) -> DatasetStatus:
         """Return the state of a dataset."""
@@ -57,11 +59,14 @@ class Downloads:
         elif not dataset.available():
             state, message = "absent", f"{dataset.title} is not on this machine."
             if task and task.error:
-                state, message = "failed", _message(task.error, dataset)
+                failed = f"{dataset.title} could not be downloaded. Try again."
+                state, message = "failed", page_message_of(task.error, failed)
         return DatasetStatus(dataset.name, dataset.title, state, share, message, dataset.download_bytes)
 
 
-def _message(error: BaseException, dataset: Dataset) -> str:
-    return (
-        str(error) if isinstance(error, ClipDemoError) else f"dataset: {dataset.title} cannot be downloaded ({error})."
-    )
+def _download(dataset: Dataset, progress: Progress) -> None:
+    try:
+        dataset.download(progress)
+    except Exception as error:
+        log_failure(f"The download of {dataset.title}", error)
+        raise

@@ -1,11 +1,14 @@
 """The evaluator: prompt sets on whole test sets, remembered, and safe to use from several threads."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from ..datasets.base import Dataset
+from ..errors import HeadError
 from ..evaluation.ablations import NameRow, TemplateRow, ablate_templates, compare_names
+from ..evaluation.first_image import FirstImage, FirstImageStore, find_first_image
 from ..evaluation.labelled_images import LabelledImages
 from ..evaluation.predictions import Predictions, predict_all
 from ..evaluation.report import EvaluationReport
@@ -29,11 +32,12 @@ class Evaluator:
     features : FeatureStore
         Features of test sets; missing ones are computed and stored.
     heads : HeadStore
-        Linear probes.
+        Linear probes. First images are kept in the same folders.
     """
 
     def __init__(self, features: FeatureStore, heads: HeadStore):
         self._features, self._heads = features, heads
+        self._first_images = FirstImageStore(heads.folders)
         self._test_sets: Memo[LabelledImages] = Memo(MAX_TEST_SETS)
         self._predictions: Memo[Predictions] = Memo(MAX_PREDICTIONS)
 
@@ -54,6 +58,40 @@ class Evaluator:
 
         before = None if baseline is None else predict(baseline)
         return EvaluationReport(images, predict(prompts), before)
+
+    def zero_shot(self, model: ModelHandle, dataset: Dataset) -> tuple[float, tuple[str, ...]]:
+        """Return the zero-shot accuracy, 0 to 1, with the dataset's own prompt set, and the templates of that."""
+        prompts = PromptSet.for_dataset(dataset)
+        return self.evaluate(model, dataset, prompts).accuracy.top1, prompts.templates
+
+    def first_image(self, model: ModelHandle, dataset: Dataset) -> FirstImage | None:
+        """Return the stored first image of a loaded model; None where there is none."""
+        return self._first_images.get(model.encoder.sha256, dataset.name)
+
+    def find_first_image(
+        self,
+        model: ModelHandle,
+        dataset: Dataset,
+        folder: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> FirstImage | None:
+        """Find the first image and store it, by default in the last folder of the heads; None where no image fits.
+
+        Raises
+        ------
+        HeadError
+            When there is no head.
+        """
+        if self._heads.get(model.encoder.sha256, dataset.name) is None:  # before any image is encoded
+            raise HeadError(
+                f"head: there is none for {model.name} on {dataset.name}, and the first image needs one; fit one with "
+                f"`python -m clip_demo fit-probe --model {model.name} --dataset {dataset.name}`."
+            )
+        report = self.evaluate(model, dataset, PromptSet.for_dataset(dataset), progress=progress)
+        first = find_first_image(report.labelled_images, report.predictions)
+        if first is not None:
+            self._first_images.put(first, model.encoder, dataset, folder)
+        return first
 
     def ablate_templates(
         self, model: ModelHandle, dataset: Dataset, prompts: PromptSet, progress: Progress | None = None

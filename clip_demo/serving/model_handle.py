@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
-from ..errors import ClipDemoError, ModelError
-from ..models.catalog import size_of
+from ..errors import ClipDemoError, ModelError, page_message_of
+from ..models.catalog import size_of, title_of
 from ..models.encoder import Encoder
 from ..progress import Progress
-from .background import BackgroundTask
+from .background import BackgroundTask, log_failure
 from .encoder_queue import EncoderQueue
 from .feature_cache import FeatureCache
 
@@ -29,7 +30,7 @@ class ModelStatus:
     progress : float or None
         Fraction of the download, 0 to 1; None while nothing is downloading.
     message : str
-        One sentence for the user, empty when ready.
+        A plain sentence for the page, empty when ready.
     megabytes : int or None
         Approximate size of the download, for OpenAI's models.
     """
@@ -52,20 +53,28 @@ class ModelHandle:
         See `LoadModel`; called at once.
     queue : EncoderQueue
         See `clip_demo.serving.feature_cache.FeatureCache`.
+
+    Attributes
+    ----------
+    title : str
+        Name for the visitor.
     """
 
     def __init__(self, name: str, load: LoadModel, queue: EncoderQueue):
-        self.name = name
+        self.name, self.title = name, title_of(name)
         self._task = BackgroundTask(lambda progress: self._load(load, queue, progress), f"load-{name}")
 
     def _load(self, load: LoadModel, queue: EncoderQueue, progress: Progress) -> tuple[Encoder, FeatureCache]:
         try:
             encoder = load(self.name, progress)
+            return encoder, FeatureCache(encoder, queue)
         except ClipDemoError:
             raise
         except Exception as error:
-            raise ModelError(f"model: {self.name!r} cannot be loaded ({error}).") from error
-        return encoder, FeatureCache(encoder, queue)
+            raise ModelError(
+                f"model: {self.name!r} cannot be loaded ({error}).",
+                page=page_message_of(error, f"{self.title} could not be loaded. Try again, or choose another model."),
+            ) from error
 
     @property
     def encoder(self) -> Encoder:
@@ -80,19 +89,29 @@ class ModelHandle:
     @property
     def status(self) -> ModelStatus:
         """The current state."""
-        done, error, progress = self._task.done(), self._task.error, self._task.progress
-        note, message, share = "", "", None
-        if done:
-            state = "failed" if error else "ready"
-            note, message = ("", str(error)) if error else (self.encoder.note, "")
-        elif progress and progress[1] < progress[2]:
-            share = progress[1] / progress[2]
-            state, message = "downloading", f"{self.name} is downloading: {share:.0%} …"
+        state, note, message, share = self.state, "", "", None
+        if state == "ready":
+            note = self.encoder.note
+        elif state == "failed":
+            message = self._failure
+        elif state == "downloading":
+            _, received, total = self._task.progress
+            share = received / total
+            message = f"{self.title} is downloading: {share:.0%} …"
         else:
-            state, message = "loading", f"{self.name} is loading …"
+            message = f"{self.title} is loading …"
         return ModelStatus(self.name, note, state, share, message, size_of(self.name))
 
     @property
     def state(self) -> str:
         """See `ModelStatus`."""
-        return self.status.state
+        progress = self._task.progress
+        if self._task.done():
+            return "failed" if self._task.error else "ready"
+        return "downloading" if progress and progress[1] < progress[2] else "loading"
+
+    @cached_property
+    def _failure(self) -> str:
+        """The page's sentence on why loading failed. Only the page asks: a command prints the details itself."""
+        log_failure(f"Loading of {self.name}", self._task.error)
+        return self._task.error.page_message

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import ModelError
-from ..models.catalog import AUTO, BUILT_IN, PREFERRED, available_models, check_model, is_downloaded, size_of
+from ..models.catalog import AUTO, BUILT_IN, PREFERRED, available_models, check_model, is_downloaded, size_of, title_of
 from ..models.encoder import Encoder
 from ..progress import Progress
 from .encoder_queue import EncoderQueue
@@ -102,7 +102,7 @@ class ModelPool:
         """
         name = name or self.default
         if not isinstance(name, str) or name not in self.names:
-            raise ModelError(self._not_on_offer(name))
+            raise self._not_on_offer(name)
         with self._lock:
             if name not in self._models:
                 self._models[name] = ModelHandle(name, self._load_one_at_a_time, self._queue)
@@ -127,11 +127,14 @@ class ModelPool:
         if model is not None:
             return model.status
         if name not in self.names:
-            return ModelStatus(name, "", "failed", None, self._not_on_offer(name), None)
-        return ModelStatus(name, "", "absent", None, f"{name} is not loaded.", size_of(name))
+            return ModelStatus(name, "", "failed", None, self._not_on_offer(name).page_message, None)
+        return ModelStatus(name, "", "absent", None, f"{title_of(name)} is not loaded.", size_of(name))
 
-    def _not_on_offer(self, name: str) -> str:
-        return f"model: {name!r} is not available here; use one of {', '.join(map(repr, self.names))}."
+    def _not_on_offer(self, name: str) -> ModelError:
+        return ModelError(
+            f"model: {name!r} is not available here; use one of {', '.join(map(repr, self.names))}.",
+            page="This model is not available here. Choose one from the list.",
+        )
 
     def _load_one_at_a_time(self, name: str, progress: Progress) -> Encoder:
         if name == self.names[0]:

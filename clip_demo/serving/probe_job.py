@@ -7,20 +7,17 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..datasets.base import Dataset
-from ..errors import Cancelled, ClipDemoError, ModelError, OptionError
+from ..errors import Cancelled, ModelError, OptionError, page_message_of
 from ..features.extract import in_small_batches
 from ..linear_probe.pipeline import ProbePipeline, Stores
 from ..progress import Progress
-from .background import BackgroundTask
+from .background import BackgroundTask, log_failure
 from .downloads import Downloads
+from .evaluator import Evaluator
 from .model_handle import ModelHandle
-
-# Returns the zero-shot accuracy of a model on a dataset, 0 to 1, and its templates.
-ZeroShot = Callable[[ModelHandle, Dataset], tuple[float, tuple[str, ...]]]
 
 _POLL = 0.2  # seconds
 
@@ -34,7 +31,7 @@ class ProbeJobStatus:
     state : {"waiting", "encoding", "fitting", "done", "failed", "stopped"}
         "waiting": for the model or the dataset. The last three are final.
     message : str
-        One sentence for the user.
+        A plain sentence for the page.
     done, total : int
         Numbers of encoded images, earlier runs included, and of all images; 0 and 0 while waiting.
     images_per_second : float or None
@@ -64,12 +61,12 @@ class ProbeJobs:
     stores : Stores
     downloads : Downloads
         Downloads missing datasets.
-    zero_shot : callable
-        See `ZeroShot`.
+    evaluator : Evaluator
+        Evaluates zero-shot prediction, and finds the first image when the head is fitted.
     """
 
-    def __init__(self, stores: Stores, downloads: Downloads, zero_shot: ZeroShot):
-        self._stores, self._downloads, self._zero_shot = stores, downloads, zero_shot
+    def __init__(self, stores: Stores, downloads: Downloads, evaluator: Evaluator):
+        self._stores, self._downloads, self._evaluator = stores, downloads, evaluator
         self._lock = threading.Lock()
         self._jobs: dict[tuple[str, str], ProbeJob] = {}
 
@@ -79,10 +76,13 @@ class ProbeJobs:
         with self._lock:
             running = self._running()
             if running is None:
-                job = ProbeJob(model, dataset, self._stores, self._downloads, self._zero_shot, if_missing)
+                job = ProbeJob(model, dataset, self._stores, self._downloads, self._evaluator, if_missing)
                 self._jobs[key] = job
             elif running is not self._jobs.get(key):
-                raise OptionError(f"job: one for {running.title} is running; wait until it is done, or stop it.")
+                raise OptionError(
+                    f"job: one for {running.title} is running; wait until it is done, or stop it.",
+                    page=f"A linear probe of {running.title} is being fitted. Wait until it is done, or stop it.",
+                )
 
     def stop(self) -> None:
         """Stop the running job, if any."""
@@ -112,7 +112,7 @@ class ProbeJob:
     ----------
     model : ModelHandle
     dataset : Dataset
-    stores, downloads, zero_shot
+    stores, downloads, evaluator
         See `ProbeJobs`.
     if_missing : bool
         Do nothing where a head on all training images exists.
@@ -129,12 +129,12 @@ class ProbeJob:
         dataset: Dataset,
         stores: Stores,
         downloads: Downloads,
-        zero_shot: ZeroShot,
+        evaluator: Evaluator,
         if_missing: bool,
     ):
-        self.title = f"{model.name} on {dataset.title}"
+        self.title = f"{model.title} on {dataset.title}"
         self._model, self._dataset, self._stores, self._downloads = model, dataset, stores, downloads
-        self._zero_shot, self._if_missing = zero_shot, if_missing
+        self._evaluator, self._if_missing = evaluator, if_missing
         self._state, self._message = "waiting", f"{self.title}: starting."
         self._done = {"train features": 0, "test features": 0}
         self._speed: float | None = None
@@ -163,10 +163,10 @@ class ProbeJob:
             self._set("done", f"The head of {self.title} is ready: {accuracy:.2%} of the test images are correct.")
         except Cancelled:
             self._set("stopped", f"{self.title}: stopped; what was computed is kept.")
-        except ClipDemoError as error:
-            self._set("failed", str(error))
         except Exception as error:  # Nobody would see an exception of this thread.
-            self._set("failed", f"job: {self.title} failed ({type(error).__name__}: {error}).")
+            log_failure(f"The linear probe of {self.title}", error)
+            failed = f"The linear probe of {self.title} could not be fitted. Try again."
+            self._set("failed", page_message_of(error, failed))
 
     def _set(self, state: str, message: str) -> None:
         self._message, self._state = message, state
@@ -176,7 +176,7 @@ class ProbeJob:
         while (model := self._model.status).state in ("downloading", "loading"):
             self._wait(model.message, check)
         if model.state == "failed":
-            raise ModelError(model.message)
+            raise ModelError(model.message, page=model.message)
         self._downloads.start(self._dataset)
         while (dataset := self._downloads.status(self._dataset)).state == "downloading":
             self._wait(dataset.message, check)
@@ -198,7 +198,7 @@ class ProbeJob:
             encoder,
             self._dataset,
             self._stores,
-            lambda: self._zero_shot(self._model, self._dataset),
+            lambda: self._evaluator.zero_shot(self._model, self._dataset),
             extract=in_small_batches(self._model.features.encode_in_background),
             fit_threads=1,
             progress=progress,
@@ -207,6 +207,7 @@ class ProbeJob:
         if not pipeline.is_finished(head_only=self._if_missing):
             for fitted in pipeline.heads(early=True):
                 head = self._stores.heads.improve(fitted)
+            self._evaluator.find_first_image(self._model, self._dataset)
         return head.provenance.test_accuracy
 
     def _note(self, what: str, done: int, total: int) -> None:
@@ -218,7 +219,7 @@ class ProbeJob:
         self._done[what] = done
         now, encoded = time.monotonic(), sum(self._done.values())
         if what != self._encoding:
-            self._set("encoding", f"Encoding the images of {self._dataset.title} with {self._model.name}")
+            self._set("encoding", f"Encoding the images of {self._dataset.title} with {self._model.title}")
             self._encoding, self._speed, self._speed_since = what, None, (now, encoded)
         elif now > self._speed_since[0]:
             self._speed = (encoded - self._speed_since[1]) / (now - self._speed_since[0])

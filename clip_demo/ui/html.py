@@ -2,6 +2,7 @@
 
 import base64
 import io
+from html import escape
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -15,6 +16,11 @@ def percent(value: float) -> str:
     """
     # A no-break space keeps the sign on the line of the number.
     return f"{100 * value:.2f}\N{NO-BREAK SPACE}%"
+
+
+def name_html(name: str) -> str:
+    """Return a class name as HTML. A name in a right-to-left script does not turn the text around it."""
+    return f"<bdi>{escape(name)}</bdi>"
 
 
 def data_url(image: Image.Image) -> str:
@@ -47,3 +53,8 @@ def listening(buttons: str) -> str:
         const button = event.target.closest({buttons!r});
         if (button) trigger('click', {{...button.dataset}});
     }});"""
+
+
+def page_message(error: Exception) -> str:
+    """Return what the page says of an error."""
+    return getattr(error, "page_message", "") or str(error)

@@ -9,21 +9,23 @@ from ..backend import Backend
 from ..paths import EXAMPLES
 from . import presentation
 from .api import add_endpoints
+from .event_options import QUIET
 from .explore import events as explore_events
 from .explore import layout as explore
+from .explore.link_events import model_choices
 from .few_shot import events as few_shot_events
 from .few_shot import layout as few_shot
 from .how_it_works import layout as how_it_works
 from .prompt_lab import events as prompt_lab_events
 from .prompt_lab import layout as prompt_lab
 from .prompt_lab.context import ExploreTab
-from .status_line import status_line
+from .status_line import chip, status_line
 
 _STATIC = Path(__file__).parent / "static"
 _DAY = 24 * 60 * 60
 _HEADING = (
-    "<header><h1>CLIP Explorer</h1><p>Zero-shot prediction beside a linear probe: change the prompt, the classes "
-    "or the image</p></header>"
+    "<header><h1>CLIP Explorer</h1><p>Can a computer name a photo from words alone? Change the words and watch.</p>"
+    "</header>"
 )
 # System fonts: the page loads nothing from elsewhere and looks the same without a network.
 _FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
@@ -38,39 +40,43 @@ def build_ui(backend: Backend) -> gr.Blocks:
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Explore", id="explore") as explore_tab:
                 fields, controls = explore.lay_out(backend, top)
-            with gr.Tab("Prompt Lab", elem_id="lab") as lab_tab:
+            with gr.Tab("Prompt Lab", id="lab", elem_id="lab") as lab_tab:
                 lab = prompt_lab.lay_out(lab_tab)
-            with gr.Tab("Few-shot") as few_shot_tab:
+            with gr.Tab("Few-shot", id="few-shot") as few_shot_tab:
                 few_shot_outputs = few_shot.lay_out()
-            with gr.Tab("How it works"):
+            with gr.Tab("How it works", id="how") as how_tab:
                 how_it_works.lay_out()
         add_endpoints(backend)  # first: Gradio renames an endpoint if an event has a handler of its name
         state = explore_events.connect(demo, backend, fields, controls)
-        prompt_lab_events.connect(backend, lab, ExploreTab(tabs, explore_tab, fields, controls, state.request))
+        prompt_lab_events.connect(backend, lab, ExploreTab(tabs, explore_tab, fields, state.request))
+        for tab in (explore_tab, lab_tab, few_shot_tab, how_tab):
+            tab.select(None, js=f"() => clipExplorer.openTab('{tab.id}')", **QUIET)
         few_shot_events.connect_probe(few_shot_tab, backend, fields, few_shot_outputs, state.refresh)
     return demo
 
 
 def _top(backend: Backend) -> dict[str, Any]:
-    """Make the components above all tabs: the heading, the model and the status line."""
+    """Make the components above all tabs: the heading, and the chip that opens the details of what is in use."""
     status = backend.status()
+    dataset = backend.datasets[status.dataset.name]
     with gr.Row(elem_id="top", equal_height=False):
         gr.HTML(_HEADING, apply_default_css=False, elem_id="heading")
+        offer = gr.Button(visible=False, size="md", elem_id="offer")
+        summary = gr.HTML(chip(status, dataset), apply_default_css=False, elem_id="chip")
+        guide = gr.Button("Guide", size="sm", min_width=60, elem_id="open-guide")
+        guide.click(None, js="() => clipExplorer.toggleGuide()", **QUIET)
+        presentation.lay_out()
+    with gr.Column(elem_id="details"):
         model = gr.Dropdown(
-            explore_events.model_choices(backend),
+            model_choices(backend),
             value=status.model.name,
             label="Model",
-            show_label=False,
-            container=False,
             filterable=False,
             visible=len(backend.models) > 1,
             elem_id="model",
         )
-        presentation.lay_out()
-    line = gr.HTML(
-        status_line(status, backend.datasets[status.dataset.name]), apply_default_css=False, elem_id="status"
-    )
-    return {"model": model, "status_line": line, "offer": gr.Button(visible=False, size="md", elem_id="offer")}
+        line = gr.HTML(status_line(status, dataset), apply_default_css=False, elem_id="status")
+    return {"model": model, "chip": summary, "status_line": line, "offer": offer}
 
 
 def launch_options() -> dict[str, Any]:

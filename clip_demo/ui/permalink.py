@@ -1,16 +1,25 @@
 """The state of the Explore tab as URL parameters, so that a link shows the same page again."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from ..backend import Backend
 from ..datasets.catalog import CIFAR100
+from ..datasets.example_photos import example_photos
+from ..models.catalog import BUILT_IN
 from ..zero_shot.prompts import parse_classnames
 from ..zero_shot.templates import README_TEMPLATE
 
+# The three kinds of images, values of `View.source`.
+EXAMPLE, TEST_IMAGE, OWN = SOURCES = ("example", "set", "own")
 # The snake that openai/CLIP's README predicts in its section "Zero-Shot Prediction".
-_FIRST_INDEX = {CIFAR100: 3637}
+README_INDEX = 3637
+# The sharpness is the power of two that multiplies the model's logit scale.
+MIN_SHARPNESS, MAX_SHARPNESS = -5, 2
+# In characters. Servers and messengers cut longer addresses.
+MAX_ADDRESS = 6_000
 _SWITCH = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False, "": False}
 
 
@@ -20,52 +29,119 @@ class View:
 
     Attributes
     ----------
+    source : str
+        One of `SOURCES`.
+    example : str
+        Name of the example photo.
     dataset : str
-        Name of the dataset.
+        Name of the dataset: of the test image, and of the probe's head.
     index : float or None
         Value of the number field; None if it is empty.
     templates, classes : str
         Text as typed, not parsed.
     replace_underscores : bool
         Whether underscores of class names become spaces in the prompts.
+    sharpness : float
+        From `MIN_SHARPNESS` to `MAX_SHARPNESS`; 0 for the model's own.
     model : str
         Name of the model.
     """
 
+    source: str
+    example: str
     dataset: str
     index: float | None
     templates: str
     classes: str
     replace_underscores: bool
+    sharpness: float
     model: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """The address of a view.
+
+    Attributes
+    ----------
+    query : str
+        The query string.
+    note : str
+        What the address leaves out; "" if it is complete.
+    """
+
+    query: str
+    note: str
 
 
 def own_classes(backend: Backend, dataset: str) -> str:
     """Return the class names of a dataset as text for the class list."""
-    return "\n".join(backend.datasets[dataset].classnames)
+    return ", ".join(backend.datasets[dataset].classnames)
 
 
-def start(backend: Backend, dataset: str | None = None) -> View:
-    """Return the view of a first visit, on the default dataset or a given one."""
-    dataset = dataset or backend.default_dataset
-    index = _FIRST_INDEX.get(dataset, 0)
-    return View(dataset, index, README_TEMPLATE, own_classes(backend, dataset), False, backend.default_model)
+def default_classes(backend: Backend, source: str, example: str, dataset: str) -> str:
+    """Return the class list that comes with an image: an example photo's own list, or that of the dataset."""
+    if source == EXAMPLE and example in example_photos():
+        return ", ".join(example_photos()[example].classnames)
+    return own_classes(backend, dataset)
 
 
-def to_query(backend: Backend, view: View) -> str:
-    """Return the query string of a view. Templates, classes and the switch are left out where they are the defaults."""
+def is_default_list(backend: Backend, classes: str) -> bool:
+    """Whether a class list is empty or one that came with an image. An edited list is kept when the image changes."""
+    names = parse_classnames(classes)
+    lists = [each.classnames for each in (*backend.datasets.values(), *example_photos().values())]
+    return not names or any(names == tuple(each) for each in lists)
+
+
+def start(backend: Backend, dataset: str | None = None, model: str | None = None) -> View:
+    """Return the view of a first visit.
+
+    It is an example photo for the built-in model, unless the host or `dataset` asks for a dataset, and otherwise the
+    first image of the dataset.
+    """
+    asked, model = dataset or backend.requested_dataset, model or backend.default_model
+    names = list(example_photos())
+    if asked is None and model == BUILT_IN and names:
+        source, dataset = EXAMPLE, CIFAR100 if CIFAR100 in backend.datasets else backend.default_dataset
+    else:
+        source, dataset = TEST_IMAGE, asked or backend.default_dataset
+    example = names[0] if names else ""
+    classes = default_classes(backend, source, example, dataset)
+    index = first_index(backend, dataset, model)
+    return View(source, example, dataset, index, README_TEMPLATE, classes, False, 0, model)
+
+
+def first_index(backend: Backend, dataset: str, model: str) -> int:
+    """Return the index of the image that a dataset opens on."""
+    found = backend.first_image(dataset, model)
+    if found is not None:
+        return found.index
+    return README_INDEX if dataset == CIFAR100 else 0
+
+
+def to_link(backend: Backend, view: View) -> Link:
+    """Return the address of a view. What is as on a first visit is left out, and so is a photo of one's own."""
     parameters: dict[str, str] = {"dataset": view.dataset}
-    if view.index is not None:
-        parameters["index"] = f"{view.index:g}" if view.index != int(view.index) else str(int(view.index))
+    if view.source == TEST_IMAGE:
+        if view.index is not None:
+            parameters["index"] = f"{view.index:g}" if view.index != int(view.index) else str(int(view.index))
+    else:
+        parameters["photo"] = view.example if view.source == EXAMPLE else OWN
     if view.templates != README_TEMPLATE:
         parameters["template"] = view.templates
-    if parse_classnames(view.classes) != tuple(backend.datasets[view.dataset].classnames):
+    default = default_classes(backend, view.source, view.example, view.dataset)
+    if parse_classnames(view.classes) != parse_classnames(default):
         parameters["classes"] = view.classes
     if view.replace_underscores:
         parameters["replace_underscores"] = "1"
+    if view.sharpness:
+        parameters["sharpness"] = f"{view.sharpness:g}"
     if len(backend.models) > 1:
         parameters["model"] = view.model
-    return urlencode(parameters)
+    notes = ["Your photo is not in it: it stays with you."] if view.source == OWN else []
+    if len(urlencode(parameters)) > MAX_ADDRESS and parameters.pop("classes", None):
+        notes.append("Your class list is too long for an address and was left out.")
+    return Link(urlencode(parameters), " ".join(notes))
 
 
 def from_query(backend: Backend, query: str) -> tuple[View, str]:
@@ -76,18 +152,26 @@ def from_query(backend: Backend, query: str) -> tuple[View, str]:
     """
     given = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
     problems: list[str] = []
-    for name, allowed in (("dataset", backend.datasets), ("model", backend.models)):
+    photos = (*example_photos(), OWN)
+    for name, allowed in (("dataset", backend.datasets), ("model", backend.models), ("photo", photos)):
         if given.get(name) not in (None, *allowed):
-            choices = ", ".join(map(repr, allowed))
-            problems.append(f"{name}: {given.pop(name)!r} in the address is unknown; use one of {choices}.")
-    first = start(backend, given.get("dataset"))
+            problems.append(f"The link names a {name} that is not here: {given.pop(name)[:60]}.")
+    # A link with an index shows that image of the default dataset.
+    dataset = given.get("dataset") or (backend.default_dataset if "index" in given else None)
+    first = start(backend, dataset, given.get("model"))
+    source, example = first.source, first.example
+    if "photo" in given:
+        source, example = (OWN, example) if given["photo"] == OWN else (EXAMPLE, given["photo"])
     view = View(
+        source=source,
+        example=example,
         dataset=first.dataset,
         index=_number(given, first.index, problems),
         templates=given.get("template", first.templates),
-        classes=given.get("classes", first.classes),
+        classes=given.get("classes", default_classes(backend, source, example, first.dataset)),
         replace_underscores=_switch(given, problems),
-        model=given.get("model", first.model),
+        sharpness=_sharpness(given, problems),
+        model=first.model,
     )
     return view, " ".join(problems)
 
@@ -101,12 +185,23 @@ def _number(given: Mapping[str, str], default: float, problems: list[str]) -> fl
             return int(number) if number == int(number) else number
     except ValueError:
         pass
-    problems.append(f"index: {given['index']!r} in the address is not a number; {default} is used.")
+    problems.append(f"The image number in the link is not a number: {given['index'][:60]}.")
     return default
+
+
+def _sharpness(given: Mapping[str, str], problems: list[str]) -> float:
+    try:
+        sharpness = float(given.get("sharpness", 0))
+    except ValueError:
+        sharpness = math.nan
+    if MIN_SHARPNESS <= sharpness <= MAX_SHARPNESS:
+        return sharpness
+    problems.append(f"The link has a sharpness that cannot be set: {given['sharpness'][:60]}.")
+    return 0
 
 
 def _switch(given: Mapping[str, str], problems: list[str]) -> bool:
     value = given.get("replace_underscores", "")
     if value.lower() not in _SWITCH:
-        problems.append(f"replace_underscores: {value!r} in the address is neither 1 nor 0; 0 is used.")
+        problems.append("The link does not say clearly whether underscores become spaces; they stay.")
     return _SWITCH.get(value.lower(), False)

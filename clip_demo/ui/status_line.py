@@ -1,4 +1,4 @@
-"""The status line with model, dataset and head, and the panel of a download."""
+"""The chip and the status line with model, dataset and head, and the panel of a download."""
 
 from html import escape
 
@@ -9,6 +9,24 @@ from ..serving.downloads import DatasetStatus
 from ..serving.model_handle import ModelStatus
 from .html import percent
 from .probe_job_panel import early_head
+
+
+def chip(status: Status, dataset: Dataset) -> str:
+    """Return the button that names model, dataset and probe, and opens the popover with the id ``details``.
+
+    See `status_line` for the arguments.
+    """
+    model = status.model
+    if model.state in ("downloading", "loading"):
+        text = f"{_model(model)} · {escape(dataset.title)}"
+    else:
+        state = {"ready": "", "failed": " could not be loaded"}.get(model.state, " is not loaded")
+        tested = f"probe {100 * status.head.test_accuracy:.1f}\N{NO-BREAK SPACE}%" if status.head else "no probe"
+        text = f"{escape(model.name)}{state} · {escape(dataset.title)}<span class='head-part'> · {tested}</span>"
+    return (
+        f'<button type="button" class="chip" popovertarget="details">{text}<span aria-hidden="true"> ▾</span>'
+        '<span class="unseen">, details</span></button>'
+    )
 
 
 def status_line(status: Status, dataset: Dataset) -> str:
@@ -25,7 +43,7 @@ def status_line(status: Status, dataset: Dataset) -> str:
         _part("Model", _model(status.model), status.model.state),
         _published(status.published) if status.published else "",
         _part("Dataset", f"<strong>{escape(dataset.title)}</strong>"),
-        _part("Linear-probe head", _head(status, dataset)),
+        _part("Linear probe", _head(status, dataset)),
         _part("Job", escape(status.running_job)) if status.running_job else "",
         *(_other_model(each) for each in status.models if each.name != status.model.name),
     )
@@ -72,14 +90,12 @@ def _head(status: Status, dataset: Dataset) -> str:
     if model.state != "ready":
         return "none without a model"
     if head is None:
-        return f"none for {escape(model.name)} on {escape(dataset.title)}: not fitted yet"
+        return f"none was trained for {escape(model.name)} on {escape(dataset.title)} yet"
     early = early_head(head, dataset)
+    trained = early or f"trained on all {head.n_train:,} training images"
     # An early head may have been tested on some of the test images only.
-    tested = f"{head.n_test:,} test images" if early else "its test set"
-    return (
-        f"<strong>{escape(head.model)} on {escape(head.dataset)}</strong>, {f'{early}, ' if early else ''}"
-        f"{head.n_train:,} images, C={head.C:g}, {100 * head.test_accuracy:.1f}\N{NO-BREAK SPACE}% on {tested}"
-    )
+    tested = f"{head.n_test:,} test images" if early else "the test images"
+    return f"{trained}; right on <strong>{100 * head.test_accuracy:.1f}\N{NO-BREAK SPACE}%</strong> of {tested}"
 
 
 def _other_model(model: ModelStatus) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..datasets.base import Dataset
-from ..errors import ClassnamesError, InputError, OptionError
+from ..errors import ClassnamesError, InputError, OptionError, quoted
 from .prompts import check_classnames, check_number_of_prompts, check_templates, same_class
 from .templates import README_TEMPLATE
 
@@ -88,13 +88,19 @@ class PromptSet:
         for i, each in enumerate(self.classnames):
             if isinstance(classname, str) and same_class(each, classname):
                 return i
-        raise ClassnamesError(f"classname: {classname!r} is not in the class list; use one of its names.")
+        raise ClassnamesError(
+            f"classname: {classname!r} is not in the class list; use one of its names.",
+            page=f"{quoted(str(classname))} is not on the class list. Choose one of its names.",
+        )
 
     def renamed(self, position: int, names: Iterable[str]) -> list[PromptSet]:
         """Return a prompt set for each of 1 to 50 other names of the class at `position`."""
         names = [names] if isinstance(names, str) else list(names)
         if not 1 <= len(names) <= MAX_NAMES:
-            raise OptionError(f"names: got {len(names)}; give 1 to {MAX_NAMES} other names for the class.")
+            raise OptionError(
+                f"names: got {len(names)}; give 1 to {MAX_NAMES} other names for the class.",
+                page=f"Type 1 to {MAX_NAMES} other names for the class, one per line.",
+            )
         before, after = self.classnames[:position], self.classnames[position + 1 :]
         return [replace(self, classnames=(*before, name, *after)) for name in names]
 
@@ -103,7 +109,9 @@ class PromptSet:
         if len(self.classnames) != len(dataset.classnames):
             raise ClassnamesError(
                 f"{prefix}classnames: got {len(self.classnames)}; the test set of {dataset.title} needs one "
-                f"for each of its {len(dataset.classnames)} classes, in its order."
+                f"for each of its {len(dataset.classnames)} classes, in its order.",
+                page=f"The list has {len(self.classnames):,} class names, but {dataset.title} has "
+                f"{len(dataset.classnames):,} classes. Type one name for each class, in the dataset’s order.",
             )
 
 
@@ -123,5 +131,5 @@ def baseline_of(
     try:
         baseline = prompts.varied(classnames, templates, replace_underscores)
     except InputError as error:
-        raise type(error)(f"baseline, {error}") from error
+        raise type(error)(f"baseline, {error}", page=error.page_message) from error
     return None if baseline is prompts else baseline

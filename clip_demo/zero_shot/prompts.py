@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..errors import ClassnamesError, TemplateError
+from ..errors import ClassnamesError, TemplateError, quoted
 
 MAX_CLASSNAMES = 1000
 MAX_TEMPLATES = 100
@@ -81,23 +81,33 @@ def check_classnames(classnames: Iterable[str]) -> tuple[str, ...]:
         if len(name) > MAX_LENGTH:
             raise ClassnamesError(
                 f"classnames: number {position} ({_short(name)}) has {len(name)} characters; at most {MAX_LENGTH} are "
-                "allowed. Shorten it."
+                "allowed. Shorten it.",
+                page=f"{quoted(name)} is longer than {MAX_LENGTH} characters. Shorten it.",
             )
         if not name.replace("_", " ").strip():
-            raise ClassnamesError(f"classnames: number {position} is blank; give it a name or remove it.")
+            raise ClassnamesError(
+                f"classnames: number {position} is blank; give it a name or remove it.",
+                page=f"Class name {position} is blank. Type a name or remove it.",
+            )
     names = tuple(name.strip() for name in names)
     if not 2 <= len(names) <= MAX_CLASSNAMES:
         listed = f" ({names[0]!r})" if len(names) == 1 else ""
         raise ClassnamesError(
             f"classnames: got {len(names)}{listed}; a prediction needs 2 to {MAX_CLASSNAMES} classes, one per line or "
-            "separated by commas."
+            "separated by commas.",
+            page=f"The list has {len(names):,} class names. Use at most {MAX_CLASSNAMES:,}."
+            if len(names) > 1
+            else "Type at least two class names, one per line.",
         )
     seen: dict[str, str] = {}
     for name in names:
         first = seen.get(_key(name))
         if first is not None:
-            reason = f"{name!r} occurs twice" if first == name else f"{first!r} and {name!r} name the same class"
-            raise ClassnamesError(f"classnames: {reason}; remove one of them.")
+            reason, page = f"{name!r} occurs twice", f"{quoted(name)} is on the list twice"
+            if first != name:
+                reason = f"{first!r} and {name!r} name the same class"
+                page = f"{quoted(first)} and {quoted(name)} are the same class"
+            raise ClassnamesError(f"classnames: {reason}; remove one of them.", page=f"{page}. Remove one.")
         seen[_key(name)] = name
     return names
 
@@ -122,21 +132,27 @@ def check_templates(templates: Iterable[str]) -> tuple[str, ...]:
         )
     if not isinstance(templates, Iterable):
         raise TemplateError(f"templates: got {templates!r}; give a list such as ['a photo of a {{}}'].")
-    checked = tuple(_check_template(template) for template in templates)
+    templates = tuple(templates)
+    checked = tuple(_check_template(template, len(templates) == 1) for template in templates)
     if not 1 <= len(checked) <= MAX_TEMPLATES:
         raise TemplateError(
-            f"templates: got {len(checked)}; give 1 to {MAX_TEMPLATES}, one per line, such as 'a photo of a {{}}'."
+            f"templates: got {len(checked)}; give 1 to {MAX_TEMPLATES}, one per line, such as 'a photo of a {{}}'.",
+            page=f"There are {len(checked):,} prompts. Use at most {MAX_TEMPLATES}."
+            if checked
+            else "Type a prompt with {} for the class name, such as “a photo of a {}”.",
         )
     return checked
 
 
-def _check_template(template: str) -> str:
+def _check_template(template: str, alone: bool) -> str:
     if not isinstance(template, str):
         raise TemplateError(f"templates: {template!r} is not text; give a string such as 'a photo of a {{}}'.")
+    here = "the prompt" if alone else f"the line {quoted(template.strip())}"
     if len(template) > MAX_LENGTH:
         raise TemplateError(
             f"templates: {_short(template)} has {len(template)} characters; at most {MAX_LENGTH} are allowed. "
-            "Shorten it."
+            "Shorten it.",
+            page=f"Shorten {here}: at most {MAX_LENGTH} characters are allowed.",
         )
     normal = template.strip().replace("{c}", "{}")
     count = normal.count("{}")
@@ -144,22 +160,26 @@ def _check_template(template: str) -> str:
         found = "has no {}" if not count else f"has {{}} {count} times"
         raise TemplateError(
             f"templates: {_short(template)} {found}; write {{}} exactly once, where the class name goes, "
-            "as in 'a photo of a {}'."
+            "as in 'a photo of a {}'.",
+            page=f"Write {{}} once in {here}: it becomes each class name.",
         )
     if re.search(r"[{}]", normal.replace("{}", "")):
         raise TemplateError(
             f"templates: {_short(template)} has a stray brace; use braces only for the one {{}} where the class "
-            "name goes."
+            "name goes.",
+            page=f"Remove the extra brace from {here}. Braces are only for {{}}, which becomes each class name.",
         )
     return normal
 
 
 def check_number_of_prompts(classnames: Sequence[str], templates: Sequence[str]) -> None:
     """Raise a TemplateError where there would be too many prompts to encode."""
-    if len(classnames) * len(templates) > MAX_PROMPTS:
+    if (n := len(classnames) * len(templates)) > MAX_PROMPTS:
         raise TemplateError(
-            f"templates: {len(templates)} for {len(classnames)} classes make {len(classnames) * len(templates):,} "
-            f"prompts; at most {MAX_PROMPTS:,} are allowed. Use fewer templates or fewer classes."
+            f"templates: {len(templates)} for {len(classnames)} classes make {n:,} prompts; at most {MAX_PROMPTS:,} "
+            "are allowed. Use fewer templates or fewer classes.",
+            page=f"Use fewer prompts or fewer classes: {len(templates):,} prompts with {len(classnames):,} class names "
+            f"make {n:,} texts, and at most {MAX_PROMPTS:,} are allowed.",
         )
 
 

@@ -8,6 +8,7 @@ import segno
 from PIL import Image
 from playwright.sync_api import expect
 
+from clip_demo.paths import EXAMPLES
 from clip_demo.ui.presentation import LONGEST_ADDRESS, qr_code
 
 PROJECTORS = [{"width": 1920, "height": 1080}, {"width": 1366, "height": 768}]
@@ -57,9 +58,9 @@ def expect_points(page, of_class, of_clip):
 
 def test_the_back_row_can_read_it(present):
     page = present("?dataset=shapes100&index=12")
-    parts = [".truth", ".badge", ".card h3", ".bar .label", ".bar .percent"]
+    parts = [".truth", "#verdict strong", ".card h2", ".bar .label", ".bar .percent"]
     sizes = page.evaluate(
-        "(all) => all.map((one) => [...document.querySelectorAll(`#image ${one}, #results ${one}`)].map("
+        "(all) => all.map((one) => [...document.querySelectorAll(`#explore ${one}`)].map("
         "(each) => parseFloat(getComputedStyle(each).fontSize)))",
         parts,
     )
@@ -77,12 +78,12 @@ def test_everything_fits_on_the_screen(present, query):
     for size in PROJECTORS:
         page.set_viewport_size(size)
         boxes = page.evaluate(
-            "() => [...document.querySelectorAll('#image :is(img, .truth), #results :is(.badge, .card, .bar, .track), "
+            "() => [...document.querySelectorAll('#image :is(img, .truth), #verdict p, #results :is(.card, .bar), "
             "#presentation :is(header, footer) button, #presentation .keys')].map((each) => "
             "each.getBoundingClientRect()).filter((box) => box.width).map((box) => [box.left, box.top, box.right, "
             "box.bottom])"
         )
-        assert len(boxes) > 25
+        assert len(boxes) > 18
         for left, top, right, bottom in boxes:
             assert 0 <= left < right <= size["width"] and 0 <= top < bottom <= size["height"]
         buttons = page.locator("#presentation button:visible").all()
@@ -135,7 +136,7 @@ def test_a_class_guesses_before_the_answer_is_seen(present, backend):
     assert first.zero_shot[0].label == truth, "CLIP gets a point for the first image"
     page = present("?dataset=shapes100&index=9")
     page.keyboard.press("g")
-    for hidden in ("#results .card.zero-shot", "#results .badge", "#image .truth"):
+    for hidden in ("#results .card.zero-shot", "#verdict p", "#image .truth"):
         expect(page.locator(hidden)).to_be_hidden()
     expect_silence(page, "True label", "%", f"Test image 9 of Shapes-100: {truth}")
     names = page.locator("#presentation [data-guess] span").all_text_contents()
@@ -181,10 +182,10 @@ def test_a_true_label_without_a_bar_is_a_candidate(present, backend):
 def test_a_photo_without_a_true_label_gives_no_points(present):
     page = present()
     page.keyboard.press("Escape")
-    page.get_by_label("Your own photo", exact=True).check()
-    page.get_by_role("button", name="Example: cat").click()
+    page.locator("#source").get_by_label("Your photo").check()
+    page.locator("#photo input[type=file]").set_input_files(EXAMPLES / "cat.jpg")
     expect(page.locator("#photo img")).to_be_visible()
-    expect(page.locator("#results .badge")).not_to_contain_text("right")
+    expect(page.locator("#results .bar.right")).to_have_count(0)
     page.get_by_role("button", name="Presentation view").click()
     page.keyboard.press("g")
     page.keyboard.press("1")

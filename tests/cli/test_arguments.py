@@ -5,7 +5,8 @@ import pytest
 
 from clip_demo.__main__ import main
 
-COMMANDS = ("zero-shot", "predict", "evaluate", "store-features", "fit-probe", "download", "reproduce", "bench")
+COMMANDS = ("zero-shot", "predict", "evaluate", "store-features", "fit-probe", "first-image", "download", "reproduce")
+COMMANDS += ("bench",)
 
 
 def exit_status(*arguments):

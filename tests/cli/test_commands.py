@@ -167,8 +167,24 @@ def test_fit_probe_prints_the_accuracy_and_the_curve(run, toy_backend, tmp_path,
     assert (status, out) == (0, f"Accuracy = {accuracy:.3f}\n")
     assert f"toy on toys, 50 images, C=0.316, {accuracy:.2f}% on 20 test images: " in err
     assert commands.curve_text(toy_backend.few_shot_curve()) in err
-    assert [path.name for path in (tmp_path / "new-heads").iterdir()] == ["toy-toys.npz"]
+    new = sorted(path.name for path in (tmp_path / "new-heads").iterdir())
+    assert new == ["toy-toys.first-image.json", "toy-toys.npz"]
     assert [path.name for path in (tmp_path / "new-curves").iterdir()] == ["toy-toys.json"]
+
+
+def test_first_image_prints_what_flips_and_stores_it_beside_the_head(run, toy_backend, tmp_path, monkeypatch):
+    monkeypatch.setattr(commands, "open_backend", lambda options: toy_backend)
+    folder = ["--output", str(tmp_path / "new")]
+    status, _, err = run("first-image", *folder)
+    assert status == 2 and err.startswith("clip_demo: head: there is none for toy on toys, ")
+    toy_backend.fit_probe(folder=tmp_path / "heads")
+    status, out, _ = run("first-image", *folder)
+    first = toy_backend.first_image()
+    assert (status, out) == (0, commands.first_image_text(first) + "\n")
+    assert out.startswith("test image 2 · true label: blue\n")
+    assert json.loads((tmp_path / "new" / "toy-toys.first-image.json").read_text())["index"] == first.index
+    monkeypatch.setattr("clip_demo.evaluation.first_image.MIN_PROBABILITY", 1.01)
+    assert run("first-image", *folder)[1].startswith("No test image ")
 
 
 def test_store_features_prints_the_file(run, toy_backend, tmp_path, monkeypatch):

@@ -43,6 +43,22 @@ def test_an_index_outside_the_split_is_refused(method, index):
         getattr(Photos(), method)(index)
 
 
+@pytest.mark.parametrize(
+    ("index", "sentence"),
+    [
+        (-1, "Type an image number from 0 to 9,999."),
+        (10_000, "Type an image number from 0 to 9,999."),
+        (1.5, "Type a whole image number from 0 to 9,999."),
+        (float("nan"), "Type a whole image number from 0 to 9,999."),
+    ],
+)
+def test_what_the_page_says_about_an_index(index, sentence, monkeypatch):
+    monkeypatch.setattr(Photos, "sizes", {"train": 1, "test": 10_000})
+    with pytest.raises(IndexRangeError) as caught:
+        Photos().image(index)
+    assert caught.value.page_message == sentence
+
+
 def test_an_unknown_split_is_refused():
     with pytest.raises(OptionError, match="split: 'valid' is unknown; use one of 'train', 'test'"):
         Photos().image(0, "valid")

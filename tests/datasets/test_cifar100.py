@@ -53,6 +53,9 @@ def test_the_message_without_files_says_how_to_get_them(tmp_path):
         Cifar100(tmp_path).image(0)
     for part in ("CIFAR-100 is not on disk", str(tmp_path / "cifar-100-python"), "--data-root", "Shapes-100"):
         assert part in str(caught.value)
+    assert caught.value.page_message == (
+        "CIFAR-100 is not on this machine yet. Download it on the Explore tab, or choose Shapes-100."
+    )
 
 
 def test_a_damaged_file_is_refused_before_it_is_unpickled(tmp_path):
@@ -61,8 +64,12 @@ def test_a_damaged_file_is_refused_before_it_is_unpickled(tmp_path):
     for name, size in Cifar100.file_bytes.items():
         with (folder / name).open("wb") as file:
             file.truncate(size)
-    with pytest.raises(DatasetError, match="is damaged .* delete the folder"):
+    with pytest.raises(DatasetError, match="is damaged .* delete the folder") as caught:
         Cifar100(tmp_path).image(0)
+    assert caught.value.page_message == (
+        "The files of CIFAR-100 are damaged. Download them again with “python -m clip_demo download cifar100”, or "
+        "choose Shapes-100."
+    )
 
 
 @pytest.fixture
@@ -133,6 +140,9 @@ def test_a_failed_download_can_be_repeated(server, tmp_path):
         dataset.download()
     for part in ("CIFAR-100 cannot be downloaded", str(tmp_path), "Shapes-100"):
         assert part in str(caught.value)
+    assert caught.value.page_message == (
+        "CIFAR-100 could not be downloaded. Check the network and try again, or choose Shapes-100."
+    )
     assert not dataset.available()
     server.data = complete
     dataset.download()

@@ -48,8 +48,14 @@ def test_features_do_not_depend_on_the_batch(model, images):
 
 
 def test_a_prompt_with_too_many_tokens_is_named(model):
-    with pytest.raises(PromptTooLongError, match=r"'word word .*\.\.\.' has 78 tokens, .* at most 77 are allowed"):
+    message = r"'word word .*\.\.\.' has 78 tokens, .* at most 77 are allowed"
+    with pytest.raises(PromptTooLongError, match=message) as caught:
         model.encode_texts(["a cat", " ".join(["word"] * 76)])
+    assert caught.value.page_message == (
+        "“word word word word word word word word…” is too long: CLIP reads at most 77 tokens (words or parts of "
+        "words), and "
+        "this has 78. Shorten the prompt or the class name."
+    )
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)

@@ -126,6 +126,32 @@ def test_a_decompression_bomb_is_refused():
         read_image(encoded(Image.new("1", (20_000, 20_000))))
 
 
+NO_IMAGE = "This file is not an image that can be read. Use one of JPEG, PNG, WEBP, GIF, BMP, TIFF, PPM, AVIF."
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (None, "Upload an image file."),
+        ("/srv/gone.png", "The image is no longer here. Upload it again."),
+        (b"", NO_IMAGE),
+        (b"notes", NO_IMAGE),
+        (encoded(Image.new("RGB", (64, 64)), "BMP")[:900],
+         "This image is damaged or incomplete. Save it again as PNG or JPEG."),
+        (Image.new("RGB", (0, 5)), "This image is empty. Use another one."),
+        (Image.new("1", (10_000, 10_000)), "This image has more than 50 million pixels. Make it smaller."),
+        (encoded(Image.new("1", (20_000, 20_000))), "This image has more than 50 million pixels. Make it smaller."),
+        (Image.new("RGB", (1000, 2)),
+         "This image is too narrow: one side may be at most 100 times the other. Crop it."),
+    ],
+    ids=["none", "gone", "no bytes", "no image", "truncated", "no pixels", "large", "bomb", "narrow"],
+)  # fmt: skip
+def test_what_the_page_says_about_an_image(source, sentence):
+    with pytest.raises(ImageError) as caught:
+        read_image(source)
+    assert caught.value.page_message == sentence
+
+
 def test_equal_images_have_equal_keys(tmp_path):
     red, blue = Image.new("RGB", (4, 4), "red"), Image.new("RGB", (4, 4), "blue")
     (tmp_path / "red.png").write_bytes(encoded(red))

@@ -1,5 +1,6 @@
 """Downloads of datasets in the background."""
 
+import errno
 import threading
 
 import pytest
@@ -62,16 +63,18 @@ def test_a_dataset_is_downloaded_once_and_used_without_a_restart(backend, late):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (DatasetError("dataset: no network."), "dataset: no network."),
-        (OSError("disk"), "dataset: Late-5 cannot be downloaded (disk)."),
+        (DatasetError("dataset: no network at /srv.", page="Check the network."), "Check the network."),
+        (OSError("/srv"), "Late-5 could not be downloaded. Try again."),
+        (OSError(errno.ENOSPC, "/srv"), "There is no space left on the disk. Free some space and try again."),
     ],
 )
-def test_a_failure_is_reported_and_a_second_attempt_works(backend, late, error, message):
+def test_a_failure_is_reported_and_a_second_attempt_works(backend, late, error, message, caplog):
     late.error = error
     backend.download_dataset("late")
     late.go.set()
     wait_for(lambda: state(backend).state == "failed")
     assert state(backend).message == message
+    assert [record.message for record in caplog.records] == [f"The download of Late-5 failed: {error}"]
     late.error = None
     backend.download_dataset("late")
     late.go.set()

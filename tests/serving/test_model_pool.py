@@ -53,7 +53,7 @@ def test_a_preferred_model_that_fails_leaves_the_first_as_the_default(make_loade
     pool = ModelPool(make_loader(failing=["big"]), ["small", "big"], "big")
     wait_for(lambda: pool.status("big").state == "failed")
     assert pool.default == "small" and pool.get().encoder.name == "small"
-    assert pool.status("big").message == "model: no big."
+    assert pool.status("big").message == "No big."
 
 
 def test_a_failure_is_remembered_until_a_retry(make_loader):
@@ -74,6 +74,28 @@ def test_another_exception_than_ours_becomes_a_model_error(toy_dataset):
 
     with pytest.raises(ModelError, match=r"'broken' cannot be loaded \(disk\)"):
         _ = ModelPool(load, ["broken"]).get().encoder
+
+
+def test_the_details_of_a_failure_are_logged_once_and_only_for_the_page(toy_dataset, caplog):
+    def load(name, progress):
+        raise OSError(2, "No such file", "/srv/weights.pt")
+
+    pool = ModelPool(load, ["first"])
+    with pytest.raises(ModelError):  # as a command does, which prints the error
+        _ = pool.get().encoder
+    assert pool.default == "first" and not caplog.records
+    for _ in range(2):
+        assert pool.status("first").message == "first could not be loaded. Try again, or choose another model."
+    (record,) = caplog.records
+    assert record.name.startswith("clip_demo.") and "[Errno 2] No such file: '/srv/weights.pt'" in record.message
+
+
+def test_the_page_does_not_say_where_a_checkpoint_is(toy_encoder):
+    gate = threading.Event()
+    pool = ModelPool(lambda name, progress: gate.wait(10) and toy_encoder, ["/srv/models/mine.pt"])
+    status = pool.status("/srv/models/mine.pt")
+    gate.set()
+    assert (status.name, status.message) == ("/srv/models/mine.pt", "mine.pt is loading …")
 
 
 def test_the_least_recently_used_model_is_dropped(make_loader):
@@ -113,7 +135,8 @@ def test_the_status_of_an_unknown_name_is_that_error(make_loader):
     status = pool.status("/etc/passwd")
     with pytest.raises(ModelError) as caught:
         pool.get("/etc/passwd")
-    assert (status.state, status.message, status.megabytes) == ("failed", str(caught.value), None)
+    assert (status.state, status.message) == ("failed", caught.value.page_message)
+    assert caught.value.page_message == "This model is not available here. Choose one from the list."
 
 
 def test_a_pool_of_one_encoder(toy_encoder):
@@ -146,6 +169,9 @@ def test_a_call_for_a_model_that_is_still_loading_does_not_wait(make_loader, toy
     wait_for(lambda: backend.model_status("RN50").state == "downloading")
     with pytest.raises(ModelError, match=r"RN50 is downloading: 25% … Ask again later, or use 'tiny'"):
         backend.predict(index=0, model="RN50")
+    with pytest.raises(ModelError) as caught:
+        backend.predict(index=0, model="RN50")
+    assert caught.value.page_message == ("RN50 is downloading: 25% … Wait until it is ready, or choose another model.")
     gates["RN50"].set()
     wait_for(lambda: backend.model_status("RN50").state == "ready")
     assert backend.predict(index=0, model="RN50").model == "RN50"

@@ -1,5 +1,6 @@
 """The background job that fits heads and the few-shot curve."""
 
+import errno
 import json
 import threading
 from dataclasses import asdict, replace
@@ -11,11 +12,12 @@ from helpers import wait_for
 from PIL import Image
 
 from clip_demo.backend import Backend
-from clip_demo.errors import ModelError, OptionError
+from clip_demo.errors import ArtifactError, ModelError, OptionError
 from clip_demo.linear_probe.head import HeadStore, load_head, save_head
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.downloads import Downloads
 from clip_demo.serving.encoder_queue import EncoderQueue
+from clip_demo.serving.evaluator import Evaluator
 from clip_demo.serving.model_handle import ModelHandle
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.serving.probe_job import ProbeJob, ProbeJobs
@@ -59,6 +61,7 @@ def test_the_job_fits_better_and_better_heads_and_the_curve(backend, monkeypatch
     assert [each[0] for each in known] == sorted({each[0] for each in known})
     assert backend.head().provenance.n_train == 150
     assert backend.few_shot_curve().complete and backend.few_shot_curve().points[-1].n_train == 150
+    assert backend.first_image().truth == "blue"
 
 
 def test_the_job_and_the_command_give_the_same_curve_and_head(toy_encoder, toy_dataset, tmp_path):
@@ -107,8 +110,9 @@ def test_a_stopped_job_continues_where_it_was(toy_encoder, toy_dataset, tmp_path
 
 def test_stored_images_do_not_count_for_the_speed_of_encoding(toy_encoder, toy_dataset, tmp_path, monkeypatch):
     model = ModelHandle("toy", lambda name, progress: toy_encoder, EncoderQueue())
-    zero_shot = (1.0, ("a {}",))
-    job = ProbeJob(model, toy_dataset, Stores.open(tmp_path), Downloads(), lambda *_: zero_shot, False)
+    stores = Stores.open(tmp_path)
+    evaluator = Evaluator(stores.features, stores.heads)
+    job = ProbeJob(model, toy_dataset, stores, Downloads(), evaluator, False)
     wait_for(lambda: job.status.state == "done")
     clock = iter([0.0, 0.25, 1.25, 2.25])
     monkeypatch.setattr("clip_demo.serving.probe_job.time", SimpleNamespace(monotonic=lambda: next(clock)))
@@ -137,11 +141,36 @@ def test_only_one_job_runs_at_a_time(toy_dataset, tmp_path):
     backend.start_probe_job("toys")
     backend.start_probe_job("toys")
     assert backend.status(dataset="toys").job.state == "waiting" and backend.status(dataset="others").job is None
-    with pytest.raises(OptionError, match="job: one for slow on Toys-5 is running; wait until it is done, or stop it."):
+    with pytest.raises(OptionError) as caught:
         backend.start_probe_job("others")
+    assert str(caught.value) == "job: one for slow on Toys-5 is running; wait until it is done, or stop it."
+    assert caught.value.page_message == (
+        "A linear probe of slow on Toys-5 is being fitted. Wait until it is done, or stop it."
+    )
     gate.set()
     wait_for(lambda: backend.status(dataset="toys").job.state == "failed")
-    assert backend.status(dataset="toys").job.message == "model: gone."
+    assert backend.status(dataset="toys").job.message == "Gone."
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("/srv/x"), "The linear probe of toy on Toys-5 could not be fitted. Try again."),
+        (OSError(errno.ENOSPC, "/srv/x"), "There is no space left on the disk. Free some space and try again."),
+        (OSError(errno.EACCES, "/srv/x"), "This program is not allowed to use a folder that it needs. Ask the person "
+         "who runs it."),
+        (ArtifactError("features: /srv/x", page="A file is damaged."), "A file is damaged."),
+    ],
+)  # fmt: skip
+def test_a_failure_is_one_plain_sentence_and_its_details_are_logged(backend, monkeypatch, caplog, error, message):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(ProbeJob, "_fit", fail)
+    run(backend)
+    assert (job(backend).state, job(backend).message) == ("failed", message)
+    (record,) = caplog.records
+    assert record.message == f"The linear probe of toy on Toys-5 failed: {error}"
 
 
 def test_a_better_head_is_never_replaced(toy_encoder, toy_dataset, tmp_path, backend):
@@ -186,7 +215,8 @@ def test_a_visitor_comes_before_the_next_batch_of_a_job(toy_encoder, toy_dataset
 
     toy_encoder.encode_images = recorded
     model = ModelHandle("toy", lambda name, progress: toy_encoder, queue)
-    jobs = ProbeJobs(Stores.open(tmp_path), Downloads(), lambda model, dataset: (1.0, ("a {}",)))
+    stores = Stores.open(tmp_path)
+    jobs = ProbeJobs(stores, Downloads(), Evaluator(stores.features, stores.heads))
     jobs.start(model, toy_dataset)
     assert busy.wait(30)
     grey = Image.new("RGB", (8, 8), (51, 51, 51))

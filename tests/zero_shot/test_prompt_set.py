@@ -145,6 +145,7 @@ def test_errors_of_a_baseline_begin_with_baseline(parts, error):
     with pytest.raises(InputError) as of_the_part:
         PROMPTS.varied(**parts)
     assert type(caught.value) is error and str(caught.value) == f"baseline, {of_the_part.value}"
+    assert caught.value.page_message == of_the_part.value.page_message
 
 
 # --- classes ---------------------------------------------------------------------------------------------------------
@@ -160,6 +161,7 @@ def test_the_message_for_a_class_that_is_not_in_the_list(name):
     with pytest.raises(ClassnamesError) as caught:
         PROMPTS.position(name)
     assert str(caught.value) == f"classname: {name!r} is not in the class list; use one of its names."
+    assert caught.value.page_message == f"“{name}” is not on the class list. Choose one of its names."
 
 
 def test_renamed_gives_a_prompt_set_for_each_name():
@@ -180,6 +182,7 @@ def test_the_message_for_too_few_or_too_many_names(n):
     with pytest.raises(OptionError) as caught:
         PROMPTS.renamed(0, map(str, range(n)))
     assert str(caught.value) == f"names: got {n}; give 1 to 50 other names for the class."
+    assert caught.value.page_message == "Type 1 to 50 other names for the class, one per line."
 
 
 @pytest.mark.parametrize(
@@ -196,4 +199,7 @@ def test_a_prompt_set_covers_a_dataset_with_as_many_classes(toy_dataset):
         PROMPTS.check_covers(toy_dataset)
     assert str(caught.value) == (
         "classnames: got 2; the test set of Toys-5 needs one for each of its 5 classes, in its order."
+    )
+    assert caught.value.page_message == (
+        "The list has 2 class names, but Toys-5 has 5 classes. Type one name for each class, in the dataset’s order."
     )

@@ -95,6 +95,49 @@ def test_the_message_for_an_invalid_template(templates, message):
     assert str(caught.value) == f"templates: {message}"
 
 
+@pytest.mark.parametrize(
+    ("classnames", "sentence"),
+    [
+        ([], "Type at least two class names, one per line."),
+        (["cat"], "Type at least two class names, one per line."),
+        ([str(i) for i in range(1001)], "The list has 1,001 class names. Use at most 1,000."),
+        (["cat", "_"], "Class name 2 is blank. Type a name or remove it."),
+        (["cat", "x" * 501], f"“{'x' * 39}…” is longer than 500 characters. Shorten it."),
+        (["cat", "dog", "cat"], "“cat” is on the list twice. Remove one."),
+        (["cat", "Cat"], "“cat” and “Cat” are the same class. Remove one."),
+        (["sweet_pepper", "sweet pepper"], "“sweet_pepper” and “sweet pepper” are the same class. Remove one."),
+    ],
+)  # fmt: skip
+def test_what_the_page_says_about_a_class_list(classnames, sentence):
+    with pytest.raises(ClassnamesError) as caught:
+        check_classnames(classnames)
+    assert caught.value.page_message == sentence
+
+
+ONCE = "Write {} once in the prompt: it becomes each class name."
+EXTRA = "Braces are only for {}, which becomes each class name."
+
+
+@pytest.mark.parametrize(
+    ("templates", "sentence"),
+    [
+        ([], "Type a prompt with {} for the class name, such as “a photo of a {}”."),
+        (["{}"] * 101, "There are 101 prompts. Use at most 100."),
+        (["a photo"], ONCE),
+        (["{} and {}"], ONCE),
+        (["a {}", "a photo"], "Write {} once in the line “a photo”: it becomes each class name."),
+        (["{}}"], f"Remove the extra brace from the prompt. {EXTRA}"),
+        (["a {}", "{} {x}"], f"Remove the extra brace from the line “{{}} {{x}}”. {EXTRA}"),
+        (["x" * 500 + "{}"], "Shorten the prompt: at most 500 characters are allowed."),
+        (["{}", "x" * 501], f"Shorten the line “{'x' * 39}…”: at most 500 characters are allowed."),
+    ],
+)  # fmt: skip
+def test_what_the_page_says_about_templates(templates, sentence):
+    with pytest.raises(TemplateError) as caught:
+        check_templates(templates)
+    assert caught.value.page_message == sentence
+
+
 def test_the_number_of_prompts_is_bounded():
     check_number_of_prompts(range(1000), CIFAR100_TEMPLATES)
     check_number_of_prompts(range(1000), range(20))
@@ -103,6 +146,10 @@ def test_the_number_of_prompts_is_bounded():
     assert str(caught.value) == (
         "templates: 21 for 1000 classes make 21,000 prompts; at most 20,000 are allowed. Use fewer templates or fewer "
         "classes."
+    )
+    assert caught.value.page_message == (
+        "Use fewer prompts or fewer classes: 21 prompts with 1,000 class names make 21,000 texts, and at most 20,000 "
+        "are allowed."
     )
 
 

@@ -1,4 +1,4 @@
-"""The events of the Explore tab that predict, restore a link, and change the fields.
+"""The events of the Explore tab that predict, and change the fields.
 
 `show` predicts and draws the results. Every field triggers it; handlers that set fields themselves trigger it through
 the hidden field `request`. Its trigger mode ``always_last`` sends the last input after the running event has returned,
@@ -7,25 +7,24 @@ drawn by the events of `status_events`.
 """
 
 import json
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
 from ...backend import Backend
-from ...datasets.base import Dataset
-from ...errors import ClipDemoError, DatasetError, IndexRangeError
-from ...linear_probe.head import LinearProbe
-from ...models.catalog import BUILT_IN
+from ...datasets.example_photos import example_photos
+from ...errors import ClipDemoError
 from ...zero_shot.prompt_set import PromptSet
-from ...zero_shot.prompts import MAX_CLASSNAMES, parse_classnames, parse_templates
-from ..event_options import INSTANT, QUIET, load_if_downloaded, now, uploaded_path
-from ..permalink import View, from_query, own_classes, to_query
+from ...zero_shot.prompts import parse_classnames, parse_templates
+from ..event_options import INSTANT, QUIET, now
+from ..html import page_message
+from ..permalink import EXAMPLE, View, default_classes, is_default_list
 from ..template_field import connect_presets
-from . import view
-from .layout import OWN, Controls, Fields, example_images, index_range
-from .prediction_cards import SHOWN, results
-from .status_events import PageState, changed, connect_status, facts, report, report_outputs
+from .layout import Controls, Fields, index_range
+from .link_events import connect_links
+from .show import OUTPUTS, likely_classes, show
+from .status_events import PageState, connect_status
 
 # One group for all events that use a model. The backend encodes simultaneous images in one batch of up to this size.
 MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 32}
@@ -36,113 +35,48 @@ def connect(demo: gr.Blocks, backend: Backend, fields: Fields, controls: Control
     state = PageState.make()
     _connect_show(backend, fields, controls, state)
     _connect_index(backend, fields, controls, state.request)
-    _connect_prompts(backend, fields, controls)
-    _connect_load(demo, backend, fields, controls, state)
+    _connect_image(backend, fields, controls, state.request)
+    _connect_words(backend, fields, controls, state)
+    connect_links(demo, backend, fields, controls, state)
     connect_status(backend, fields, controls, state)
     return state
 
 
-def model_choices(backend: Backend) -> list[tuple[str, str]]:
-    """Return the choices of the model dropdown, with the size of those that would be downloaded."""
-    return [(f"{name} ({_source(backend, name)})", name) for name in backend.models]
-
-
-def _source(backend: Backend, model: str) -> str:
-    if model == BUILT_IN:
-        return "built in"
-    return "on disk" if backend.is_downloaded(model) else f"{backend.model_status(model).megabytes:,} MB to download"
-
-
-def show(
-    backend: Backend,
-    source,
-    dataset,
-    index,
-    photo,
-    templates,
-    classes,
-    replace_underscores,
-    model,
-    notice,
-    before,
-    reported,
-) -> list[Any]:
-    """Predict, and return the values of the outputs. The arguments are the values of the inputs in `_connect_show`.
-
-    `before` is the query string of the last results.
-    """
-    chosen, own = backend.datasets[dataset], source == OWN
-    typed = View(dataset, index, templates or "", classes or "", bool(replace_underscores), model)
-    classnames, template_list = parse_classnames(typed.classes), parse_templates(typed.templates)
-    status = load_if_downloaded(backend, model)
-    drawn, prediction, problem = gr.skip(), None, ""
-    try:
-        if status.state == "absent":
-            drawn = view.missing_model(status)
-        elif status.state in view.WAITING:
-            drawn = view.waiting(status)
-        elif own and photo is None:
-            drawn = view.NO_PHOTO
-        else:
-            prompts = PromptSet(classnames, template_list, typed.replace_underscores)
-            prediction = backend.predict(
-                image=uploaded_path(photo) if own else None,
-                index=None if own else _filled(index, chosen),
-                dataset=dataset,
-                prompts=prompts,
-                top_k=MAX_CLASSNAMES,  # all: the rank of the true label is shown
-                model=model,
-            )
-            shown = [score.label for score in prediction.zero_shot[:SHOWN]]
-            drawn = results(prediction, chosen, prompts, backend.word_knowledge(shown, model))
-    except ClipDemoError as error:
-        problem = str(error)
-    image, available = gr.skip(), None
-    if not own:
-        image, available, no_image = _image(chosen, index, prediction and prediction.truth)
-        problem = problem or no_image
-    query = to_query(backend, typed)
-    # A notice about the link stays until the visitor changes something: results may also be redrawn without a change.
-    notice = notice if before in ("", query) else ""
-    known = facts(status, dataset, available, prediction and _n_train(prediction.linear_probe))
-    out_of_date = status.state in view.WAITING or changed(reported, known)
-    return [
-        image,
-        view.alert(problem, stale=True) + view.alert(notice, stale=False),
-        drawn,
-        view.count(classnames, template_list),
-        query,
-        notice,
-        known,
-        gr.Timer(active=True) if out_of_date else gr.skip(),
-    ]
+def view_of(values: list[Any]) -> tuple[View, Mapping[str, Any] | None]:
+    """Return the view for the values of all fields, and the visitor's own photo."""
+    source, example, dataset, index, photo, templates, classes, replace_underscores, sharpness, model = values
+    view = View(
+        *(source, example, dataset, index, templates or "", classes or ""),
+        *(bool(replace_underscores), sharpness or 0, model),
+    )
+    return view, photo
 
 
 def _connect_show(backend: Backend, fields: Fields, controls: Controls, state: PageState) -> None:
-    outputs = [
-        *[controls.image, controls.alert, controls.results, controls.count],
-        *[state.query, state.notice, state.drawn, state.timer],
-    ]
+    memory = [state.words, state.pinned, state.notice, state.query, state.reported]
 
     def show_restored(request: str, *values: Any) -> list[Any]:
         # Gradio reports a change of every text field when the page opens, before `restore` has read the link: the
         # results would show the default model for a moment, and the address would lose what the link says.
-        return show(backend, *values) if request else [gr.skip()] * len(outputs)
+        drawn = {}
+        if request:
+            drawn = show(backend, *view_of(values[: -len(memory)]), *values[-len(memory) :])
+        return [drawn.get(name, gr.skip()) for name in OUTPUTS]
 
     shown = gr.on(
         [
             state.request.change,
-            fields.source.input,
             fields.index.input,
             fields.photo.change,
             # Not `input`: Gradio 6 triggers it by key presses only, not by Backspace, paste or phone keyboards.
             fields.templates.change,
             fields.classes.change,
             fields.replace_underscores.input,
+            fields.sharpness.change,
         ],
         show_restored,
-        inputs=[state.request, *fields.all(), state.notice, state.query, state.reported],
-        outputs=outputs,
+        inputs=[state.request, *fields.all(), *memory],
+        outputs=[getattr(controls, name, None) or getattr(state, name) for name in OUTPUTS],
         # The backend reads images and checks values itself.
         preprocess=False,
         trigger_mode="always_last",
@@ -153,98 +87,73 @@ def _connect_show(backend: Backend, fields: Fields, controls: Controls, state: P
     shown.then(None, inputs=state.query, js="(query) => clipExplorer.received(query)", **QUIET)
 
 
-def _filled(index: float | None, dataset: Dataset) -> float:
-    if index is None:
-        last, _ = index_range(dataset)
-        raise IndexRangeError(f"index: the field is empty; type a whole number from 0 to {last}.")
-    return index
-
-
-def _image(dataset: Dataset, index: float | None, truth: str | None) -> tuple[Any, bool | None, str]:
-    """Return the test image as HTML, whether the dataset is available (None: unknown), and an error message."""
-    try:
-        return view.figure(dataset, _filled(index, dataset)), True, ""
-    except DatasetError as error:
-        available = dataset.available()  # true if the files are damaged
-        if truth is None:
-            return gr.skip(), available, str(error)
-        return view.missing_image(dataset, index, truth), available, ""
-    except ClipDemoError as error:
-        return gr.skip(), None, str(error)
-
-
-def _n_train(probe: LinearProbe | None) -> int:
-    return probe.head.n_train if probe else 0
-
-
 def _connect_index(backend: Backend, fields: Fields, controls: Controls, request: gr.Textbox) -> None:
     # The browser changes the index itself: clicks may come faster than responses of the server.
     last = json.dumps({name: index_range(dataset)[0] for name, dataset in backend.datasets.items()}) + "[dataset]"
-    inputs, outputs = [fields.index, fields.dataset], [fields.index, controls.slider, request]
+    inputs, outputs = [fields.index, fields.dataset], [fields.index, request]
     for button, js in (
         (controls.previous, f"(index, dataset) => clipExplorer.step(index, -1, {last})"),
         (controls.next, f"(index, dataset) => clipExplorer.step(index, 1, {last})"),
         (controls.random, f"(index, dataset) => clipExplorer.random(index, {last})"),
     ):
         button.click(None, inputs=inputs, outputs=outputs, js=js, trigger_mode="multiple", **QUIET)
-    controls.slider.input(
-        None,
-        inputs=controls.slider,
-        outputs=[fields.index, request],
-        js="(index) => [index, clipExplorer.now()]",
-        trigger_mode="multiple",
-        **QUIET,
-    )
-    fields.index.input(
-        None,
-        inputs=[fields.index, controls.slider, fields.dataset],
-        outputs=controls.slider,
-        js=f"(index, slider, dataset) => clipExplorer.slide(index, slider, {last})",
-        trigger_mode="multiple",
-        **QUIET,
-    )
-    if controls.examples is not None:
-        paths = {path.name: str(path) for path in example_images()}
 
+
+def _connect_image(backend: Backend, fields: Fields, controls: Controls, request: gr.Textbox) -> None:
+    def with_list(source: str, example: str, dataset: str, classes: str) -> list[Any]:
+        """Return the class list that comes with the image, unless the visitor has edited it."""
+        default = default_classes(backend, source, example, dataset)
+        replaced = is_default_list(backend, classes or "") and classes != default
+        # The change of the class list triggers `show`.
+        return [default, gr.skip()] if replaced else [gr.skip(), now()]
+
+    def pick(event: gr.EventData, example: str, dataset: str, classes: str) -> list[Any]:
         # The browser sends a name and never a path, so no other file can be requested.
-        def pick(event: gr.EventData) -> Any:
-            return paths.get(event.name, gr.skip())
+        name = event.name if event.name in example_photos() else example
+        default = default_classes(backend, EXAMPLE, name, dataset)
+        return [name, default if is_default_list(backend, classes or "") else gr.skip(), now()]
 
-        controls.examples.click(pick, outputs=fields.photo, **INSTANT)
+    chosen = [fields.example, fields.dataset, fields.classes]
+    fields.source.input(
+        with_list,
+        inputs=[fields.source, *chosen],
+        outputs=[fields.classes, request],
+        trigger_mode="always_last",
+        **INSTANT,
+    )
+    controls.examples.click(pick, inputs=chosen, outputs=[fields.example, fields.classes, request], **INSTANT)
 
 
-def _connect_prompts(backend: Backend, fields: Fields, controls: Controls) -> None:
+def _connect_words(backend: Backend, fields: Fields, controls: Controls, state: PageState) -> None:
     connect_presets(controls.presets, fields.templates)
-    controls.reset.click(partial(own_classes, backend), inputs=fields.dataset, outputs=fields.classes, **INSTANT)
 
+    def own_list(source: str, example: str, dataset: str) -> str:
+        return default_classes(backend, source, example, dataset)
 
-def _connect_load(demo: gr.Blocks, backend: Backend, fields: Fields, controls: Controls, state: PageState) -> None:
-    def restore(search: str) -> list[Any]:
-        linked, problems = from_query(backend, search or "")
-        load_if_downloaded(backend, linked.model)
-        last, label = index_range(backend.datasets[linked.dataset])
-        return [
-            linked.dataset,
-            gr.Number(linked.index, label=label),
-            gr.Slider(value=linked.index, maximum=last, label=label),
-            linked.templates,
-            linked.classes,
-            linked.replace_underscores,
-            gr.Dropdown(model_choices(backend), value=linked.model),
-            problems,
-            *report(backend, backend.status(linked.model, linked.dataset)),
-            now(),
-        ]
+    def likely_list(*values: Any) -> str:
+        """Return the ten classes of the dataset that zero-shot prediction finds most likely."""
+        try:
+            return ", ".join(likely_classes(backend, *view_of(values)))
+        except ClipDemoError as error:
+            raise gr.Error(page_message(error), print_exception=False) from error
 
-    demo.load(
-        restore,
-        inputs=state.query,
-        outputs=[
-            *[fields.dataset, fields.index, controls.slider, fields.templates, fields.classes],
-            *[fields.replace_underscores, fields.model, state.notice],
-            *report_outputs(controls, state),
-            state.request,
-        ],
-        js="() => window.location.search",
+    def keep(dataset: str, templates: str, classes: str, underscores: bool, pinned: Mapping[str, PromptSet]) -> Any:
+        if dataset in pinned:
+            return [{name: prompts for name, prompts in pinned.items() if name != dataset}, now()]
+        try:
+            prompts = PromptSet(parse_classnames(classes or ""), parse_templates(templates or ""), bool(underscores))
+        except ClipDemoError as error:
+            raise gr.Error(page_message(error), print_exception=False) from error
+        return [{**pinned, dataset: prompts}, now()]
+
+    chosen = [fields.source, fields.example, fields.dataset]
+    controls.own_list.click(own_list, inputs=chosen, outputs=fields.classes, **INSTANT)
+    controls.likely_list.click(
+        likely_list, inputs=fields.all(), outputs=fields.classes, preprocess=False, **MODEL_QUEUE, **QUIET
+    )
+    controls.keep.click(
+        keep,
+        inputs=[fields.dataset, fields.templates, fields.classes, fields.replace_underscores, state.pinned],
+        outputs=[state.pinned, state.request],
         **INSTANT,
     )

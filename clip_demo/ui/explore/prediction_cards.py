@@ -1,8 +1,7 @@
 """The cards with both predictions: pure functions from a `Prediction` to HTML."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from types import MappingProxyType
 
 from ...backend import Prediction
 from ...datasets.base import Dataset
@@ -14,16 +13,21 @@ from ...zero_shot.classifier import ZeroShotScore
 from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import same_class
 from ...zero_shot.word_knowledge import WordKnowledge
-from ..html import percent
+from ..html import name_html, percent
 from ..probe_job_panel import early_head, offer
+from .comparison import Comparison
 
 SHOWN = 5  # bars per card
 
 
 def results(
-    prediction: Prediction, dataset: Dataset, prompts: PromptSet, knowledge: Sequence[WordKnowledge] = ()
+    prediction: Prediction,
+    dataset: Dataset,
+    prompts: PromptSet,
+    knowledge: Sequence[WordKnowledge] = (),
+    comparison: Comparison | None = None,
 ) -> str:
-    """Return both cards below a badge that says whether they agree.
+    """Return both cards.
 
     Parameters
     ----------
@@ -35,10 +39,126 @@ def results(
         The prompt set of the prediction.
     knowledge : sequence of WordKnowledge
         What the model knows of the class names with a zero-shot bar; empty where that is not known.
+    comparison : Comparison, optional
+        The zero-shot scores with other words, marked in the bars.
     """
-    cards = _zero_shot_card(prediction, prompts, knowledge) + probe_card(prediction, dataset)
-    badge = tie(prediction.zero_shot) or guess(prediction.zero_shot, knowledge) or _badge(prediction)
-    return f'<div class="results">{badge}<div class="cards">{cards}</div>{hint(prediction)}</div>'
+    zero_shot = _zero_shot_card(prediction, prompts, knowledge, comparison)
+    return f'<div class="results"><div class="cards">{zero_shot}{probe_card(prediction, dataset)}</div></div>'
+
+
+def _zero_shot_card(
+    prediction: Prediction, prompts: PromptSet, knowledge: Sequence[WordKnowledge], comparison: Comparison | None
+) -> str:
+    n = len(prompts.templates)
+    notes = {each.name: f'<span class="word-note">{escape(each.note)}</span>' for each in knowledge if each.note}
+    about = f"picks among your <b>{len(prompts.classnames)} classes</b>, from words alone"
+    if n > 1:
+        about = f"picks among your <b>{len(prompts.classnames)} classes</b>, by the mean of <b>{n} prompts</b> each"
+    if comparison:
+        about += f' · <span class="earlier-key">{escape(comparison.name)}</span>'
+    bars = "".join(
+        _bar(score, prediction.truth, notes.get(score.label, ""), _change(rank, score, comparison))
+        for rank, score in enumerate(prediction.zero_shot[:SHOWN], 1)
+    )
+    rank = _rank_of_truth(prediction.zero_shot, prediction.truth, "on your list")
+    return _frame("zero-shot", "Zero-shot", about, f'<ol class="bars">{bars}</ol>{rank}')
+
+
+def probe_card(prediction: Prediction, dataset: Dataset) -> str:
+    """Return the bars of the linear probe, or a note that there is no head and how to fit one."""
+    n = len(dataset.classnames)
+    about = f"trained on <b>{escape(dataset.title)}</b>’s <b>{n} classes</b>; ignores your list"
+    probe = prediction.linear_probe
+    if probe is None:
+        return _frame("probe", "Linear probe", about, _no_head(prediction, dataset))
+    early = early_head(probe.head, dataset)
+    more = f'<p class="early">This is {early}.</p>{offer(dataset, "Train it on all images")}' if early else ""
+    bars = "".join(_bar(score, prediction.truth) for score in probe.top[:SHOWN])
+    rank = _rank_of_truth(probe.top, prediction.truth, "one of its classes")
+    return _frame("probe", "Linear probe", about, f'<ol class="bars">{bars}</ol>{rank}{more}')
+
+
+def _no_head(prediction: Prediction, dataset: Dataset) -> str:
+    return (
+        f'<p class="nothing">No probe was trained for <b>{escape(prediction.model)}</b> on '
+        f"<b>{escape(dataset.title)}</b> yet.</p>"
+        f'{offer(dataset)}<p class="advice">Or type on the machine that runs this page: '
+        f"<code>python -m clip_demo fit-probe --model {escape(prediction.model)} --dataset {escape(dataset.name)}"
+        "</code></p>"
+    )
+
+
+def _frame(kind: str, name: str, about: str, body: str) -> str:
+    return (
+        f'<section class="card {kind}" aria-labelledby="{kind}-name"><h2 id="{kind}-name">{name}</h2>'
+        f'<p class="about">{about}</p>{body}</section>'
+    )
+
+
+def _bar(
+    score: ZeroShotScore | ProbeScore, truth: str | None, note: str = "", change: tuple[str, str] = ("", "")
+) -> str:
+    right = same_class(score.label, truth)
+    mark = ' <span class="true-mark">true label</span>' if right else ""
+    cosine = f'<span class="cosine">cosine {score.cosine:.4f}</span>' if isinstance(score, ZeroShotScore) else ""
+    return (
+        f'<li class="bar{" right" if right else ""}">'
+        f'<span class="label">{name_html(score.label)}{mark}</span>'
+        f'<span class="values">{cosine}{change[0]}<span class="percent">{percent(score.probability)}</span></span>'
+        f'<span class="track" aria-hidden="true"><span style="width:{100 * score.probability:.3f}%"></span></span>'
+        f"{change[1]}{note}</li>"
+    )
+
+
+def _change(rank: int, score: ZeroShotScore, comparison: Comparison | None) -> tuple[str, str]:
+    """Return the change of share and rank against the earlier words, and a mark at the earlier share."""
+    if comparison is None:
+        return "", ""
+    found = comparison.find(score.label)
+    if found is None:
+        return '<span class="change">new</span>', ""
+    earlier_rank, earlier = found
+    points = 100 * (score.probability - earlier.probability)
+    parts = [] if abs(points) < 0.05 else [f"{points:+.1f}".replace("-", "\N{MINUS SIGN}")]
+    if rank != earlier_rank:
+        parts.append(f"▲{earlier_rank - rank}" if rank < earlier_rank else f"▼{rank - earlier_rank}")
+    text = f'<span class="change">{", ".join(parts)}</span>' if parts else ""
+    return text, f'<span class="earlier" aria-hidden="true" style="left:{100 * earlier.probability:.3f}%"></span>'
+
+
+def _rank_of_truth(scores: Sequence[ZeroShotScore | ProbeScore], truth: str | None, among: str) -> str:
+    """Return the rank of the true label if no bar shows it."""
+    if truth is None:
+        return ""
+    ranked = ((rank, score) for rank, score in enumerate(scores, 1) if same_class(score.label, truth))
+    rank, score = next(ranked, (None, None))
+    if rank is not None and rank <= SHOWN:
+        return ""
+    found = f"not {among}" if rank is None else f"number {rank:,}, {percent(score.probability)}"
+    return f'<p class="beyond">True label <strong>{name_html(truth)}</strong>: {found}</p>'
+
+
+def verdict(prediction: Prediction, dataset: Dataset, knowledge: Sequence[WordKnowledge] = ()) -> str:
+    """Say in one or two sentences what both predict, and who is right."""
+    zero_shot, truth = prediction.zero_shot[0].label, prediction.truth
+    first = tie(prediction.zero_shot) or guess(zero_shot, knowledge)
+    probe = prediction.linear_probe.top[0].label if prediction.linear_probe else None
+    if not first and prediction.agree:
+        right = "" if truth is None else (", and both are right" if same_class(probe, truth) else "; neither is right")
+        return f"<p><strong>Both say {name_html(zero_shot)}{right}.</strong></p>"
+    first = first or f"Zero-shot says {name_html(zero_shot)}{_and_is_right(zero_shot, truth)}."
+    rest = []
+    if truth is not None and not any(same_class(truth, score.label) for score in prediction.zero_shot):
+        rest.append(f"“{name_html(truth)}” is not on your list.")
+    if truth is not None and not any(same_class(truth, name) for name in dataset.classnames):
+        rest.append(f"The probe has no class “{name_html(truth)}”.")
+    elif probe is not None:
+        rest.append(f"The probe says {name_html(probe)}{_and_is_right(probe, truth)}.")
+    return f"<p><strong>{first}</strong> {' '.join(rest)}</p>"
+
+
+def _and_is_right(label: str, truth: str | None) -> str:
+    return ", and is right" if same_class(label, truth) else ""
 
 
 def tie(scores: Sequence[ZeroShotScore]) -> str:
@@ -48,124 +168,14 @@ def tie(scores: Sequence[ZeroShotScore]) -> str:
     first, second = scores[:2]
     if percent(first.probability) != percent(second.probability) or f"{first.cosine:.4f}" != f"{second.cosine:.4f}":
         return ""
-    return (
-        f'<p class="badge tie">A tie: zero-shot cannot tell <strong>{escape(first.label)}</strong> from '
-        f"<strong>{escape(second.label)}</strong>.</p>"
-    )
+    return f"A tie: zero-shot cannot tell {name_html(first.label)} from {name_html(second.label)}."
 
 
-def guess(scores: Sequence[ZeroShotScore], knowledge: Sequence[WordKnowledge]) -> str:
+def guess(first: str, knowledge: Sequence[WordKnowledge]) -> str:
     """Say that the first class is a word that the model does not know; "" unless it is."""
-    first = scores[0].label
     if not any(known.name == first and known.state == "unknown" for known in knowledge):
         return ""
-    word = f"<strong>{escape(first)}</strong>"
-    return f'<p class="badge tie">A guess at random: zero-shot does not know the word {word}.</p>'
-
-
-def _badge(prediction: Prediction) -> str:
-    """Say whether both predictions have the same class first, and which of them is right."""
-    if prediction.agree is None:
-        return ""
-    zero_shot, probe = prediction.zero_shot[0].label, prediction.linear_probe.top[0].label
-    if prediction.agree:
-        text, kind = f"Both say <strong>{escape(probe)}</strong>", "agree"
-    else:
-        text = (
-            f"They disagree: zero-shot says <strong>{escape(zero_shot)}</strong>, "
-            f"the probe says <strong>{escape(probe)}</strong>"
-        )
-        kind = "differ"
-    if prediction.truth:
-        text += _verdict(same_class(zero_shot, prediction.truth), same_class(probe, prediction.truth))
-    return f'<p class="badge {kind}">{text}.</p>'
-
-
-def _verdict(zero_shot_right: bool, probe_right: bool) -> str:
-    if zero_shot_right and probe_right:
-        return ", and both are right"
-    if zero_shot_right:
-        return "; zero-shot is right"
-    return "; the probe is right" if probe_right else "; neither is right"
-
-
-def _zero_shot_card(prediction: Prediction, prompts: PromptSet, knowledge: Sequence[WordKnowledge]) -> str:
-    n = len(prompts.templates)
-    notes = {each.name: f'<span class="word-note">{escape(each.note)}</span>' for each in knowledge if each.note}
-    about = f"among your <b>{len(prompts.classnames)} classes</b> · <b>{n} template{'s' if n != 1 else ''}</b>"
-    return _card(
-        "zero-shot", "Zero-shot CLIP", about, prediction.zero_shot, prediction.truth, "class list", notes=notes
-    )
-
-
-def probe_card(prediction: Prediction, dataset: Dataset) -> str:
-    """Return the bars of the linear probe, or a note that there is no head and how to fit one."""
-    about = (
-        f"always predicts one of its own <b>{len(dataset.classnames)} classes</b> of <b>{escape(dataset.title)}</b>, "
-        "whatever the class list says"
-    )
-    probe = prediction.linear_probe
-    if probe is None:
-        return _frame("probe", "Linear probe", about, _no_head(prediction, dataset))
-    early = early_head(probe.head, dataset)
-    more = f'<p class="early">This is {early}.</p>{offer(dataset, "Fit it on all images")}' if early else ""
-    return _card("probe", "Linear probe", about, probe.top, prediction.truth, "classes of the head", more)
-
-
-def _no_head(prediction: Prediction, dataset: Dataset) -> str:
-    return (
-        f'<p class="nothing">No head was fitted on the features of <b>{escape(prediction.model)}</b> for '
-        f"<b>{escape(dataset.title)}</b> yet, so there is no prediction to show.</p>"
-        f'{offer(dataset)}<p class="advice">On the machine that runs this page, this command also fits one: '
-        f"<code>python -m clip_demo fit-probe --model {escape(prediction.model)} --dataset {escape(dataset.name)}"
-        "</code></p>"
-    )
-
-
-def _card(
-    kind: str,
-    name: str,
-    about: str,
-    scores: Sequence[ZeroShotScore | ProbeScore],
-    truth: str | None,
-    candidates: str,
-    more: str = "",
-    notes: Mapping[str, str] = MappingProxyType({}),
-) -> str:
-    bars = "".join(_bar(score, truth, notes.get(score.label, "")) for score in scores[:SHOWN])
-    return _frame(kind, name, about, f'<ol class="bars">{bars}</ol>{_rank_of_truth(scores, truth, candidates)}{more}')
-
-
-def _frame(kind: str, name: str, about: str, body: str) -> str:
-    return (
-        f'<section class="card {kind}" aria-labelledby="{kind}-name"><h3 id="{kind}-name">{name}</h3>'
-        f'<p class="about">{about}</p>{body}</section>'
-    )
-
-
-def _bar(score: ZeroShotScore | ProbeScore, truth: str | None, note: str = "") -> str:
-    right = same_class(score.label, truth)
-    mark = ' <span class="true-mark">✓ true</span>' if right else ""
-    cosine = f'<span class="cosine">cosine {score.cosine:.4f}</span>' if isinstance(score, ZeroShotScore) else ""
-    return (
-        f'<li class="bar{" right" if right else ""}">'
-        f'<span class="label">{escape(score.label)}{mark}</span>'
-        f'<span class="percent">{percent(score.probability)}</span>'
-        f'<span class="track" aria-hidden="true"><span style="width:{100 * score.probability:.3f}%"></span></span>'
-        f"{cosine}{note}</li>"
-    )
-
-
-def _rank_of_truth(scores: Sequence[ZeroShotScore | ProbeScore], truth: str | None, candidates: str) -> str:
-    """Return the rank of the true label if no bar shows it."""
-    if truth is None:
-        return ""
-    ranked = ((rank, score) for rank, score in enumerate(scores, 1) if same_class(score.label, truth))
-    rank, score = next(ranked, (None, None))
-    if rank is not None and rank <= SHOWN:
-        return ""
-    found = f"not in the {candidates}" if rank is None else f"number {rank}, {percent(score.probability)}"
-    return f'<p class="beyond">True label <strong>{escape(truth)}</strong>: {found}</p>'
+    return f"A guess at random: zero-shot does not know the word {name_html(first)}."
 
 
 def hint(prediction: Prediction) -> str:
@@ -190,3 +200,29 @@ def hint(prediction: Prediction) -> str:
     else:
         return ""
     return f'<p class="hint">{text}</p>'
+
+
+def word_line(names: Sequence[str], knowledge: Sequence[WordKnowledge]) -> str:
+    """Say in one line which class names the model does not know, and which are not in Latin letters.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The class list.
+    knowledge : sequence of WordKnowledge
+        What the model knows of each name; empty where that is not known, as for OpenAI's models.
+    """
+    unknown = [each.name for each in knowledge if each.state == "unknown"]
+    if unknown:
+        return f'<p class="hint">The model does not know {_some(unknown)}: for it, such words all look alike.</p>'
+    foreign = [] if knowledge else [name for name in names if any(c.isalpha() and ord(c) > 0x24F for c in name)]
+    if foreign:
+        return (
+            f'<p class="hint">OpenAI’s CLIP learned from English captions: {_some(foreign)} may mean little to it.</p>'
+        )
+    return ""
+
+
+def _some(names: Sequence[str], n: int = 3) -> str:
+    more = f" and {len(names) - n:,} more" if len(names) > n else ""
+    return ", ".join(f"“{name_html(name)}”" for name in names[:n]) + more

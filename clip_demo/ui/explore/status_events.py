@@ -14,11 +14,10 @@ import gradio as gr
 from ...backend import Backend, Status
 from ...serving.downloads import DatasetStatus
 from ...serving.model_handle import ModelStatus
-from ...zero_shot.prompts import parse_classnames
 from .. import probe_job_panel
 from ..event_options import INSTANT, now, press
-from ..permalink import own_classes
-from ..status_line import download_panel, status_line
+from ..permalink import first_index, is_default_list, own_classes
+from ..status_line import chip, download_panel, status_line
 from .layout import Controls, Fields, index_range
 from .view import WAITING
 
@@ -31,12 +30,16 @@ class PageState:
     ----------
     request, refresh : gr.Textbox
         A new value triggers the event `show`, or `refresh`.
-    query : gr.Textbox
-        The query string of the fields, for the address bar.
+    query, link_note : gr.Textbox
+        The query string of the fields, for the address bar, and what it leaves out.
+    link : gr.Textbox
+        A new query string restores the fields: the visitor goes back or forward.
     notice : gr.Textbox
         A message about the link, which `show` writes until the visitor changes something.
     drawn, reported : gr.State
         The `facts` that the results, and the status line, were drawn from.
+    words, pinned : gr.State
+        What the bars are compared with: the last `Words`, and the prompt set that the visitor keeps as A, by dataset.
     timer : gr.Timer
         Triggers `refresh` while it is active.
     """
@@ -44,16 +47,21 @@ class PageState:
     request: gr.Textbox
     refresh: gr.Textbox
     query: gr.Textbox
+    link_note: gr.Textbox
+    link: gr.Textbox
     notice: gr.Textbox
     drawn: gr.State
     reported: gr.State
+    words: gr.State
+    pinned: gr.State
     timer: gr.Timer
 
     @classmethod
     def make(cls) -> PageState:
         """Make the components inside the current gradio context."""
-        hidden = (gr.Textbox(visible="hidden", elem_id=name) for name in ("request", "refresh", "query", "notice"))
-        return cls(*hidden, gr.State(()), gr.State(()), gr.Timer(1.0, active=False))
+        names = ("request", "refresh", "query", "link-note", "link", "notice")
+        hidden = (gr.Textbox(visible="hidden", elem_id=name) for name in names)
+        return cls(*hidden, gr.State(()), gr.State(()), gr.State(), gr.State({}), gr.Timer(1.0, active=False))
 
 
 def facts(model: ModelStatus, dataset: str, available: bool | None, n_train: int | None) -> tuple[Any, ...]:
@@ -71,8 +79,8 @@ def changed(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
 
 def report_outputs(controls: Controls, state: PageState) -> list[gr.components.Component]:
     """Return the components that `report` fills."""
-    panels = [controls.status_line, controls.offer, controls.download_dataset, controls.download_panel, controls.job]
-    return [*panels, state.reported, state.timer]
+    panels = [controls.chip, controls.status_line, controls.offer, controls.download_dataset, controls.download_panel]
+    return [*panels, controls.job, state.reported, state.timer]
 
 
 def report(backend: Backend, status: Status) -> list[Any]:
@@ -82,6 +90,7 @@ def report(backend: Backend, status: Status) -> list[Any]:
     states = (status.model, status.dataset, *status.models, *status.datasets)
     moving = bool(status.running_job) or any(each.state in WAITING for each in states)
     return [
+        chip(status, backend.datasets[status.dataset.name]),
         status_line(status, backend.datasets[status.dataset.name]),
         _offer(status),
         _download_button(missing),
@@ -154,13 +163,15 @@ def _connect_refresh(backend: Backend, controls: Controls, state: PageState, opt
 
 
 def _connect_dataset(backend: Backend, fields: Fields, controls: Controls, outputs: list) -> None:
-    def choose_dataset(dataset: str, model: str, classes: str) -> list[Any]:
+    def choose_dataset(dataset: str, model: str, index: float | None, classes: str) -> list[Any]:
         last, label = index_range(backend.datasets[dataset])
         own = own_classes(backend, dataset)
-        replaced = _is_own_list(backend, classes) and classes != own
+        replaced = is_default_list(backend, classes or "") and classes != own
+        # An index that the visitor did not choose becomes that of the dataset's first image.
+        untouched = any(index == first_index(backend, name, model) for name in backend.datasets)
+        number = {"value": first_index(backend, dataset, model)} if untouched else {}
         return [
-            gr.Number(label=label),
-            gr.Slider(maximum=last, label=label),
+            gr.Number(label=label, **number),
             own if replaced else gr.skip(),
             *report(backend, backend.status(model, dataset)),
             gr.skip() if replaced else now(),  # the change of the class list triggers `show`
@@ -168,14 +179,8 @@ def _connect_dataset(backend: Backend, fields: Fields, controls: Controls, outpu
 
     fields.dataset.input(
         choose_dataset,
-        inputs=[fields.dataset, fields.model, fields.classes],
-        outputs=[fields.index, controls.slider, fields.classes, *outputs],
+        inputs=[fields.dataset, fields.model, fields.index, fields.classes],
+        outputs=[fields.index, fields.classes, *outputs],
         trigger_mode="always_last",
         **INSTANT,
     )
-
-
-def _is_own_list(backend: Backend, classes: str | None) -> bool:
-    """Whether a class list is empty or exactly that of a dataset. An edited one is kept when the dataset changes."""
-    names = parse_classnames(classes or "")
-    return not names or any(names == tuple(each.classnames) for each in backend.datasets.values())

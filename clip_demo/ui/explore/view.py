@@ -1,16 +1,23 @@
 """The HTML of the Explore tab besides the prediction cards: pure functions."""
 
-from collections.abc import Sequence
 from html import escape
 
 from ...datasets.base import Dataset
+from ...datasets.example_photos import ExamplePhoto
+from ...errors import ClassnamesError, ClipDemoError, ImageError, IndexRangeError, PromptTooLongError, TemplateError
 from ...serving.model_handle import ModelStatus
-from ..html import data_url
+from ..html import data_url, name_html, page_message, thumbnail
 from ..probe_job_panel import job_button
 
 WAITING = ("downloading", "loading")  # states of a model that will be ready without a click
-NO_PHOTO = '<p class="waiting">Upload or paste an image, take a photo, or click an example.</p>'
+NO_PHOTO = '<p class="waiting">Drop a photo anywhere on this page, paste one, or use the buttons on the left.</p>'
 _SMALL = 128  # pixels; smaller images are enlarged with sharp pixels
+# The fields below which an error is shown; any other error stands above the cards.
+MESSAGE_FIELDS = {
+    "image": (IndexRangeError, ImageError),
+    "templates": (TemplateError, PromptTooLongError),
+    "classes": (ClassnamesError,),
+}
 
 
 def waiting(model: ModelStatus, what: str = "The bars") -> str:
@@ -43,6 +50,14 @@ def figure(dataset: Dataset, index: float) -> str:
     return _figure(img, truth, f"{name}, {width}×{height} pixels")
 
 
+def example_figure(photo: ExamplePhoto) -> str:
+    """Return an example photo with its label."""
+    img = (
+        f'<img src="{thumbnail(photo.path, 528)}" alt="Example photo: {escape(photo.label)}" width="528" height="528">'
+    )
+    return _figure(img, photo.label, "Example photo")
+
+
 def missing_image(dataset: Dataset, index: float, truth: str) -> str:
     """Return what is shown in place of a test image that is not available, though its stored features are."""
     note = (
@@ -54,12 +69,12 @@ def missing_image(dataset: Dataset, index: float, truth: str) -> str:
 
 
 def _name(dataset: Dataset, index: float) -> str:
-    return f"Test image {int(index)} of {escape(dataset.title)}"
+    return f"Test image {int(index):,} of {escape(dataset.title)}"
 
 
 def _figure(content: str, truth: str, source: str) -> str:
     return (
-        f'<figure class="shot">{content}<figcaption><span class="truth">True label: <strong>{escape(truth)}</strong>'
+        f'<figure class="shot">{content}<figcaption><span class="truth">True label: <strong>{name_html(truth)}</strong>'
         f'</span><span class="source">{source}</span></figcaption></figure>'
     )
 
@@ -68,16 +83,19 @@ def alert(message: str, *, stale: bool, what: str = "bars") -> str:
     """Return an error message; if it is `stale`, with a note that `what` below belong to an earlier input."""
     if not message:
         return ""
-    after = f' <span class="after">Your input is kept; the {what} below show the last valid input.</span>'
+    after = f' <span class="after">The {what} below are those of before.</span>'
     kind = "alert stale" if stale else "alert"
-    return f'<div class="{kind}" role="alert"><strong>{escape(message)}</strong>{after if stale else ""}</div>'
+    dismiss = '<button type="button" class="dismiss" aria-label="Dismiss">✕</button>'
+    return f'<div class="{kind}" role="alert"><strong>{escape(message)}</strong>{after if stale else ""}{dismiss}</div>'
 
 
-def count(classnames: Sequence[str], templates: Sequence[str]) -> str:
-    """Return the number of classes and templates."""
-    n, m = len(classnames), len(templates)
-    ensemble = " (an ensemble: their text features are averaged)" if m > 1 else ""
-    return (
-        f'<p class="count"><b>{n}</b> class{"es" if n != 1 else ""} × <b>{m}</b> '
-        f"template{'s' if m != 1 else ''}{ensemble}</p>"
-    )
+def field_messages(error: ClipDemoError | None) -> dict[str, str]:
+    """Return the HTML below each of `MESSAGE_FIELDS`, and under ``"alert"`` that above the cards; "" for no message."""
+    owners = (name for name, kinds in MESSAGE_FIELDS.items() if isinstance(error, kinds))
+    owner = next(owners, "alert") if error else None
+    messages = dict.fromkeys((*MESSAGE_FIELDS, "alert"), "")
+    if owner == "alert":
+        messages[owner] = alert(page_message(error), stale=True)
+    elif owner:
+        messages[owner] = f'<p class="message stale">{escape(page_message(error))}</p>'
+    return messages

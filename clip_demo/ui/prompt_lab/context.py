@@ -9,7 +9,8 @@ import gradio as gr
 from ...backend import Backend
 from ...errors import ClipDemoError
 from ..event_options import INSTANT, QUIET, now
-from ..explore.layout import Controls, Fields
+from ..explore.layout import Fields
+from ..permalink import TEST_IMAGE
 from .request import Request, parse_request
 
 # A queue of its own, so that visitors of the lab do not delay visitors of the Explore tab.
@@ -24,7 +25,7 @@ class ExploreTab:
     ----------
     tabs, tab : gr.Tabs, gr.Tab
         All tabs of the page; the Explore tab, whose id is ``"explore"``.
-    fields, controls : Fields, Controls
+    fields : Fields
     request : gr.Textbox
         The hidden field whose change redraws the Explore tab.
     """
@@ -32,7 +33,6 @@ class ExploreTab:
     tabs: gr.Tabs
     tab: gr.Tab
     fields: Fields
-    controls: Controls
     request: gr.Textbox
 
 
@@ -87,11 +87,11 @@ class LabContext:
     def connect_gallery(self, gallery: gr.HTML, state: gr.State, redraw: gr.Textbox) -> None:
         """Let a gallery show more images, and open one in the Explore tab."""
         self.update_state(gallery.more, lambda before, value: {**before, "pages": int(value)}, state, redraw)
-        fields, controls, tabs = self.explore.fields, self.explore.controls, self.explore.tabs
+        fields, tabs = self.explore.fields, self.explore.tabs
 
         def open_image(event: gr.EventData) -> list[Any]:
             index = int(event.value)
-            return [index, index, "set", gr.Tabs(selected="explore"), now()]
+            return [index, TEST_IMAGE, gr.Tabs(selected="explore"), now()]
 
-        outputs = [fields.index, controls.slider, fields.source, tabs, self.explore.request]
+        outputs = [fields.index, fields.source, tabs, self.explore.request]
         gallery.open(open_image, outputs=outputs, **INSTANT)

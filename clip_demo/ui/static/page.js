@@ -1,4 +1,5 @@
-// What runs in the browser: the address bar, changing the index, and dimming old results while a request is running.
+// What runs in the browser: addresses and history, changing the index, dimming old results while a request is running,
+// photos that are dropped or pasted, and what Gradio has no option for.
 window.clipExplorer = {
   now() {
     return `${Date.now()}${Math.random()}`;
@@ -11,18 +12,13 @@ window.clipExplorer = {
   },
 
   step(index, by, last) {
-    const next = this.clamp(this.clamp(index, last) + by, last);
-    return [next, next, this.now()];
+    return [this.clamp(this.clamp(index, last) + by, last), this.now()];
   },
 
   random(index, last) {
     let next = index;
     while (next === index && last > 0) next = Math.floor(Math.random() * (last + 1));
-    return [next, next, this.now()];
-  },
-
-  slide(index, slider, last) {
-    return Number.isFinite(index) && index >= 0 && index <= last ? index : slider;
+    return [next, this.now()];
   },
 
   sent() {
@@ -33,17 +29,140 @@ window.clipExplorer = {
     // Requests are not counted: a lost response would leave the page dimmed forever.
     document.documentElement.classList.remove("clip-waiting");
     this.updateAddress(query);
+    for (const name of ["templates", "classes"]) {
+      const invalid = Boolean(document.querySelector(`#${name}-message .message`));
+      document.querySelector(`#${name} textarea`)?.setAttribute("aria-invalid", invalid);
+    }
     return [];
   },
 
-  // Other parameters, such as Gradio's __theme, are kept.
+  // --- addresses and history ---
+
+  parameters: [
+    ...["tab", "dataset", "index", "photo", "template", "classes"],
+    ...["replace_underscores", "sharpness", "model"],
+  ],
+  pushed: 0, // time of the last new entry in the history
+
+  // Going back leads to another tab, image or model; words replace the current entry, and so does fast stepping.
   updateAddress(query) {
     if (!query) return;
-    const names = ["dataset", "index", "template", "classes", "replace_underscores", "model"];
-    const parts = new URLSearchParams(window.location.search);
-    names.forEach((name) => parts.delete(name));
-    new URLSearchParams(query).forEach((value, name) => parts.append(name, value));
-    const url = `${window.location.pathname}?${parts}${window.location.hash}`;
-    window.history.replaceState(window.history.state, "", url);
+    const before = new URLSearchParams(window.location.search);
+    const after = new URLSearchParams(before); // other parameters, such as Gradio's __theme, are kept
+    this.parameters.filter((name) => name !== "tab").forEach((name) => after.delete(name));
+    new URLSearchParams(query).forEach((value, name) => after.append(name, value));
+    this.visit(before, after, before.has("dataset"));
+  },
+
+  openTab(tab) {
+    const before = new URLSearchParams(window.location.search);
+    const after = new URLSearchParams(before);
+    after.delete("tab");
+    if (tab !== "explore") after.append("tab", tab);
+    this.visit(before, after, true);
+  },
+
+  visit(before, after, mayPush) {
+    if (`${before}` === `${after}`) return;
+    const moved = ["tab", "dataset", "index", "photo", "model"].some((name) => before.get(name) !== after.get(name));
+    const push = moved && mayPush && Date.now() - this.pushed > 1000;
+    if (push) this.pushed = Date.now();
+    const url = `${window.location.pathname}?${after}${window.location.hash}`;
+    try {
+      window.history[push ? "pushState" : "replaceState"](window.history.state, "", url);
+    } catch {
+      // Browsers limit how often a page may change its address; the page works without.
+    }
+  },
+
+  opened() {
+    this.prepare();
+    this.showTab();
+    return window.location.search;
+  },
+
+  showTab() {
+    const tab = new URLSearchParams(window.location.search).get("tab") ?? "explore";
+    const button = document.querySelector(`[role=tab][data-tab-id="${CSS.escape(tab)}"]`);
+    if (button && button.getAttribute("aria-selected") !== "true") button.click();
+  },
+
+  // Back or forward: the fields follow the address.
+  restore() {
+    this.showTab();
+    this.type("#link", `${window.location.search}&at=${Date.now()}`); // an equal value would not count as a change
+  },
+
+  // Types into a hidden field, so that Gradio sees a change.
+  type(field, text) {
+    const input = document.querySelector(`${field} :is(textarea, input)`);
+    input.value = text;
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  },
+
+  async copyLink(note) {
+    const done = (text) => `<p role="status">${text} ${note}</p>`;
+    try {
+      await navigator.clipboard.writeText(window.location.href);
+      return done("Link copied.");
+    } catch {
+      return done("The browser does not allow copying: take the link from the address bar."); // as on plain http
+    }
+  },
+
+  // --- photos that are dropped or pasted anywhere ---
+
+  takePhoto(event, items) {
+    const file = [...(items?.files ?? [])].find((each) => each.type.startsWith("image/"));
+    const text = items?.types.includes("text/plain") && event.target.closest?.("textarea, input");
+    if (!file || text || event.target.closest?.("#photo")) return; // that field takes its own
+    event.preventDefault();
+    event.stopPropagation();
+    document.querySelector('[role=tab][data-tab-id="explore"]')?.click();
+    document.querySelector('#source input[value="own"]')?.click();
+    document.querySelector('#photo button[aria-label="Remove Image"], #photo button[aria-label="Clear"]')?.click();
+    const files = new DataTransfer();
+    files.items.add(file);
+    // The field has no file input until the photo before is gone.
+    const hand = (tries) => {
+      const input = document.querySelector("#photo input[type=file]");
+      if (!input) return tries && setTimeout(() => hand(tries - 1), 50);
+      input.files = files.files;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    hand(40);
+  },
+
+  // --- the guide, and what Gradio has no option for ---
+
+  toggleGuide(open = localStorage.getItem("clip-guide") === "closed") {
+    localStorage.setItem("clip-guide", open ? "open" : "closed");
+    document.documentElement.classList.toggle("clip-guide-closed", !open);
+    document.querySelector("#open-guide")?.setAttribute("aria-expanded", open);
+  },
+
+  prepare() {
+    document.querySelector("#details").popover = "auto";
+    for (const name of ["templates", "classes"]) {
+      document.querySelector(`#${name} textarea`).setAttribute("aria-describedby", `${name}-message`);
+    }
+    document.querySelector("#index input").setAttribute("aria-describedby", "image-message");
+    // The regions themselves stay, so that a screen reader hears their new content.
+    for (const name of ["verdict", "templates-message", "classes-message", "image-message"]) {
+      document.getElementById(name).setAttribute("role", "status");
+    }
+    this.toggleGuide(localStorage.getItem("clip-guide") !== "closed");
   },
 };
+
+if (localStorage.getItem("clip-guide") === "closed") document.documentElement.classList.add("clip-guide-closed");
+window.addEventListener("popstate", () => clipExplorer.restore());
+document.addEventListener("paste", (event) => clipExplorer.takePhoto(event, event.clipboardData), true);
+document.addEventListener("drop", (event) => clipExplorer.takePhoto(event, event.dataTransfer), true);
+document.addEventListener("dragover", (event) => {
+  if (event.dataTransfer?.types.includes("Files")) event.preventDefault(); // else the browser opens the dropped file
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest("#guide .close")) clipExplorer.toggleGuide(false);
+  if (event.target.closest(".alert .dismiss")) event.target.closest(".alert").remove();
+});

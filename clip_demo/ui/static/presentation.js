@@ -33,7 +33,7 @@
       return this.image()?.src ?? find("#image").textContent;
     },
 
-    // The image of the dataset is then in the page, but not shown.
+    // Such a photo stands in the field that it was dropped into.
     isOwnPhoto() {
       return !shown(find("#image"));
     },
@@ -60,9 +60,9 @@
     },
 
     used() {
-      const parts = [...document.querySelectorAll("#status .part > .value > strong:first-child")].slice(0, 2);
-      const texts = parts.length === 2 ? parts : [find("#status summary") ?? find("#status")];
-      return texts.map((each) => each.textContent.trim()).join(" · ");
+      const names = [...document.querySelectorAll("#status .part > .value > strong:first-child")].slice(0, 2);
+      const parts = names.length === 2 ? names : [find("#status")]; // while a model is loading, what it says
+      return parts.map((each) => each.textContent.trim()).join(" · ");
     },
 
     templates() {
@@ -79,7 +79,7 @@
       const covered = this.covered();
       root.classList.toggle("guessing", this.guessing);
       root.classList.toggle("covered", covered);
-      root.classList.toggle("own-photo", this.isOwnPhoto());
+      root.classList.toggle("no-steps", !this.canStep());
       const [first, ...others] = this.templates();
       part(".used").textContent = this.used();
       part(".prompt b").textContent = first ?? "";
@@ -172,11 +172,15 @@
 
     // --- moving ----------------------------------------------------------------------------------------------
 
-    step(id, name) {
-      if (this.isOwnPhoto()) return;
-      const named = [...document.querySelectorAll("button")].find((each) => each.textContent.trim() === name);
+    // Photos have no neighbours; the buttons are then in the page, but not shown.
+    canStep() {
+      return shown(find("#previous"));
+    },
+
+    step(button) {
+      if (!this.canStep()) return;
       this.cover();
-      (document.getElementById(id) ?? named).click();
+      find(button).click();
     },
 
     enter() {
@@ -196,7 +200,7 @@
     leave() {
       this.observer.disconnect();
       this.hideAlt(false);
-      root.classList.remove("presenting", "guessing", "covered", "coding", "own-photo");
+      root.classList.remove("presenting", "guessing", "covered", "coding", "no-steps");
       if (document.fullscreenElement) document.exitFullscreen();
       find("#present button").focus();
     },

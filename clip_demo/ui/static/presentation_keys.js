@@ -11,8 +11,8 @@
     reveal: () => view.reveal(),
     reset: () => view.reset(),
     code: () => view.toggleCode(),
-    previous: () => view.step("previous", "Previous"),
-    next: () => view.step("next", "Next"),
+    previous: () => view.step("#previous"),
+    next: () => view.step("#next"),
   };
   const KEYS = { ArrowLeft: "previous", ArrowRight: "next", Escape: "leave", g: "guess", q: "code", " ": "reveal" };
 
