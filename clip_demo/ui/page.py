@@ -7,6 +7,7 @@ import gradio as gr
 
 from ..backend import Backend
 from ..paths import EXAMPLES
+from . import presentation
 from .api import add_endpoints
 from .event_options import QUIET
 from .explore import events as explore_events
@@ -64,6 +65,7 @@ def _top(backend: Backend) -> dict[str, Any]:
         summary = gr.HTML(chip(status, dataset), apply_default_css=False, elem_id="chip")
         guide = gr.Button("Guide", size="sm", min_width=60, elem_id="open-guide")
         guide.click(None, js="() => clipExplorer.toggleGuide()", **QUIET)
+        presentation.lay_out()
     with gr.Column(elem_id="details"):
         model = gr.Dropdown(
             model_choices(backend),
