@@ -28,7 +28,7 @@ from .layout import SECTIONS, Lab
 from .sections import connect_calibration, connect_classes, connect_confusions, connect_images
 
 
-def connect(backend: Backend, lab: Lab, explore: ExploreTab, pinned: gr.State | None = None) -> None:
+def connect(backend: Backend, lab: Lab, explore: ExploreTab, pinned: gr.State) -> None:
     """Connect the lab's components with each other, with the Explore tab and with the backend.
 
     Parameters
@@ -36,13 +36,12 @@ def connect(backend: Backend, lab: Lab, explore: ExploreTab, pinned: gr.State | 
     backend : Backend
     lab : Lab
     explore : ExploreTab
-    pinned : gr.State, optional
-        The visitor's baselines, a dict of dataset name to `PromptSet`; for a page that sets them elsewhere, too.
+    pinned : gr.State
+        The visitor's baselines, a dict of dataset name to `PromptSet`. The Explore tab calls them A.
     """
     # Hidden fields: a change of `request` evaluates the prompt set, a change in `redraw` draws one section.
     request = gr.Textbox(visible="hidden", elem_id="lab-request")
     redraw = {name: gr.Textbox(visible="hidden", elem_id=f"lab-redraw-{name.lower()}") for name in SECTIONS}
-    pinned = gr.State({}) if pinned is None else pinned
     fields = explore.fields
     context = LabContext(backend, [fields.dataset, fields.model, *lab.prompts.values(), pinned], explore)
     _connect_tabs(backend, lab, explore, request)
@@ -137,7 +136,7 @@ def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterato
                 yield progress_bar(progress), gr.skip(), False
             yield "", headline(task.result().accuracy, request), False
         except ClipDemoError as error:
-            yield alert(str(error), stale=True, what="numbers"), gr.skip(), False
+            yield alert(error.page_message, stale=True, what="numbers"), gr.skip(), False
 
 
 def _connect_prompts(backend: Backend, lab: Lab, dataset: gr.Radio) -> None:
@@ -155,11 +154,12 @@ def _connect_baseline(context: LabContext, lab: Lab, pinned: gr.State, request: 
             parsed = context.parse(*values)
             parsed.evaluate(context.backend)  # a baseline that cannot be evaluated is refused
         except ClipDemoError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return [{**values[-1], parsed.dataset.name: parsed.prompts}, now()]
+            raise gr.Error(error.page_message, print_exception=False) from error
+        return [{**values[-1], parsed.dataset.name: parsed.prompts}, now(), now()]
 
     def unpin(dataset, pinned) -> list[Any]:
-        return [{name: prompts for name, prompts in pinned.items() if name != dataset}, now()]
+        return [{name: prompts for name, prompts in pinned.items() if name != dataset}, now(), now()]
 
-    lab.headline.pin.click(pin, inputs=context.inputs, outputs=[pinned, request], **QUEUED)
-    lab.headline.unpin.click(unpin, inputs=[context.inputs[0], pinned], outputs=[pinned, request], **INSTANT)
+    outputs = [pinned, request, context.explore.request]
+    lab.headline.pin.click(pin, inputs=context.inputs, outputs=outputs, **QUEUED)
+    lab.headline.unpin.click(unpin, inputs=[context.inputs[0], pinned], outputs=outputs, **INSTANT)

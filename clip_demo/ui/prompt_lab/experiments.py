@@ -96,7 +96,12 @@ def _run(context: LabContext, at_once: bool, *values: Any) -> Iterator[list[Any]
         yield [task.result(), *_ended(True)]
     except ClipDemoError as error:
         # The headline says what is wrong with the prompt set.
-        yield [gr.skip(), "" if at_once else alert(str(error), stale=False), gr.skip(), gr.Button(visible=False)]
+        yield [
+            gr.skip(),
+            "" if at_once else alert(error.page_message, stale=False),
+            gr.skip(),
+            gr.Button(visible=False),
+        ]
 
 
 def _ended(measured: bool) -> list[Any]:
@@ -175,4 +180,4 @@ def _names_table(backend: Backend, request: Request, report: EvaluationReport, p
         )
         return names_table(current, report.accuracy.top1, rows)
     except ClipDemoError as error:
-        return alert(str(error), stale=False)
+        return alert(error.page_message, stale=False)
