@@ -54,7 +54,7 @@ def late_dataset(toy_dataset):
 def open_toy_page(open_page, serve, tmp_path):
     """Open the page of a backend whose models are loaded by a function."""
 
-    def start(load, *datasets, query="", ready="#status .banner", downloaded=(BUILT_IN,), **options):
+    def start(load, *datasets, query="", ready="#chip button", downloaded=(BUILT_IN,), **options):
         names = list(dict.fromkeys((BUILT_IN, *available_models())))
         backend = Backend(
             ModelPool(load, names, is_downloaded=lambda name: name in downloaded, **options),
@@ -107,7 +107,7 @@ def test_the_page_works_while_the_model_loads_and_then_shows_the_bars(open_toy_p
     expect(bars(page)).to_have_count(5, timeout=10_000)
     expect(page.locator("#results .zero-shot .bar.right")).to_contain_text("green")
     expect(page.locator("#status")).to_contain_text("tiny — a toy")
-    expect(page.locator("#status")).to_contain_text("none for tiny on Toys-5: not fitted yet")
+    expect(page.locator("#status")).to_contain_text("none was trained for tiny on Toys-5 yet")
     expect(page.locator("#results .probe .nothing")).to_contain_text("No head was fitted")
     expect(page.locator("#results .badge")).to_have_count(0)
 
@@ -183,6 +183,7 @@ def test_a_preferred_model_that_cannot_be_downloaded_is_reported_in_one_line(ope
 def test_a_model_chosen_in_the_dropdown_is_loaded(open_toy_page, slow_load, toy_dataset):
     page = open_toy_page(slow_load, toy_dataset)
     expect(bars(page)).to_have_count(5)
+    page.locator("#chip button").click()
     page.get_by_role("combobox", name="Model").click()
     page.get_by_role("option", name="RN50 (255 MB to download)").click()
     expect(page.locator("#results .waiting")).to_contain_text("RN50 is downloading: 30%")

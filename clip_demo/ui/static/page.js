@@ -43,6 +43,7 @@ window.clipExplorer = {
     ...["replace_underscores", "sharpness", "model"],
   ],
   pushed: 0, // time of the last new entry in the history
+  restoring: 0, // until then, answers to what the visitor did before going back do not change the address
 
   // Going back leads to another tab, image or model; words replace the current entry, and so does fast stepping.
   updateAddress(query) {
@@ -63,8 +64,10 @@ window.clipExplorer = {
   },
 
   visit(before, after, mayPush) {
-    if (`${before}` === `${after}`) return;
-    const moved = ["tab", "dataset", "index", "photo", "model"].some((name) => before.get(name) !== after.get(name));
+    const differs = (name) => before.get(name) !== after.get(name);
+    if (!this.parameters.some(differs)) this.restoring = 0;
+    if (!this.parameters.some(differs) || Date.now() < this.restoring) return;
+    const moved = ["tab", "dataset", "index", "photo", "model"].some(differs);
     const push = moved && mayPush && Date.now() - this.pushed > 1000;
     if (push) this.pushed = Date.now();
     const url = `${window.location.pathname}?${after}${window.location.hash}`;
@@ -89,6 +92,7 @@ window.clipExplorer = {
 
   // Back or forward: the fields follow the address.
   restore() {
+    this.restoring = Date.now() + 3000;
     this.showTab();
     this.type("#link", `${window.location.search}&at=${Date.now()}`); // an equal value would not count as a change
   },
