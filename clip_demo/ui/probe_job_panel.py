@@ -17,15 +17,15 @@ def early_head(head: Provenance, dataset: Dataset) -> str:
     if head.n_train >= dataset.sizes["train"]:
         return ""
     per_class = head.n_train // len(dataset.classnames)
-    return f"an early head, from the first {per_class} images of each class"
+    return f"an early probe, trained on the first {per_class} images of each class"
 
 
-def offer(dataset: Dataset, label: str = "Fit a head here") -> str:
+def offer(dataset: Dataset, label: str = "Train a probe here") -> str:
     """Return the button that starts the job, or what to do first if the dataset is not available."""
     if dataset.available():
         return f'<p class="job-offer">{job_button("start", label)}</p>'
     return (
-        f'<p class="job-offer">To fit a head here, download <b>{escape(dataset.title)}</b> first: with the button on '
+        f'<p class="job-offer">To train a probe here, download <b>{escape(dataset.title)}</b> first: with the button on '
         f"the Explore tab, or with <code>python -m clip_demo download {escape(dataset.name)}</code>.</p>"
     )
 
@@ -46,7 +46,7 @@ def panel(job: ProbeJobStatus | None) -> str:
         )
     value = f' max="1" value="{job.done / job.total:.4f}"' if job.total else ""
     return (
-        f'<div class="notice job running"><p class="doing">{escape(job.message)}</p>'
+        f'<div class="notice job running" role="status"><p class="doing">{escape(job.message)}</p>'
         f'<progress aria-label="Progress of the job"{value}></progress>'
         f'<p class="job-buttons"><span class="pace">{_pace(job)}</span>{job_button("stop", "Stop")}</p></div>'
     )

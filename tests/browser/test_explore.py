@@ -83,7 +83,7 @@ def test_the_very_first_visit_shows_a_photo_that_the_model_recognises(open_page,
     assert offline.encoder().name == "tiny"
     page = open_page(url=serve(offline), viewport={"width": 1366, "height": 650})
     expect(page.locator("#image img")).to_have_attribute("alt", "Example photo: cat")
-    expect(page.locator("#results .zero-shot .bar").first).to_contain_text("cattrue label")
+    expect(page.locator("#results .zero-shot .bar").first).to_contain_text("cat true label")
     expect(page.locator("#verdict")).to_contain_text("Zero-shot says cat, and is right. The probe has no class “cat”.")
     expect(page.locator("#classes textarea")).to_have_value(", ".join(example_photos()["cat"].classnames))
     # Words, both cards and the image are in the first screen, the words directly above the cards.
@@ -144,9 +144,8 @@ def test_templates_and_classes_can_be_edited(open_page, backend, prompts):
     names = ["red circle", "blue_star", "{{x}} ${y} <b>&", "nothing at all"]
     page.locator("#classes textarea").fill(", ".join(names))
     expect_prediction(page, backend.predict(index=5, prompts=PromptSet(names, templates)))
-    expect(page.locator("#results .zero-shot .about")).to_have_text(
-        "picks among your 4 classes, by the mean of 2 prompts each"
-    )
+    about = page.locator("#results .zero-shot .about")
+    expect(about).to_contain_text("picks among your 4 classes, by the mean of 2 prompts each")
     total = sum(float(text[:-2]) for text in page.locator("#results .zero-shot .percent").all_text_contents())
     assert total == pytest.approx(100, abs=0.03)
     page.get_by_label("“_” as space").check()

@@ -13,7 +13,7 @@ from clip_demo.backend import Backend
 from clip_demo.linear_probe.few_shot_curve import CurvePoint, FewShotCurve, curve_to_csv
 from clip_demo.serving.model_pool import ModelPool
 
-EARLY = re.compile(r"an early head, from the first \d+ images of each class")
+EARLY = re.compile(r"an early probe, trained on the first \d+ images of each class")
 NBSP = "\N{NO-BREAK SPACE}"
 CURVE = FewShotCurve(
     model="toy",
@@ -106,9 +106,9 @@ def test_a_job_fits_an_early_head_is_stopped_and_resumed(open_page, serve, toy_d
     card, job, status = page.locator("#results .probe"), page.locator("#job"), page.locator("#status")
     expect(card.locator(".nothing")).to_contain_text("No head was fitted")
     expect(job).to_be_hidden()
-    card.get_by_role("button", name="Fit a head here").press("Enter")
+    card.get_by_role("button", name="Train a probe here").press("Enter")
     expect(job.locator(".pace")).to_contain_text(re.compile(r"[\d,]+ of 1,020 images"), timeout=20_000)
-    expect(card.get_by_role("button", name="Fit a head here")).to_be_hidden()
+    expect(card.get_by_role("button", name="Train a probe here")).to_be_hidden()
     expect(status).to_contain_text("Job: ", timeout=20_000)
     # The early head appears without a click.
     expect(card.locator(".early")).to_contain_text(EARLY, timeout=40_000)

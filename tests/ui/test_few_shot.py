@@ -268,7 +268,7 @@ def test_the_status_line_names_an_early_head_and_a_job(toy_backend, toy_dataset)
     assert toy_backend.encoder().name == "toy"
     status = toy_backend.status()
     line = status_line(replace(status, head=head(20), running_job="Encoding <Toys-5>"), toy_dataset)
-    assert "an early head, from the first 4 images of each class; right on <strong>40.0" in line
+    assert "an early probe, trained on the first 4 images of each class; right on <strong>40.0" in line
     assert "Job:</span> " in line and "Encoding &lt;Toys-5&gt;" in line
     line = status_line(replace(status, head=head(50)), toy_dataset)
     assert (

@@ -28,6 +28,10 @@ window.clipExplorer = {
   received(query) {
     // Requests are not counted: a lost response would leave the page dimmed forever.
     document.documentElement.classList.remove("clip-waiting");
+    if (query && !this.shown) {
+      this.shown = true;
+      this.showTab(); // after the fields were restored: other tabs take the words from Explore
+    }
     this.updateAddress(query);
     for (const name of ["templates", "classes"]) {
       const invalid = Boolean(document.querySelector(`#${name}-message .message`));
@@ -43,6 +47,7 @@ window.clipExplorer = {
     ...["replace_underscores", "sharpness", "model"],
   ],
   pushed: 0, // time of the last new entry in the history
+  shown: false, // whether the first answer is there
   restoring: 0, // until then, answers to what the visitor did before going back do not change the address
 
   // Going back leads to another tab, image or model; words replace the current entry, and so does fast stepping.
@@ -56,6 +61,7 @@ window.clipExplorer = {
   },
 
   openTab(tab) {
+    if (!this.shown) return; // Gradio reports the first tab, too
     const before = new URLSearchParams(window.location.search);
     const after = new URLSearchParams(before);
     after.delete("tab");
@@ -80,7 +86,6 @@ window.clipExplorer = {
 
   opened() {
     this.prepare();
-    this.showTab();
     return window.location.search;
   },
 
