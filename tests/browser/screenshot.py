@@ -31,14 +31,16 @@ def main():
         page.goto(f"{url}?dataset=cifar100&template=a+blurry+photo+of+a+%7B%7D.&tab=lab")
         page.get_by_text("images became correct").wait_for(timeout=60_000)
         page.wait_for_timeout(3000)
-        save(page, "prompt-lab.png")
+        save(page, "prompt-lab.png", colours=256)
         browser.close()
 
 
-def save(page, name):
-    """Write a screenshot to assets/ with a palette of 256 colours: three times smaller, without a visible difference."""
+def save(page, name, colours=None):
+    """Write a screenshot to assets/. A palette makes it three times smaller, but a photo loses its shades."""
     taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    taken.quantize(256, dither=Image.Dither.NONE).save(ROOT / "assets" / name, optimize=True)
+    if colours:
+        taken = taken.quantize(colours, dither=Image.Dither.NONE)
+    taken.save(ROOT / "assets" / name, optimize=True)
 
 
 if __name__ == "__main__":
