@@ -1,7 +1,7 @@
 """Record the page for the README: ``python tests/browser/recording.py``.
 
-The recording is an animated WebP. The images in it are an example photo and a test image of Shapes-100, because no image
-of CIFAR-100 is committed.
+The recording is an animated WebP. It shows an example photo and a test image of Shapes-100, because no image of CIFAR-100
+is committed.
 """
 
 import io
@@ -79,7 +79,8 @@ class Recorder:
         first, *others = self.frames
         options = {"save_all": True, "append_images": others, "duration": self.durations, "loop": 0}
         first.save(path, **options, quality=80, method=6, minimize_size=True)
-        print(f"{path}: {path.stat().st_size / 1000:.0f} kB, {sum(self.durations) / 1000:.1f} s, {len(self.frames)} frames")
+        size, seconds = path.stat().st_size / 1000, sum(self.durations) / 1000
+        print(f"{path}: {size:.0f} kB, {seconds:.1f} s")
 
     def _screenshot(self) -> Image.Image:
         return Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
