@@ -18,7 +18,7 @@ from ...errors import ClipDemoError
 from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import parse_classnames, parse_templates
 from ..event_options import INSTANT, QUIET, now
-from ..permalink import EXAMPLE, View, default_classes, is_default_list
+from ..permalink import EXAMPLE, README_INDEX, View, default_classes, is_default_list
 from ..template_field import connect_presets
 from .layout import Controls, Fields, index_range
 from .link_events import connect_links
@@ -94,6 +94,7 @@ def _connect_index(backend: Backend, fields: Fields, controls: Controls, request
         (controls.previous, f"(index, dataset) => clipExplorer.step(index, -1, {last})"),
         (controls.next, f"(index, dataset) => clipExplorer.step(index, 1, {last})"),
         (controls.random, f"(index, dataset) => clipExplorer.random(index, {last})"),
+        (controls.readme_image, f"() => [{README_INDEX}, clipExplorer.now()]"),
     ):
         button.click(None, inputs=inputs, outputs=outputs, js=js, trigger_mode="multiple", **QUIET)
 
