@@ -27,7 +27,8 @@ def uploaded_path(upload: Mapping[str, Any]) -> str:
     """
     if (upload.get("meta") or {}).get("_type") != "gradio.FileData" or not upload.get("path"):
         raise ImageError(
-            "image: this is not an uploaded file; upload a file, or pass handle_file(PATH) from a program."
+            "image: this is not an uploaded file; upload a file, or pass handle_file(PATH) from a program.",
+            page="This photo did not arrive. Upload it again.",
         )
     return upload["path"]
 
@@ -53,4 +54,4 @@ def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> No
         elif action == "load":
             backend.load_model(model)
     except ClipDemoError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise gr.Error(error.page_message, print_exception=False) from error

@@ -53,8 +53,3 @@ def listening(buttons: str) -> str:
         const button = event.target.closest({buttons!r});
         if (button) trigger('click', {{...button.dataset}});
     }});"""
-
-
-def page_message(error: Exception) -> str:
-    """Return what the page says of an error."""
-    return getattr(error, "page_message", "") or str(error)

@@ -7,6 +7,7 @@ import gradio as gr
 
 from ..backend import Backend
 from ..paths import EXAMPLES
+from . import presentation
 from .api import add_endpoints
 from .event_options import QUIET
 from .explore import events as explore_events
@@ -47,7 +48,7 @@ def build_ui(backend: Backend) -> gr.Blocks:
                 how_it_works.lay_out()
         add_endpoints(backend)  # first: Gradio renames an endpoint if an event has a handler of its name
         state = explore_events.connect(demo, backend, fields, controls)
-        prompt_lab_events.connect(backend, lab, ExploreTab(tabs, explore_tab, fields, state.request))
+        prompt_lab_events.connect(backend, lab, ExploreTab(tabs, explore_tab, fields, state.request), state.pinned)
         for tab in (explore_tab, lab_tab, few_shot_tab, how_tab):
             tab.select(None, js=f"() => clipExplorer.openTab('{tab.id}')", **QUIET)
         few_shot_events.connect_probe(few_shot_tab, backend, fields, few_shot_outputs, state.refresh)
@@ -64,6 +65,7 @@ def _top(backend: Backend) -> dict[str, Any]:
         summary = gr.HTML(chip(status, dataset), apply_default_css=False, elem_id="chip")
         guide = gr.Button("Guide", size="sm", min_width=60, elem_id="open-guide")
         guide.click(None, js="() => clipExplorer.toggleGuide()", **QUIET)
+        presentation.lay_out()
     with gr.Column(elem_id="details"):
         model = gr.Dropdown(
             model_choices(backend),

@@ -16,6 +16,7 @@ from clip_demo.ui.page import build_ui, launch_options  # noqa: E402
 ARGUMENTS = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
+    "--host-resolver-rules=MAP classroom.test 127.0.0.1",  # a name that is not this machine's own, and leads to it
 ]
 
 

@@ -74,6 +74,10 @@ def test_a_phone_does_not_scroll_sideways(open_page, serve, toy_backend, monkeyp
         "[document.documentElement.scrollWidth, document.querySelector('#few-shot').getBoundingClientRect().right]"
     )
     assert max(widths) <= 390
+    levels = page.locator(":is(h1, h2, h3, h4):visible").evaluate_all("(all) => all.map((each) => each.tagName)")
+    assert levels == ["H1", "H2", "H3", "H3"]
+    table = page.locator("#few-shot-numbers .scroll")
+    assert table.evaluate("(box) => box.scrollWidth <= box.clientWidth")  # no column is cut off
 
 
 @pytest.fixture

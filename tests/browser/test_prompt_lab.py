@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from clip_demo.backend import Backend
 from clip_demo.serving.model_pool import ModelPool
+from clip_demo.ui.prompt_lab import experiments
 from clip_demo.ui.prompt_lab.gallery import KINDS
 from clip_demo.ui.prompt_lab.headline import describe
 from clip_demo.ui.prompt_lab.text import points
@@ -90,7 +91,7 @@ def test_both_tabs_have_the_same_prompt_set(open_lab, backend, prompts):
     switch = page.get_by_label("Underscores become spaces", exact=True)
     expect(page.locator("#lab-templates-field textarea")).to_have_value("a {}")
     expect(switch).to_be_checked()
-    page.get_by_label("Final period").check()
+    page.get_by_label("Full stop at the end").check()
     switch.uncheck()
     edited = prompts.varied(templates=["a {}."])
     expect_headline(page, backend.evaluate(edited))
@@ -106,6 +107,62 @@ def test_both_tabs_have_the_same_prompt_set(open_lab, backend, prompts):
     expect(page.locator("#templates textarea")).to_have_value("one {}")
     page.get_by_role("tab", name="Prompt Lab").click()
     expect_headline(page, backend.evaluate(prompts.varied(templates=["one {}"])))
+
+
+def test_a_list_of_explore_that_is_not_the_test_sets_stays_in_explore(open_page, serve, toy_backend, toy_dataset):
+    page = open_page("?dataset=toys", url=serve(toy_backend))
+    explore, lab = page.locator("#classes textarea"), page.locator("#lab-class-list textarea")
+    note, numbers = page.locator("#lab-note"), page.locator("#lab-headline .tile strong")
+    own = "\n".join(toy_dataset.classnames)
+    edited = own.replace("yellow", "pink")
+
+    def open_tab(name):
+        page.get_by_role("tab", name=name).click()
+
+    page.locator("#templates textarea").fill("one {}")
+    explore.fill("cat, dog,\nbird")
+    open_tab("Prompt Lab")
+    expect(note).to_have_text("Explore’s list has 3 names, but the test set has 5 classes: the lab uses its own names.")
+    expect(lab).to_have_value(own)
+    expect(page.locator("#lab-templates-field textarea")).to_have_value("one {}")
+    expect(numbers.first).to_have_text(percent(1.0))
+    expect(page.locator("#lab-alert [role=alert]")).to_have_count(0)
+    # The lab keeps names that were edited there, too.
+    lab.fill(edited)
+    fill_template(page, "two {}")
+    open_tab("Explore")
+    expect(page.locator("#templates textarea")).to_have_value("two {}")
+    expect(explore).to_have_value("cat, dog,\nbird")
+    for other in ("Explore", "How it works"):
+        open_tab(other)
+        open_tab("Prompt Lab")
+        expect(lab).to_have_value(edited)
+        expect(note).to_be_visible()
+    # A whole list travels in both directions, whether it has commas or lines.
+    open_tab("Explore")
+    explore.fill(own.replace("red", "crimson").replace("\n", ", "))
+    open_tab("Prompt Lab")
+    expect(lab).to_have_value("crimson, green, blue, yellow, white")
+    expect(note).to_be_hidden()
+    lab.fill(edited)
+    open_tab("Explore")
+    expect(explore).to_have_value(edited)
+
+
+def test_the_labs_names_are_those_of_the_chosen_dataset(open_page, serve, toy_backend, toy_dataset):
+    class Others(type(toy_dataset)):
+        name, title, classnames = "others", "Others-5", ("one", "two", "three", "four", "five")
+
+    toy_backend.datasets["others"] = Others()
+    page = open_page("?dataset=toys&classes=cat%0Adog", url=serve(toy_backend))
+    lab = page.locator("#lab-class-list textarea")
+    for dataset, expected in ((None, toy_dataset), ("Others-5", Others)):
+        page.get_by_role("tab", name="Explore").click()
+        if dataset:
+            page.get_by_label(dataset).check()
+        page.get_by_role("tab", name="Prompt Lab").click()
+        expect(lab).to_have_value("\n".join(expected.classnames))
+        expect(page.locator("#lab-note")).to_contain_text("2 names, but the test set has 5 classes")
 
 
 def test_a_class_list_of_the_wrong_length_is_reported_and_kept(open_lab, backend, prompts):
@@ -131,7 +188,7 @@ def test_classes_and_cells_lead_to_images(open_lab, backend):
     table.get_by_role("button", name="Class", exact=True).click()
     expect(first.locator("th")).to_have_text(min(report.names))
     table.get_by_role("button", name=worst.name, exact=True).click()
-    expect(gallery.locator("h4")).to_have_text(f"True class {worst.name}: {worst.n} images")
+    expect(gallery.locator("h3")).to_have_text(f"True class {worst.name}: {worst.n} images")
     expect(gallery.locator(".images button")).to_have_count(24)
     gallery.get_by_role("button", name="Show 24 more").click()
     expect(gallery.locator("img")).to_have_count(48)
@@ -145,7 +202,9 @@ def test_classes_and_cells_lead_to_images(open_lab, backend):
     assert page.evaluate("document.activeElement.dataset.cell") == f"{row},{column}"
     page.keyboard.press("Enter")
     title = f"True {matrix.names[row]}, zero-shot predicted {matrix.names[column]}"
-    expect(gallery.locator("h4")).to_contain_text(title)
+    expect(gallery.locator("h3")).to_contain_text(title)
+    levels = page.locator(":is(h1, h2, h3, h4):visible").evaluate_all("(all) => all.map((each) => each.tagName)")
+    assert levels == ["H1", "H2", "H3"]
     expect(gallery.locator(".images button")).to_have_count(matrix.counts[row][column])
     heat.locator("[data-group]").first.click()
     members = sum(each.coarse == matrix.names[0] for each in report.classes)
@@ -163,6 +222,9 @@ def test_an_image_opens_in_explore(open_lab, backend, prompts):
         page.get_by_label(f"{KINDS[kind]} ({len(indices):,})", exact=True).check()
         numbers = [str(index) for index in indices[:24]]
         expect(page.locator("#lab-kind-images .number")).to_have_text(numbers)
+    legend = page.locator("#lab-kind-images .legend")
+    for part in ("indigo: zero-shot", "amber: linear probe", "✓ right", "✗ wrong"):
+        expect(legend).to_contain_text(part)
     index = report.images("only probe")[0]  # the list that is shown; no other one is loading
     page.locator(f"#lab-kind-images [data-open='{index}']").click()
     expect(page.locator("#image .source")).to_contain_text(f"Test image {index} of Shapes-100")
@@ -171,7 +233,8 @@ def test_an_image_opens_in_explore(open_lab, backend, prompts):
     expect(page).to_have_url(re.compile(f"index={index}.*template=the\\+shadow"))
 
 
-def test_templates_and_names_are_measured(open_lab, backend, prompts):
+def test_templates_and_names_are_measured(open_lab, backend, prompts, monkeypatch):
+    monkeypatch.setattr(experiments, "AT_ONCE", 30)  # a busy machine
     page = open_lab(section="Templates")
     table = page.locator("#lab-template-table")
     first, second = CIFAR100_TEMPLATES[:2]
@@ -183,7 +246,6 @@ def test_templates_and_names_are_measured(open_lab, backend, prompts):
     table.get_by_role("checkbox", name=second, exact=True).check()
     ensemble = prompts.varied(templates=[first, second])
     expect_headline(page, backend.evaluate(ensemble))
-    page.get_by_role("button", name="Measure every template").click()
     for row in backend.ablate_templates(ensemble):
         line = table.locator("tr", has=page.get_by_role("checkbox", name=row.template, exact=True))
         expect(line.locator("td")).to_have_text([percent(row.top1), points(row.gain)], timeout=30_000)
@@ -240,7 +302,7 @@ def test_the_slider_changes_the_calibration(open_lab, backend):
 
 
 def test_a_phone_does_not_scroll_sideways(open_lab):
-    page = open_lab(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = open_lab(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     for section, ready in (
         ("Confusions", "#lab-heatmap table"),
         ("Images", "#lab-kind-images .images"),
@@ -250,6 +312,8 @@ def test_a_phone_does_not_scroll_sideways(open_lab):
         page.get_by_role("tab", name=section, exact=True).click()
         page.wait_for_selector(ready)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), section
+        buttons = page.locator("#lab :is(button, label:has(> input)):visible")
+        assert buttons.evaluate_all("(all) => all.every((each) => each.getBoundingClientRect().height >= 44)"), section
     headline, names = (page.locator(each).bounding_box() for each in ("#lab-headline", "#lab-class-list"))
     assert headline["y"] < names["y"]  # beside the template, above the long list
 
@@ -318,13 +382,17 @@ def test_a_button_stops_the_measurement_of_templates(open_page, serve, toy_backe
     page.get_by_role("tab", name="Prompt Lab").click()
     expect(page.locator("#lab-headline .tile strong")).to_have_count(3)
     page.get_by_role("tab", name="Templates", exact=True).click()
-    page.get_by_role("button", name="Measure every template").click()
     try:
         assert started.wait(10)
         expect(page.locator("#lab-progress")).to_contain_text("of 1,000,000 prompts")
         assert not stopped.is_set()
         page.get_by_role("button", name="Stop").click()
         expect(page.locator("#lab-progress progress")).to_have_count(0)
+        assert stopped.wait(10)
+        stopped.clear()
+        page.get_by_role("button", name="Measure every template").click()
+        expect(page.locator("#lab-progress")).to_contain_text("of 1,000,000 prompts")
+        page.get_by_role("button", name="Stop").click()
         assert stopped.wait(10)
     finally:
         end.set()

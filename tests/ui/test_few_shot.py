@@ -96,6 +96,19 @@ def test_the_link_saves_the_numbers():
     assert base64.b64decode(saved).decode() == curve_to_csv(CROSSING)
 
 
+def test_words_are_explained_and_large_numbers_are_grouped():
+    html = text.table(curve(point(2000, 0.2, 0.4)))
+    assert "<th>2,000</th>" in html and "<td>10,000</td>" in html and "standard deviation" in html
+    assert "2,000 labelled images of each class" in text.summary(curve(point(2000, 0.2), complete=False), "Toys-5")
+    assert "learns from 4 images of each class" in text.meaning(CROSSING)
+
+
+def test_a_curve_to_come_is_announced():
+    loading = ModelStatus("toy", "", "loading", None, "toy is loading.", None)
+    for html in (text.no_curve(loading, "Toys-5", False), text.no_curve(loading, "Toys-5", True)):
+        assert 'role="status"' in html
+
+
 def test_names_are_escaped():
     shown = replace(CROSSING, model=MARKUP, zero_shot_templates=(MARKUP,), versions={MARKUP: MARKUP})
     html = text.summary(shown, MARKUP) + text.downloads(shown, MARKUP) + text.origin(shown)
@@ -218,7 +231,7 @@ def test_a_damaged_curve_is_reported(toy_backend, draw, monkeypatch):
         raise ArtifactError("curve: damaged")
 
     monkeypatch.setattr(toy_backend, "few_shot_curve", damaged)
-    with pytest.raises(gr.Error, match="damaged"):
+    with pytest.raises(gr.Error, match=ArtifactError("curve: damaged").page_message):
         draw("toys", "toy", ())
 
 
@@ -255,7 +268,7 @@ def test_the_status_line_names_an_early_head_and_a_job(toy_backend, toy_dataset)
     assert toy_backend.encoder().name == "toy"
     status = toy_backend.status()
     line = status_line(replace(status, head=head(20), running_job="Encoding <Toys-5>"), toy_dataset)
-    assert "toys</strong>, an early head" in line and "20 images, C=0.316" in line
+    assert "an early head, from the first 4 images of each class; right on <strong>40.0" in line
     assert "Job:</span> " in line and "Encoding &lt;Toys-5&gt;" in line
     line = status_line(replace(status, head=head(50)), toy_dataset)
-    assert "toys</strong>, 50 images, C=0.316" in line and "early" not in line and "Job" not in line
+    assert "trained on all 50 training images; right on <strong>40.0" in line and "early" not in line and "Job" not in line

@@ -20,6 +20,7 @@ from clip_demo.serving.background import BackgroundTask
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.ui.figure_style import PROBE, ZERO_SHOT
 from clip_demo.ui.page import build_ui
+from clip_demo.ui.prompt_lab import experiments
 from clip_demo.ui.prompt_lab.background import progress_bar, progress_of
 from clip_demo.ui.prompt_lab.calibration import calibration_text
 from clip_demo.ui.prompt_lab.confusions import ALL, COARSE, MAX_SHOWN, cell_gallery, confusion_table, views
@@ -38,7 +39,7 @@ from clip_demo.ui.prompt_lab.template_switches import (
     with_article,
     with_period,
 )
-from clip_demo.ui.prompt_lab.text import points
+from clip_demo.ui.prompt_lab.text import bdi, points
 from clip_demo.zero_shot.prompt_set import PromptSet
 from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 
@@ -166,7 +167,7 @@ def test_a_prompt_set_is_described_briefly(toy_dataset):
     names = toy_dataset.classnames
     assert describe(PromptSet(names, ("a {}",)), toy_dataset) == "“a {}”, the dataset’s own class names"
     edited = PromptSet(("b", *names[1:]), ("a {}", "{}"), True)
-    expected = "2 templates beginning with “a {}”, edited class names, underscores as spaces"
+    expected = "an average of 2 templates beginning with “a {}”, edited class names, underscores as spaces"
     assert describe(edited, toy_dataset) == expected
 
 
@@ -204,7 +205,7 @@ def test_a_model_that_is_not_downloaded_is_not_loaded_by_drawing(toy_encoder, to
 def test_a_model_that_is_no_longer_on_offer_is_an_error(backend):
     assert backend.encoder().name == "toy"
     message, html, *_ = headline_event(build_ui(backend))("gone")
-    assert "model: &#x27;gone&#x27;" in message and 'role="alert"' in message and html == gr.skip()
+    assert "This model is not available here." in message and 'role="alert"' in message and html == gr.skip()
 
 
 def test_no_event_of_the_lab_takes_a_full_status(backend, monkeypatch):
@@ -221,13 +222,13 @@ def test_no_event_of_the_lab_takes_a_full_status(backend, monkeypatch):
 def test_the_class_table_is_sorted_and_shows_changes(backend, request_):
     classes = request_.evaluate(backend).classes
     table = class_table(classes, "zero_shot", False, picked=2)
-    names = re.findall(r'aria-pressed="(?:true|false)">(.*?)</button>', table)
+    names = re.findall(r'aria-pressed="(?:true|false)"><bdi>(.*?)</bdi></button>', table)
     assert names == ["white", "blue", "red", "green", "yellow"]
     assert table.count(f"{MINUS}100.0") == 2 and table.count('aria-pressed="true"') == 1
-    assert f"blue{NBSP}4" in table  # all four white images are predicted as blue
+    assert f"<bdi>blue</bdi>{NBSP}4" in table  # all four white images are predicted as blue
     assert '<th scope="col" aria-sort="ascending"><button type="button" data-sort="zero_shot">' in table
     descending = class_table(classes, "zero_shot", True, picked=None)
-    assert descending.index(">red<") < descending.index(">blue<") and 'aria-sort="descending"' in descending
+    assert descending.index("><bdi>red<") < descending.index("><bdi>blue<") and 'aria-sort="descending"' in descending
 
 
 def test_a_cell_of_the_matrix_leads_to_its_images(backend, request_, toy_dataset):
@@ -291,7 +292,7 @@ def test_the_gallery_shows_a_page_at_a_time_and_which_predictions_are_right():
     image = Image.new("RGB", (32, 32))
     html = gallery("Both", 60, 1, labelled(PAGE), [image] * PAGE)
     assert html.count("<img") == PAGE == 24 and 'data-more="2">Show 24 more of 36<' in html
-    assert html.count("✓ cat") == 24 and html.count("✗ dog") == 24 and "Both: 60 images" in html
+    assert html.count("✓ <bdi>cat</bdi>") == 24 and html.count("✗ <bdi>dog</bdi>") == 24 and "Both: 60 images" in html
     html = gallery("Both", 60, 3, labelled(60), [image] * 60)
     assert html.count("<img") == 60 and "data-more" not in html
 
@@ -306,7 +307,32 @@ def test_large_images_are_reduced_before_they_are_embedded():
 def test_without_the_images_only_the_thumbnails_are_missing():
     html = gallery("Both", 1, 1, labelled(1), None)
     assert "The images are not available" in html and "<img" not in html
-    assert 'data-open="0"' in html and "✗ dog" in html and "Both: 1 image<" in html
+    assert 'data-open="0"' in html and "✗ <bdi>dog</bdi>" in html and "Both: 1 image<" in html
+
+
+def test_the_gallery_says_what_its_colours_and_marks_mean():
+    legend = re.compile(r'<p class="caption legend">.*?</p>')
+    shown = legend.search(gallery("Both", 1, 1, labelled(1), None)).group()
+    for part in ("indigo: zero-shot", "amber: linear probe", "✓ right", "✗ wrong"):
+        assert part in shown
+    without_probe = [LabelledPrediction(0, "cat", "cat", None)]
+    shown = legend.search(gallery("Both", 1, 1, without_probe, None)).group()
+    assert "indigo: zero-shot" in shown and "amber" not in shown
+    assert not legend.search(gallery("Both", 0, 1, [], None))
+
+
+def test_every_class_name_is_isolated_from_the_direction_of_the_text_around_it(backend, request_, toy_dataset):
+    report = request_.evaluate(backend)
+    rows = backend.compare_names("white", ["blue star"], request_.prompts, dataset="toys")
+    for html in (
+        class_table(report.classes, "name", False, None),
+        confusion_table(report, "zero-shot", COARSE, None),
+        confusion_table(report, "zero-shot", ALL, None),
+        cell_gallery(report, toy_dataset, "zero-shot", ALL, (2, 4), 1),
+        names_table(report.classes[2], 0.6, rows),
+    ):
+        names = re.findall(r">[^<>]*\b(?:red|blue|yellow|white|plain|mixed)\b[^<>]*(?=<(/?\w+))", html)
+        assert names and set(names) == {"/bdi"}
 
 
 def test_the_template_table_shows_what_is_selected_and_measured():
@@ -333,7 +359,7 @@ def curve(ece):
 def test_the_calibration_text_depends_on_the_scale():
     html = calibration_text({"zero-shot": curve(0.25), "probe": None}, 100.0, 12.5)
     assert "<b>100</b> (the model’s own is 12.5)" in html and "gets 20.1 times" in html and f"25.0{NBSP}%" in html
-    assert "Linear probe" not in html
+    assert "Linear probe" not in html and "expected calibration error, ECE" in html
     assert "(the model’s own)" in calibration_text({"zero-shot": curve(0.25), "probe": curve(0.1)}, 12.5, 12.5)
 
 
@@ -350,6 +376,55 @@ def test_figures_hold_plain_lists_in_the_common_colours():
     assert (list(others["text"]), others["marker"]["color"]) == (["dog"], ZERO_SHOT)
 
 
+def measuring_events(demo):
+    """Return the event that measures the templates at once, and the one of the button."""
+    events = [each.fn for each in demo.fns.values() if getattr(each.fn, "func", None) is experiments._run]
+    return sorted(events, key=lambda event: not event.args[1])
+
+
+def test_templates_are_measured_once_and_again_after_a_change(backend, monkeypatch):
+    assert backend.encoder().name == "toy"
+    at_once, _ = measuring_events(build_ui(backend))
+    prompts = ("red\ngreen\nwhite\nyellow\nblue", False, {})
+    measured, progress, measure, stop = list(at_once("toys", "toy", "a {}\nthe {}", *prompts, experiments._Measured()))[
+        -1
+    ]
+    assert measured.top1["the {}"] == 0.6 and measured.gain == {"a {}": 0.0, "the {}": 0.0}
+    assert (progress, measure.visible, stop.visible) == ("", False, False)
+    calls, ablate = [], backend.ablate_templates
+    monkeypatch.setattr(backend, "ablate_templates", lambda prompts, **more: calls.append(1) or ablate(prompts, **more))
+    assert list(at_once("toys", "toy", "a {}\nthe {}", *prompts, measured))[-1][0] == gr.skip() and not calls
+    changed, *_ = list(at_once("toys", "toy", "a {}", *prompts, measured))[-1]
+    assert changed.gain == {} and changed.top1 == measured.top1 and len(calls) == 1  # only the ensemble is new
+
+
+def test_a_measurement_that_takes_too_long_is_stopped_and_offered(backend, monkeypatch):
+    assert backend.encoder().name == "toy"
+    cancelled = threading.Event()
+
+    def endless(prompts, *, progress, **where):
+        try:
+            while not cancelled.wait(0.02):
+                progress("prompts", 1, 1_000_000)
+        finally:
+            cancelled.set()
+
+    monkeypatch.setattr(backend, "ablate_templates", endless)
+    monkeypatch.setattr(experiments, "AT_ONCE", 0.1)
+    at_once, clicked = measuring_events(build_ui(backend))
+    values = ("toys", "toy", "a {}", "red\ngreen\nwhite\nyellow\nblue", False, {})
+    measured, progress, measure, stop = list(at_once(*values, experiments._Measured()))[-1]
+    assert measured.slow == "toy" and (progress, measure.visible, stop.visible) == ("", True, False)
+    assert cancelled.wait(10)
+    # Not tried again after the next change, until the visitor clicks.
+    assert len(list(at_once(*values, measured))) == 1
+    cancelled.clear()
+    steps = clicked(*values, measured)
+    assert "of 1,000,000 prompts" in next(steps)[1]
+    steps.close()
+    assert cancelled.wait(10)
+
+
 def test_typed_text_is_escaped(backend, toy_dataset):
     names = (MARKUP, "green", "white", "yellow", "blue")
     request = Request(toy_dataset, "toy", PromptSet(names, (f"{MARKUP} {{}}",)), PromptSet(names))
@@ -357,7 +432,7 @@ def test_typed_text_is_escaped(backend, toy_dataset):
     html = [
         class_table(report.classes, "name", False, None),
         confusion_table(report, "zero-shot", ALL, None),
-        gallery(MARKUP, 1, 1, [LabelledPrediction(0, MARKUP, MARKUP, MARKUP)], None),
+        gallery(bdi(MARKUP), 1, 1, [LabelledPrediction(0, MARKUP, MARKUP, MARKUP)], None),
         template_table([MARKUP], [], {}, {}),
         headline(report.accuracy, replace(request, baseline=request.prompts)),
     ]

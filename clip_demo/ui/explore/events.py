@@ -18,7 +18,6 @@ from ...errors import ClipDemoError
 from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import parse_classnames, parse_templates
 from ..event_options import INSTANT, QUIET, now
-from ..html import page_message
 from ..permalink import EXAMPLE, View, default_classes, is_default_list
 from ..template_field import connect_presets
 from .layout import Controls, Fields, index_range
@@ -135,7 +134,7 @@ def _connect_words(backend: Backend, fields: Fields, controls: Controls, state: 
         try:
             return ", ".join(likely_classes(backend, *view_of(values)))
         except ClipDemoError as error:
-            raise gr.Error(page_message(error), print_exception=False) from error
+            raise gr.Error(error.page_message, print_exception=False) from error
 
     def keep(dataset: str, templates: str, classes: str, underscores: bool, pinned: Mapping[str, PromptSet]) -> Any:
         if dataset in pinned:
@@ -143,7 +142,7 @@ def _connect_words(backend: Backend, fields: Fields, controls: Controls, state: 
         try:
             prompts = PromptSet(parse_classnames(classes or ""), parse_templates(templates or ""), bool(underscores))
         except ClipDemoError as error:
-            raise gr.Error(page_message(error), print_exception=False) from error
+            raise gr.Error(error.page_message, print_exception=False) from error
         return [{**pinned, dataset: prompts}, now()]
 
     chosen = [fields.source, fields.example, fields.dataset]

@@ -217,9 +217,7 @@ def word_line(names: Sequence[str], knowledge: Sequence[WordKnowledge]) -> str:
         return f'<p class="hint">The model does not know {_some(unknown)}: for it, such words all look alike.</p>'
     foreign = [] if knowledge else [name for name in names if any(c.isalpha() and ord(c) > 0x24F for c in name)]
     if foreign:
-        return (
-            f'<p class="hint">OpenAI’s CLIP learned from English captions: {_some(foreign)} may mean little to it.</p>'
-        )
+        return f'<p class="hint">OpenAI’s CLIP learned English: {_some(foreign)} may mean little to it.</p>'
     return ""
 
 

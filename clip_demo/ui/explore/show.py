@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qs
 
 import gradio as gr
 
@@ -73,6 +74,8 @@ def show(
     image, available, no_image = _image(backend.datasets[view.dataset], view, prediction and prediction.truth)
     messages = html.field_messages(error or no_image)
     link = to_link(backend, view)
+    if view.source == EXAMPLE and parse_qs(before).get("photo") == [view.example]:
+        image = None  # it is there already, and larger than all the rest
     # A notice about the link stays until the visitor changes something: results may also be redrawn without a change.
     notice = notice if before in ("", link.query) else ""
     messages["alert"] += html.alert(notice, stale=False)
@@ -183,7 +186,8 @@ def _comparison(predict: partial[Prediction], words: Words, kept: PromptSet | No
 def _filled(index: float | None, dataset: Dataset) -> float:
     if index is None:
         last, _ = index_range(dataset)
-        raise IndexRangeError(f"index: the field is empty; type a whole number from 0 to {last}.")
+        sentence = f"Type an image number from 0 to {last:,}."
+        raise IndexRangeError(f"index: the field is empty; use a number from 0 to {last}.", page=sentence)
     return index
 
 

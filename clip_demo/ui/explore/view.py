@@ -1,12 +1,13 @@
 """The HTML of the Explore tab besides the prediction cards: pure functions."""
 
+from functools import cache
 from html import escape
 
 from ...datasets.base import Dataset
 from ...datasets.example_photos import ExamplePhoto
 from ...errors import ClassnamesError, ClipDemoError, ImageError, IndexRangeError, PromptTooLongError, TemplateError
 from ...serving.model_handle import ModelStatus
-from ..html import data_url, name_html, page_message, thumbnail
+from ..html import data_url, name_html, thumbnail
 from ..probe_job_panel import job_button
 
 WAITING = ("downloading", "loading")  # states of a model that will be ready without a click
@@ -50,6 +51,7 @@ def figure(dataset: Dataset, index: float) -> str:
     return _figure(img, truth, f"{name}, {width}×{height} pixels")
 
 
+@cache
 def example_figure(photo: ExamplePhoto) -> str:
     """Return an example photo with its label."""
     img = (
@@ -95,7 +97,7 @@ def field_messages(error: ClipDemoError | None) -> dict[str, str]:
     owner = next(owners, "alert") if error else None
     messages = dict.fromkeys((*MESSAGE_FIELDS, "alert"), "")
     if owner == "alert":
-        messages[owner] = alert(page_message(error), stale=True)
+        messages[owner] = alert(error.page_message, stale=True)
     elif owner:
-        messages[owner] = f'<p class="message stale">{escape(page_message(error))}</p>'
+        messages[owner] = f'<p class="message stale">{escape(error.page_message)}</p>'
     return messages

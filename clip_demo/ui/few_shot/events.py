@@ -41,7 +41,7 @@ def connect_probe(tab: gr.Tab, backend: Backend, fields: Fields, outputs: FewSho
             # After the status: a point added in between is drawn now, and the end of the job by one more tick.
             curve = backend.few_shot_curve(dataset, model) if status.model.state == "ready" else None
         except ClipDemoError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(error.page_message, print_exception=False) from error
         facts = _facts(status, curve)
         # A plot that has not changed is not drawn again, because it would flicker.
         drawn = [gr.skip()] * 3 if facts == before else _curve(status, chosen, curve)
@@ -85,5 +85,5 @@ def _panel(status: Status, dataset: Dataset, curve: FewShotCurve | None) -> str:
     if status.model.state == "absent":
         return missing_model(status.model)
     if status.job is None and status.model.state == "ready" and not (curve and curve.complete):
-        return probe_job_panel.offer(dataset)
+        return probe_job_panel.offer(dataset, "Fit the linear probe now")
     return probe_job_panel.panel(status.job)

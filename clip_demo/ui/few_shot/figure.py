@@ -20,7 +20,7 @@ def curve_figure(curve: FewShotCurve, title: str) -> go.Figure:
         _traces(curve),
         "Labelled images of each class",
         "Test accuracy",
-        xaxis={"type": "log", "tickangle": 0, "tickvals": ticks, "ticktext": [str(each) for each in ticks]},
+        xaxis={"type": "log", "tickangle": 0, "tickvals": ticks, "ticktext": [f"{each:,}" for each in ticks]},
         # Beyond 100 %, so that markers there are not cut off.
         yaxis={"range": [0, min(1.05, best * 1.12)], "tickformat": ".0%"},
         # The legend above is HTML, which wraps on a phone; saveImage in few_shot.js shows this one.
@@ -63,8 +63,8 @@ def _probe(curve: FewShotCurve) -> dict[str, Any]:
         "mode": "lines+markers",
         "line": {"color": PROBE, "width": 3},
         "marker": {"color": PROBE, "size": 12},
-        "hovertemplate": "%{x} of each class, %{customdata[0]:,} images<br>Probe: %{y:.2%}, draws: %{customdata[1]}"
-        "<extra></extra>",
+        "hovertemplate": "%{x:,} of each class, %{customdata[0]:,} images in all<br>Probe: %{y:.2%}, "
+        "draws: %{customdata[1]}<extra></extra>",
     }
 
 

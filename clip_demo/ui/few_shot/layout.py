@@ -8,8 +8,8 @@ from ..html import listening
 
 _INTRODUCTION = (
     "<h2>How many labelled images is a prompt worth?</h2>"
-    "<p>A linear probe learns from labelled images. It is fitted here on 1, 2, 4, … images of each class, and compared "
-    "with zero-shot prediction, which uses none.</p>"
+    "<p>A linear probe is a simple classifier on CLIP’s image features that learns from labelled images. Here it "
+    "learns from 1, 2, 4, … images of each class, and is compared with zero-shot prediction, which needs none.</p>"
 )
 
 

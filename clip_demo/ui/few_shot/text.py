@@ -9,12 +9,13 @@ from ...serving.model_handle import ModelStatus
 from ..html import percent
 
 _PAPER = (
-    "In the CLIP paper, zero-shot CLIP matches a <b>4-shot</b> probe on the same features on average, but this varies "
-    "widely between datasets (median: 5.4 images of each class; <cite>Radford et al., 2021, section 3.1.5</cite>)."
+    "In the CLIP paper, zero-shot CLIP is on average as good as a <b>4-shot</b> probe, one that learns from 4 images "
+    "of each class. This varies widely between datasets (median: 5.4 images of each class; <cite>Radford et al., 2021, "
+    "section 3.1.5</cite>)."
 )
 _WHY = (
-    "Zero-shot prediction gets the classes <b>as words</b>; the probe has to learn them from examples. The crossing "
-    "shows how many examples the words are worth."
+    "Zero-shot prediction gets the classes <b>as words</b>; the probe has to learn them from examples. Where the lines "
+    "cross, you read how many examples the words are worth."
 )
 _BUILT_IN = (
     "<b>tiny</b> is a small stand-in that was trained on captions of similar images: its curve shows how the "
@@ -35,7 +36,7 @@ def no_curve(model: ModelStatus, title: str, running: bool) -> str:
     """
     name = escape(model.name)
     if running:
-        return '<p class="summary">The curve will appear here point by point.</p>'
+        return '<p class="summary" role="status">The curve will appear here point by point.</p>'
     if model.state == "ready":
         return f'<p class="summary">There is no curve of <b>{name}</b> on <b>{escape(title)}</b> yet.</p>'
     if model.state == "failed":
@@ -43,7 +44,7 @@ def no_curve(model: ModelStatus, title: str, running: bool) -> str:
     if model.state == "absent":
         return ""  # a panel with a button says so
     return (
-        f'<p class="summary"><span class="spinner" aria-hidden="true"></span>{escape(model.message)} '
+        f'<p class="summary" role="status"><span class="spinner" aria-hidden="true"></span>{escape(model.message)} '
         "The curve will appear when the model is ready.</p>"
     )
 
@@ -78,7 +79,7 @@ def _comparison(curve: FewShotCurve) -> str:
         n = _coloured("probe", f"{_images(first.per_class)} of each class")
         return f"A linear probe is at least as good with only {n}."
     if curve.complete:
-        return f"With all {last.per_class} images of each class, the probe is <b>still below</b> it."
+        return f"With all {last.per_class:,} images of each class, the probe is <b>still below</b> it."
     return f"With up to {_images(last.per_class)} of each class, the probe is below it so far."
 
 
@@ -92,13 +93,15 @@ def _shots(crossing: float) -> str:
 
 
 def _images(n: int) -> str:
-    return f"{n} labelled image{'s' if n != 1 else ''}"
+    return f"{n:,} labelled image{'s' if n != 1 else ''}"
 
 
 def legend(curve: FewShotCurve) -> str:
     """Return the legend of the plot."""
     draws = max((len(each.draws) for each in curve.points), default=0)
-    several = f" (mean of up to {draws} random draws; bars: one standard deviation)" if draws > 1 else ""
+    several = ""
+    if draws > 1:
+        several = f" (average of up to {draws} random draws of images; the bars show one standard deviation)"
     crossing = '<li class="crossing">Equal to zero-shot</li>' if crosses(curve) else ""
     return (
         '<ul class="legend"><li class="zero-shot line">Zero-shot CLIP, no labelled images</li>'
@@ -107,14 +110,17 @@ def legend(curve: FewShotCurve) -> str:
 
 
 def table(curve: FewShotCurve) -> str:
-    """Return the numbers of the plot."""
+    """Return the numbers of the plot, and what their columns mean."""
     rows = "".join(_row(each, curve.zero_shot) for each in curve.points)
     return (
+        "<h3>The numbers</h3>"
         '<div class="scroll" tabindex="0" role="region" aria-label="The numbers of the plot"><table class="curve">'
-        "<thead><tr><th>Images of each class</th><th>Accuracy</th><th>Against zero-shot</th><th>Std. dev.</th>"
-        "<th>Draws</th><th>Total images</th></tr></thead><tbody>"
+        "<thead><tr><th>Images of each class</th><th>Accuracy</th><th>Against zero-shot</th><th>Spread</th>"
+        "<th>Draws</th><th>Images in all</th></tr></thead><tbody>"
         f"<tr class='zero-shot'><th>zero-shot</th><td>{percent(curve.zero_shot)}</td><td></td><td></td><td></td>"
         f"<td>0</td></tr>{rows}</tbody></table></div>"
+        '<p class="caption">Draws: how often the images were chosen at random. Accuracy: the average of the draws. '
+        "Spread: their standard deviation. It and the difference to zero-shot are in percentage points.</p>"
     )
 
 
@@ -122,7 +128,7 @@ def _row(point: CurvePoint, zero_shot: float) -> str:
     spread = f"{100 * point.std:.2f}" if len(point.draws) > 1 else "–"
     difference = f"{100 * (point.mean - zero_shot):+.2f}".replace("-", "−")
     return (
-        f"<tr class='probe'><th>{point.per_class}</th><td>{percent(point.mean)}</td><td>{difference}</td>"
+        f"<tr class='probe'><th>{point.per_class:,}</th><td>{percent(point.mean)}</td><td>{difference}</td>"
         f"<td>{spread}</td><td>{len(point.draws)}</td><td>{point.n_train:,}</td></tr>"
     )
 
@@ -130,15 +136,18 @@ def _row(point: CurvePoint, zero_shot: float) -> str:
 def meaning(curve: FewShotCurve) -> str:
     """Return how to read the curve, and the source of the comparison."""
     stand_in = f" {_BUILT_IN}" if curve.model == BUILT_IN else ""
-    return f"<p>{_WHY} {_PAPER}{stand_in}</p>"
+    return f"<h3>What the curve says</h3><p>{_WHY} {_PAPER}{stand_in}</p>"
 
 
 def origin(curve: FewShotCurve) -> str:
     """Return the prompts, the date and the software versions of the curve."""
     versions = ", ".join(f"{escape(name)} {escape(number)}" for name, number in curve.versions.items())
     templates = curve.zero_shot_templates
-    prompts = f"“{escape(templates[0])}”" if len(templates) == 1 else f"an ensemble of {len(templates)} templates"
-    return f'<p class="origin">Zero-shot with {prompts}. Computed on {escape(curve.date)} with {versions}.</p>'
+    n, first = len(templates), templates[0]
+    prompts = f"“{escape(first)}”" if n == 1 else f"the average of {n} templates (an ensemble)"
+    return (
+        f'<p class="origin">Zero-shot prediction used {prompts}. Computed on {escape(curve.date)} with {versions}.</p>'
+    )
 
 
 def downloads(curve: FewShotCurve, csv: str) -> str:

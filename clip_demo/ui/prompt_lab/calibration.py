@@ -22,23 +22,25 @@ def calibration_text(curves: Mapping[str, Reliability | None], scale: float, own
     same = math.isclose(scale, own_scale, rel_tol=1e-4)
     comparison = "the model’s own" if same else f"the model’s own is {own_scale:.4g}"
     return (
-        f'<div class="calibration" role="status"><p class="caption">Logit scale <b>{scale:.4g}</b> ({comparison})</p>'
-        f'<div class="tiles">{tiles}</div>'
-        "<p><b>How does a cosine of 0.25 become 95 %?</b> Cosines are multiplied by the logit scale before the "
-        f"softmax. At {scale:.4g}, a class whose cosine is higher by 0.03 gets {_factor(0.03 * scale)} times the "
-        "probability. The scale changes the confidence, but never the order of the classes.</p>"
-        '<p class="caption">Below the dashed line, a predictor is overconfident. The expected calibration error (ECE) '
-        f"is the mean distance from that line over {BINS} bins of equal width, weighted by their number of images; "
-        f"bins with fewer than {MIN_BIN_SIZE} images are not drawn. The slider affects only zero-shot prediction.</p>"
-        "</div>"
+        f'<div class="calibration" role="status"><div class="tiles">{tiles}</div>'
+        "<p><b>Can you trust a confidence of 80\N{NO-BREAK SPACE}%?</b> Yes, if 80\N{NO-BREAK SPACE}% of such "
+        "predictions are right: then the point lies on the dashed line. Below the line, a predictor is too sure of "
+        "itself; above, it could be surer. The calibration error (expected calibration error, ECE) is the average "
+        "distance from the line.</p>"
+        "<p><b>How does a cosine of 0.25 become 95\N{NO-BREAK SPACE}%?</b> Cosines are multiplied by the logit scale, "
+        f"here <b>{scale:.4g}</b> ({comparison}), before the softmax turns them into probabilities: a class whose "
+        f"cosine is higher by 0.03 gets {_factor(0.03 * scale)} times the probability. The scale changes the "
+        "confidence, but never the order of the classes. The slider does not affect the linear probe.</p>"
+        f'<p class="caption">Each point is one of {BINS} equal ranges of confidence; a range with fewer than '
+        f"{MIN_BIN_SIZE} images is not drawn. In the average, a range counts by its number of images.</p></div>"
     )
 
 
 def _tile(predictor: str, curve: Reliability) -> str:
     return (
-        f'<div class="tile {predictor}"><span class="name">{PREDICTOR_NAMES[predictor]}: ECE</span>'
+        f'<div class="tile {predictor}"><span class="name">{PREDICTOR_NAMES[predictor]}: calibration error</span>'
         f"<strong>{percent1(curve.ece)}</strong>"
-        f"<span>mean confidence {percent1(curve.mean_confidence)}, accuracy {percent1(curve.accuracy)}</span></div>"
+        f"<span>{percent1(curve.mean_confidence)} sure on average, {percent1(curve.accuracy)} right</span></div>"
     )
 
 

@@ -5,7 +5,7 @@ from ...evaluation.confusion import Confusion
 from ...evaluation.report import EvaluationReport
 from .gallery import gallery_of
 from .heatmap import heatmap
-from .text import PREDICTOR_NAMES
+from .text import PREDICTOR_NAMES, bdi
 
 # Two of the views; the others are the names of the coarse classes.
 COARSE, ALL = "Groups of classes", "All classes"
@@ -24,9 +24,10 @@ def _matrix(report: EvaluationReport, by: str, view: str) -> Confusion:
 def confusion_table(report: EvaluationReport, by: str, view: str, picked: tuple[int, int] | None) -> str:
     """Return one view of a predictor's confusion matrix."""
     if by == "probe" and report.accuracy.probe_top1 is None:
-        return '<p class="caption">No linear probe is fitted for this model and dataset.</p>'
+        return '<p class="caption">No linear probe is fitted for this model and dataset yet: see the Few-shot tab.</p>'
     matrix = _matrix(report, by, view)
-    hint = "Rows are true classes, columns are predicted classes. Click a number to see its images"
+    hint = "Each row is a true class, each column a predicted one; right predictions are green. "
+    hint += "Click a number to see its images"
     hint += ", or a group to see its classes." if view == COARSE else "; the arrow keys move between the cells."
     shown = [i for i, group in enumerate(matrix.groups) if view in (COARSE, ALL, group)]
     if len(shown) > MAX_SHOWN:
@@ -50,5 +51,5 @@ def cell_gallery(
     indices = report.images(
         "all", true=matrix.classes[true], predicted=matrix.classes[predicted], by=by, coarse=view == COARSE
     )
-    title = f"True {matrix.names[true]}, {PREDICTOR_NAMES[by].lower()} predicted {matrix.names[predicted]}"
+    title = f"True {bdi(matrix.names[true])}, {PREDICTOR_NAMES[by].lower()} predicted {bdi(matrix.names[predicted])}"
     return gallery_of(report, dataset, title, indices, pages)

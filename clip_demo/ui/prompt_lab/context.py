@@ -56,6 +56,10 @@ class LabContext:
         """Return the request for the values of `inputs`."""
         return parse_request(self.backend, *values)
 
+    def is_ready(self, request: Request) -> bool:
+        """Whether the model of a request is loaded."""
+        return self.backend.model_status(request.model).state == "ready"
+
     def draw(self, triggers: list, make: Callable[..., list], inputs: list, outputs: list) -> None:
         """Fill `outputs` with ``make(report, request, *inputs)`` on each of `triggers`.
 
@@ -66,7 +70,7 @@ class LabContext:
             n = len(self.inputs)
             try:
                 request = self.parse(*values[:n])
-                if self.backend.model_status(request.model).state == "ready":
+                if self.is_ready(request):
                     return make(request.evaluate(self.backend), request, *values[n:])
             except ClipDemoError:
                 pass

@@ -45,7 +45,7 @@ def connect_downloads(context: LabContext, choice: gr.Dropdown, csv: gr.Button, 
             try:
                 return file_of(context.backend, context.parse(*values), name, suffix)
             except ClipDemoError as error:
-                raise gr.Error(str(error), print_exception=False) from error
+                raise gr.Error(error.page_message, print_exception=False) from error
 
         made = button.click(make, inputs=[choice, *context.inputs], outputs=file, **QUEUED)
         made.success(None, inputs=file, outputs=file, js="(name, text) => clipLab.save(name, text)", **QUIET)

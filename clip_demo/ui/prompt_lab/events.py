@@ -1,9 +1,11 @@
 """The events of the lab: the headline is evaluated first, then the open section is drawn.
 
 The prompt set is that of the Explore tab. Each tab has fields of its own, because Gradio cannot show a component twice;
-the browser copies them when the visitor changes from one tab to the other (see prompt_lab.js).
+the browser copies them when the visitor changes from one tab to the other (see prompt_lab.js). Only a class list with
+one name for each class of the dataset is copied: Explore takes any list, the lab needs all classes of the test set.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -26,15 +28,23 @@ from .layout import SECTIONS, Lab
 from .sections import connect_calibration, connect_classes, connect_confusions, connect_images
 
 
-def connect(backend: Backend, lab: Lab, explore: ExploreTab) -> None:
-    """Connect the lab's components with each other, with the Explore tab and with the backend."""
+def connect(backend: Backend, lab: Lab, explore: ExploreTab, pinned: gr.State) -> None:
+    """Connect the lab's components with each other, with the Explore tab and with the backend.
+
+    Parameters
+    ----------
+    backend : Backend
+    lab : Lab
+    explore : ExploreTab
+    pinned : gr.State
+        The visitor's baselines, a dict of dataset name to `PromptSet`. The Explore tab calls them A.
+    """
     # Hidden fields: a change of `request` evaluates the prompt set, a change in `redraw` draws one section.
     request = gr.Textbox(visible="hidden", elem_id="lab-request")
     redraw = {name: gr.Textbox(visible="hidden", elem_id=f"lab-redraw-{name.lower()}") for name in SECTIONS}
-    pinned = gr.State({})  # baselines by dataset
     fields = explore.fields
     context = LabContext(backend, [fields.dataset, fields.model, *lab.prompts.values(), pinned], explore)
-    _connect_tabs(lab, explore, request)
+    _connect_tabs(backend, lab, explore, request)
     _connect_headline(context, lab, request, list(redraw.values()))
     _connect_prompts(backend, lab, fields.dataset)
     _connect_baseline(context, lab, pinned, request)
@@ -49,15 +59,23 @@ def connect(backend: Backend, lab: Lab, explore: ExploreTab) -> None:
     connect_downloads(context, lab.headline.table, lab.headline.csv, lab.headline.json)
 
 
-def _connect_tabs(lab: Lab, explore: ExploreTab, request: gr.Textbox) -> None:
+def _connect_tabs(backend: Backend, lab: Lab, explore: ExploreTab, request: gr.Textbox) -> None:
+    dataset, note = explore.fields.dataset, lab.prompts.note
     theirs = [explore.fields.templates, explore.fields.classes, explore.fields.replace_underscores]
     mine = lab.prompts.values()
-    lab.tab.select(None, inputs=theirs, outputs=[*mine, request], js="(...values) => clipLab.enter(...values)", **QUIET)
+    own = json.dumps({name: own_classes(backend, name) for name in backend.datasets}) + "[dataset]"
+    lab.tab.select(
+        None,
+        inputs=[dataset, *theirs, *mine, note],
+        outputs=[*mine, note, request],
+        js=f"(dataset, a, b, c, x, y, z, note) => clipLab.enter(dataset, {own}, [a, b, c], [x, y, z], note)",
+        **QUIET,
+    )
     explore.tab.select(
         None,
-        inputs=[*mine, *theirs, explore.request],
+        inputs=[dataset, *mine, *theirs, explore.request],
         outputs=[*theirs, explore.request],
-        js="(a, b, c, x, y, z, request) => clipLab.leave([a, b, c], [x, y, z], request)",
+        js=f"(dataset, a, b, c, x, y, z, request) => clipLab.leave({own}, [a, b, c], [x, y, z], request)",
         **QUIET,
     )
     # The model is chosen above all tabs.
@@ -118,7 +136,7 @@ def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterato
                 yield progress_bar(progress), gr.skip(), False
             yield "", headline(task.result().accuracy, request), False
         except ClipDemoError as error:
-            yield alert(str(error), stale=True, what="numbers"), gr.skip(), False
+            yield alert(error.page_message, stale=True, what="numbers"), gr.skip(), False
 
 
 def _connect_prompts(backend: Backend, lab: Lab, dataset: gr.Radio) -> None:
@@ -136,11 +154,12 @@ def _connect_baseline(context: LabContext, lab: Lab, pinned: gr.State, request: 
             parsed = context.parse(*values)
             parsed.evaluate(context.backend)  # a baseline that cannot be evaluated is refused
         except ClipDemoError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return [{**values[-1], parsed.dataset.name: parsed.prompts}, now()]
+            raise gr.Error(error.page_message, print_exception=False) from error
+        return [{**values[-1], parsed.dataset.name: parsed.prompts}, now(), now()]
 
     def unpin(dataset, pinned) -> list[Any]:
-        return [{name: prompts for name, prompts in pinned.items() if name != dataset}, now()]
+        return [{name: prompts for name, prompts in pinned.items() if name != dataset}, now(), now()]
 
-    lab.headline.pin.click(pin, inputs=context.inputs, outputs=[pinned, request], **QUEUED)
-    lab.headline.unpin.click(unpin, inputs=[context.inputs[0], pinned], outputs=[pinned, request], **INSTANT)
+    outputs = [pinned, request, context.explore.request]
+    lab.headline.pin.click(pin, inputs=context.inputs, outputs=outputs, **QUEUED)
+    lab.headline.unpin.click(unpin, inputs=[context.inputs[0], pinned], outputs=outputs, **INSTANT)

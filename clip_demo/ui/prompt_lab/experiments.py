@@ -1,6 +1,8 @@
 """The sections that evaluate more prompt sets: each template alone, and other names for a class."""
 
+import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -20,6 +22,11 @@ from .context import QUEUED, LabContext
 from .request import Request
 from .tables import names_table, template_table
 
+# Seconds that templates are measured without a click. Prompts that were encoded until then stay remembered.
+AT_ONCE = 10
+# A queue of its own: a measurement takes longer than everything else in the lab.
+_MEASURING = {**QUEUED, "concurrency_id": "lab-measure"}
+
 
 class _Measured(NamedTuple):
     """What was measured of templates."""
@@ -27,6 +34,7 @@ class _Measured(NamedTuple):
     key: tuple = ()  # see `_key`
     top1: dict[str, float] = {}  # accuracy of each template alone
     gain: dict[str, float] = {}  # what each adds to the ensemble
+    slow: str = ""  # the model that is measured only on request, because it took longer than `AT_ONCE`
 
 
 def connect_templates(
@@ -39,40 +47,77 @@ def connect_templates(
     progress: gr.HTML,
     table: gr.HTML,
 ) -> None:
-    """Connect the table of templates with the template field and with what measures them."""
+    """Connect the table of templates with the template field and with what measures them.
+
+    The measurement starts when the table is drawn. It is stopped where it takes too long; a button starts it again.
+    """
     measured = gr.State(_Measured())
 
     def toggle(text: str, event: gr.EventData) -> str:
         return template_switches.toggle(text or "", event.value)
 
-    def run(*values) -> Iterator[list[Any]]:
-        try:
-            request = context.parse(*values)
-            task = BackgroundTask(lambda progress: _measure(context.backend, request, progress), "measure-templates")
-            for reached in progress_of(task):
-                yield [progress_bar(reached), gr.skip(), gr.skip(), gr.Button(visible=True)]
-            result = task.result()
-            yield ["", _template_table(request, result), result, gr.Button(visible=False)]
-        except ClipDemoError as error:
-            yield [alert(str(error), stale=False), gr.skip(), gr.skip(), gr.Button(visible=False)]
+    def stopped(model: str, before: _Measured) -> list[Any]:
+        return [before._replace(slow=model), *_ended(False)]
 
-    context.draw([redraw.change], lambda report, *drawn: [_template_table(*drawn)], [measured], [table])
+    # `measured` is drawn with the prompt set of that moment, which may have changed during the measurement.
+    triggers = [redraw.change, measured.change]
+    context.draw(triggers, lambda report, *drawn: [_template_table(*drawn)], [measured], [table])
     table.toggle(toggle, inputs=templates, outputs=templates, **INSTANT)
-    outputs = [progress, table, measured, stop]
-    measuring = measure.click(run, inputs=context.inputs, outputs=outputs, **QUEUED)
-    stopped = [progress, stop]
-    stop.click(lambda: ["", gr.Button(visible=False)], outputs=stopped, cancels=[measuring], **INSTANT)
+    options = {"inputs": [*context.inputs, measured], "outputs": [measured, progress, measure, stop], **_MEASURING}
+    at_once = redraw.change(partial(_run, context, True), trigger_mode="always_last", **options)
+    clicked = measure.click(partial(_run, context, False), **options)
+    inputs = [context.inputs[1], measured]
+    # One after the other: progress that is on its way would bring the bar and the button back.
+    cancelled = stop.click(lambda: None, cancels=[at_once, clicked], **INSTANT)
+    cancelled.then(stopped, inputs=inputs, outputs=options["outputs"], **INSTANT)
 
 
-def _measure(backend: Backend, request: Request, progress: Progress) -> _Measured:
+def _run(context: LabContext, at_once: bool, *values: Any) -> Iterator[list[Any]]:
+    """Measure the templates, and yield what was measured, the progress and the two buttons.
+
+    At once, which is without a click, it may not take longer than `AT_ONCE`, and a slow model is not tried again.
+    """
+    *values, before = values
+    start = time.monotonic()
+    try:
+        request = context.parse(*values)
+        known = before.key == _key(request)
+        if at_once and (known or before.slow == request.model or not context.is_ready(request)):
+            yield [gr.skip(), *_ended(known)]
+            return
+        measure = partial(_measure, context.backend, request, before)
+        task = BackgroundTask(measure, "measure-templates")
+        for reached in progress_of(task):
+            if at_once and time.monotonic() - start > AT_ONCE:
+                task.cancel()
+                yield [before._replace(slow=request.model), *_ended(False)]
+                return
+            yield [gr.skip(), progress_bar(reached), gr.Button(visible=False), gr.Button(visible=True)]
+        yield [task.result(), *_ended(True)]
+    except ClipDemoError as error:
+        # The headline says what is wrong with the prompt set.
+        yield [
+            gr.skip(),
+            "" if at_once else alert(error.page_message, stale=False),
+            gr.skip(),
+            gr.Button(visible=False),
+        ]
+
+
+def _ended(measured: bool) -> list[Any]:
+    """Return no progress, the button that measures unless all is measured, and no button that stops."""
+    return ["", gr.Button(visible=not measured), gr.Button(visible=False)]
+
+
+def _measure(backend: Backend, request: Request, before: _Measured, progress: Progress) -> _Measured:
     where = {"dataset": request.dataset.name, "model": request.model, "progress": progress}
-    offered = backend.ablate_templates(request.prompts.varied(templates=_offered(request)), **where)
-    selected = backend.ablate_templates(request.prompts, **where)
-    return _Measured(
-        key=_key(request),
-        top1={row.template: row.top1 for row in offered},
-        gain={row.template: row.gain for row in selected if row.gain is not None},
-    )
+    key, offered = _key(request), _offered(request)
+    top1 = before.top1
+    if key[:-1] != before.key[:-1] or not set(offered) <= set(top1):
+        rows = backend.ablate_templates(request.prompts.varied(templates=offered), **where)
+        top1 = {row.template: row.top1 for row in rows}
+    rows = backend.ablate_templates(request.prompts, **where)
+    return _Measured(key, top1, {row.template: row.gain for row in rows if row.gain is not None})
 
 
 def _offered(request: Request) -> tuple[str, ...]:
@@ -127,7 +172,7 @@ def connect_names(
 def _names_table(backend: Backend, request: Request, report: EvaluationReport, position: int, text: str | None) -> str:
     names = list(dict.fromkeys(parse_classnames(text or "")))
     if not names:
-        return '<p class="caption">Enter other names for this class: each is evaluated on the whole test set.</p>'
+        return '<p class="caption">Type other names for this class: each is tried on the whole test set.</p>'
     current = report.classes[position]
     try:
         rows = backend.compare_names(
@@ -135,4 +180,4 @@ def _names_table(backend: Backend, request: Request, report: EvaluationReport, p
         )
         return names_table(current, report.accuracy.top1, rows)
     except ClipDemoError as error:
-        return alert(str(error), stale=False)
+        return alert(error.page_message, stale=False)

@@ -25,7 +25,7 @@ def class_figure(classes: Sequence[ClassRow]) -> go.Figure:
     classes : sequence of ClassRow
         With the probe's accuracy.
     """
-    traces = [_diagonal("equal")]
+    traces = [_diagonal("equally good")]
     for name, colour, rows in (
         ("probe better", PROBE, [row for row in classes if row.probe > row.zero_shot]),
         ("zero-shot at least as good", ZERO_SHOT, [row for row in classes if row.probe <= row.zero_shot]),
@@ -71,7 +71,7 @@ def reliability_figure(curves: Mapping[str, Reliability | None]) -> go.Figure:
                 "marker": {"color": _COLOURS[predictor], "size": [7 + 13 * (each.n / largest) ** 0.5 for each in bins]},
             }
         )
-    return _square_figure(traces, "Confidence", "Accuracy")
+    return _square_figure(traces, "How sure it is (confidence)", "How often it is right (accuracy)")
 
 
 def _diagonal(name: str) -> dict[str, Any]:

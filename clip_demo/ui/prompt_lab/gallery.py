@@ -1,13 +1,13 @@
 """Test images with their true class and both predictions, as HTML."""
 
 from collections.abc import Sequence
-from html import escape
 
 from PIL import Image
 
 from ...datasets.base import Dataset
 from ...evaluation.report import EvaluationReport, LabelledPrediction
 from ..html import data_url
+from .text import bdi
 
 PAGE = 24  # images per page
 SIDE = 128  # pixels of a thumbnail; it is shown at 96
@@ -41,7 +41,7 @@ def gallery(
     Parameters
     ----------
     title : str
-        What the images have in common.
+        What the images have in common, as HTML.
     n : int
         Number of images, including those that are not shown.
     pages : int
@@ -59,13 +59,25 @@ def gallery(
     note = ""
     if predictions and images is None:
         note = (
-            '<p class="caption">The images are not available: the Explore tab has a button to download them. '
-            "All numbers come from stored features.</p>"
+            '<p class="caption">The images are not available: the Explore tab has a button that downloads them. '
+            "The predictions were stored earlier.</p>"
         )
     tiles = "".join(map(_tile, predictions, images or [None] * len(predictions)))
     return (
-        f'<section class="lab-gallery" aria-label="Images"><h4>{escape(title)}: {n:,} image{"" if n == 1 else "s"}</h4>'
-        f'{note}<div class="images">{tiles}</div>{more}</section>'
+        f'<section class="lab-gallery" aria-label="Images"><h3>{title}: {n:,} image{"" if n == 1 else "s"}</h3>'
+        f'{_legend(predictions)}{note}<div class="images">{tiles}</div>{more}</section>'
+    )
+
+
+def _legend(predictions: Sequence[LabelledPrediction]) -> str:
+    """Return what the colours and marks of the predictions mean."""
+    if not predictions:
+        return ""
+    probe = '<span class="predicted probe">amber: linear probe</span> · ' if predictions[0].probe is not None else ""
+    return (
+        '<p class="caption legend"><b>bold: true class</b> · '
+        f'<span class="predicted zero-shot">indigo: zero-shot</span> · {probe}'
+        "✓ right · ✗ wrong. Click an image to open it in Explore.</p>"
     )
 
 
@@ -76,7 +88,7 @@ def _tile(prediction: LabelledPrediction, image: Image.Image | None) -> str:
     index = prediction.index
     return (
         f'<button type="button" data-open="{index}" title="Open image {index} in Explore">{_thumbnail(image)}'
-        f'<span class="number">{index}</span> <span class="truth">{escape(prediction.truth)}</span> {lines}</button>'
+        f'<span class="number">{index}</span> <span class="truth">{bdi(prediction.truth)}</span> {lines}</button>'
     )
 
 
@@ -91,4 +103,4 @@ def _thumbnail(image: Image.Image | None) -> str:
 
 def _line(kind: str, answer: str, truth: str) -> str:
     mark = "✓" if answer == truth else "✗"
-    return f'<span class="predicted {kind}"><span class="unseen">{kind}: </span>{mark} {escape(answer)}</span> '
+    return f'<span class="predicted {kind}"><span class="unseen">{kind}: </span>{mark} {bdi(answer)}</span> '

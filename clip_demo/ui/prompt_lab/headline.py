@@ -31,8 +31,9 @@ def headline(accuracy: Accuracy, request: Request) -> str:
         f'<div class="headline" role="status"><div class="tiles">{"".join(tiles)}</div>'
         f"{_scale(accuracy)}"
         f'<p class="summary {kind}">{text}</p>'
-        f'<p class="caption">Top-1 and top-5 accuracy on the {accuracy.n:,} test images of '
-        f"{escape(request.dataset.title)}. Baseline: {escape(describe(request.baseline, request.dataset))}.</p></div>"
+        f'<p class="caption">Of all {accuracy.n:,} test images of {escape(request.dataset.title)}. Top-1: the first '
+        "guess is right. Top-5: the true class is among the first five. You compare with the baseline: "
+        f"{escape(describe(request.baseline, request.dataset))}.</p></div>"
     )
 
 
@@ -57,10 +58,12 @@ def comparison(accuracy: Accuracy, same: bool) -> tuple[str, str]:
     """Return a CSS class and the difference to the baseline; `same` if the prompt set is the baseline itself."""
     difference = accuracy.difference
     if same or difference is None:
-        return "equal", "This is the baseline. Change the prompt to compare."
+        return "equal", "This is the baseline. Change the prompt to see what it gains or loses."
     details = (
         f'<span class="flips">{difference.gained:,} images became correct, {difference.lost:,} became wrong. In '
-        f"parentheses: paired 95 % confidence interval. Exact McNemar test: p {_p_value(difference.p_value)}.</span>"
+        "brackets: the range of the true difference in percentage points, with 95\N{NO-BREAK SPACE}% confidence. If "
+        "both prompts were equally good, chance would change at least as much with probability "
+        f"p\N{NO-BREAK SPACE}{_p_value(difference.p_value)} (exact McNemar test).</span>"
     )
     interval = f"{points(difference.low)} to {points(difference.high)}"
     change = f'<b>{points(difference.top1)} points</b> <span class="interval">({interval})</span>'
@@ -77,7 +80,7 @@ def _p_value(value: float) -> str:
 def describe(prompts: PromptSet, dataset: Dataset) -> str:
     """Return a short description of a prompt set as plain text."""
     n, first = len(prompts.templates), prompts.templates[0]
-    templates = f"“{first}”" if n == 1 else f"{n} templates beginning with “{first}”"
+    templates = f"“{first}”" if n == 1 else f"an average of {n} templates beginning with “{first}”"
     own = prompts.classnames == tuple(dataset.classnames)
     names = "the dataset’s own class names" if own else "edited class names"
     return f"{templates}, {names}{', underscores as spaces' if prompts.replace_underscores else ''}"

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
+from .text import bdi
+
 
 def heatmap(
     names: Sequence[str],
@@ -45,7 +47,7 @@ def heatmap(
         cells = "".join(_cell(names, counts, i, j, j in edges, picked) for j in shown)
         if partial:
             others = sum(counts[i]) - sum(counts[i][j] for j in shown)
-            cells += f'<td class="edge">{others or ""}</td>'
+            cells += f'<td class="edge">{f"{others:,}" if others else ""}</td>'
         name = _label(names[i], groups)
         if groups is None:
             name = f'<button type="button" data-group="{escape(names[i])}" title="Show its classes">{name}</button>'
@@ -61,7 +63,7 @@ def heatmap(
 
 def _label(name: str, groups: Sequence[str] | None) -> str:
     """Return a name as HTML; those of coarse classes are in no prompt, so their underscores do not matter."""
-    return escape(name if groups else name.replace("_", " "))
+    return bdi(name if groups else name.replace("_", " "))
 
 
 def _edge(i: int, edges: set[int]) -> str:
@@ -83,12 +85,12 @@ def _cell(
         return f"{opening}></td>"
     # The square root keeps small confusions visible beside a large diagonal.
     share = 100 * (count / sum(counts[i])) ** 0.5
-    label = f"true {names[i]}, predicted {names[j]}: {count}"
+    label = f"true {names[i]}, predicted {names[j]}: {count:,}"
     # The Tab key does not stop at every cell; the arrow keys move between them, see prompt_lab.js.
     stop = picked == (i, j) if picked else i == j
     return (
         f'{opening} style="--share:{share:.0f}"><button type="button" data-cell="{i},{j}" '
         f'tabindex="{0 if stop else -1}" aria-pressed="{str(picked == (i, j)).lower()}" '
-        f'aria-label="{escape(label)}" title="{escape(label)}">{count}'
+        f'aria-label="{escape(label)}" title="{escape(label)}">{count:,}'
         "</button></td>"
     )

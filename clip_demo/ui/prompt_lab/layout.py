@@ -12,6 +12,10 @@ from .downloads import TABLES
 from .template_switches import ARTICLES
 from .text import PREDICTOR_NAMES
 
+_INTRODUCTION = (
+    "<h2>How good is a prompt on the whole test set?</h2><p>One image may be luck. Here, every change of the prompt is "
+    "tried on all test images, and compared with a prompt that you choose as the baseline.</p>"
+)
 # In the order of their tabs; only the open one is drawn.
 SECTIONS = ("Classes", "Confusions", "Images", "Calibration", "Templates", "Names")
 Section = dict[str, gr.components.Component]
@@ -27,6 +31,7 @@ class PromptFields:
     period: gr.Checkbox
     replace_underscores: gr.Checkbox
     classes: gr.Textbox
+    note: gr.HTML
     reset: gr.Button
 
     def values(self) -> list[gr.components.Component]:
@@ -71,6 +76,7 @@ class Lab:
 
 def lay_out(tab: gr.Tab) -> Lab:
     """Make the tab's components inside the current gradio context."""
+    gr.HTML(_INTRODUCTION, apply_default_css=False, elem_id="lab-introduction")
     with gr.Row(elem_id="lab-top", equal_height=False):
         with gr.Column(scale=5, min_width=320, elem_id="lab-prompts"):
             prompts = _prompts()
@@ -105,13 +111,15 @@ def _prompts() -> PromptFields:
     with gr.Row(elem_id="lab-switches"):
         article = gr.Radio(list(ARTICLES), value="a", label="Article", min_width=210, elem_id="lab-article")
         with gr.Column(min_width=210):
-            period = gr.Checkbox(False, label="Final period", elem_id="lab-period")
+            period = gr.Checkbox(False, label="Full stop at the end", elem_id="lab-period")
             replace_underscores = gr.Checkbox(
                 False, label="Underscores become spaces", elem_id="lab-replace-underscores"
             )
     classes = gr.Textbox(label="Class names, in the dataset’s order", lines=2, max_lines=3, elem_id="lab-class-list")
+    # Says why the names of the Explore tab are not used; prompt_lab.js fills it.
+    note = gr.HTML(apply_default_css=False, elem_id="lab-note")
     reset = gr.Button("Reset to the dataset’s own names", size="sm", elem_id="lab-reset")
-    return PromptFields(templates, presets, article, period, replace_underscores, classes, reset)
+    return PromptFields(templates, presets, article, period, replace_underscores, classes, note, reset)
 
 
 def _headline() -> Headline:
@@ -124,16 +132,16 @@ def _headline() -> Headline:
         unpin = gr.Button("Reset the baseline", size="md", min_width=100, elem_id="lab-unpin")
     with gr.Row(elem_id="lab-save", equal_height=True):
         table = gr.Dropdown(
-            list(TABLES), label="Download", show_label=False, container=False, filterable=False, min_width=140
+            list(TABLES), label="Table to save", show_label=False, container=False, filterable=False, min_width=140
         )
-        csv = gr.Button("CSV", size="md", min_width=60, elem_id="lab-csv")
-        json = gr.Button("JSON", size="md", min_width=60, elem_id="lab-json")
+        csv = gr.Button("Save as CSV", size="md", min_width=60, elem_id="lab-csv")
+        json = gr.Button("Save as JSON", size="md", min_width=60, elem_id="lab-json")
     return Headline(alert, html, pin, unpin, table, csv, json)
 
 
 def _classes() -> Section:
     with gr.Row(equal_height=False):
-        with gr.Column(scale=7, min_width=320):
+        with gr.Column(scale=7, min_width=480):
             table = _html("class-table", "sort", "pick")
         with gr.Column(scale=5, min_width=320):
             plot = _plot("Accuracy of each class: zero-shot against the probe", "class-plot")
@@ -143,7 +151,7 @@ def _classes() -> Section:
 def _confusions() -> Section:
     predictors = [(name, key) for key, name in PREDICTOR_NAMES.items()]
     with gr.Row(elem_classes="lab-choices"):
-        by = gr.Radio(predictors, value="zero-shot", label="Predictor", min_width=220, elem_id="lab-by")
+        by = gr.Radio(predictors, value="zero-shot", label="Whose mistakes", min_width=220, elem_id="lab-by")
         view = gr.Dropdown([COARSE, ALL], value=COARSE, label="Show", min_width=220, elem_id="lab-view")
     return {"by": by, "view": view, "table": _html("heatmap", "cell", "group"), "gallery": _gallery("cell")}
 
@@ -156,12 +164,20 @@ def _images() -> Section:
 def _calibration() -> Section:
     with gr.Row(elem_classes="lab-choices"):
         scale = gr.Slider(
-            1, 200, 100, step=0.5, label="Logit scale", buttons=[], min_width=260, scale=4, elem_id="lab-scale"
+            1,
+            200,
+            100,
+            step=0.5,
+            label="Logit scale",
+            buttons=[],
+            min_width=260,
+            scale=4,
+            elem_id="lab-scale",
         )
         reset = gr.Button("Reset to the model’s own", size="md", min_width=120, scale=1, elem_id="lab-own-scale")
     with gr.Row(equal_height=False):
-        with gr.Column(scale=7, min_width=320):
-            plot = _plot("Reliability diagram", "reliability")
+        with gr.Column(scale=7, min_width=400):
+            plot = _plot("Reliability diagram: confidence against accuracy", "reliability")
         with gr.Column(scale=5, min_width=320):
             text = gr.HTML(apply_default_css=False, elem_id="lab-calibration-text")
     return {"scale": scale, "reset": reset, "plot": plot, "text": text}
@@ -169,7 +185,7 @@ def _calibration() -> Section:
 
 def _templates() -> Section:
     with gr.Row(elem_classes="small-buttons"):
-        measure = gr.Button("Measure every template", size="md", min_width=160, elem_id="lab-measure")
+        measure = gr.Button("Measure every template", size="md", min_width=160, visible=False, elem_id="lab-measure")
         stop = gr.Button("Stop", size="md", min_width=80, visible=False, elem_id="lab-stop")
     progress = gr.HTML(apply_default_css=False, elem_id="lab-progress")
     return {"measure": measure, "stop": stop, "progress": progress, "table": _html("template-table", "toggle")}

@@ -55,8 +55,8 @@ def parse_request(
         As typed.
     replace_underscores : bool
     pinned : mapping of str to PromptSet
-        The visitor's baselines by dataset. Without one, the baseline is the template of openai/CLIP's README with the
-        dataset's own class names.
+        The visitor's baselines by dataset. Without one, or if it has another number of classes, as A on the Explore
+        tab may have, the baseline is the template of openai/CLIP's README with the dataset's own class names.
 
     Raises
     ------
@@ -64,4 +64,7 @@ def parse_request(
     """
     chosen = backend.datasets[dataset]
     prompts = PromptSet(parse_classnames(classes or ""), parse_templates(templates or ""), bool(replace_underscores))
-    return Request(chosen, model, prompts, pinned.get(dataset) or PromptSet.for_dataset(chosen))
+    baseline = pinned.get(dataset)
+    if baseline is None or len(baseline.classnames) != len(chosen.classnames):
+        baseline = PromptSet.for_dataset(chosen)
+    return Request(chosen, model, prompts, baseline)

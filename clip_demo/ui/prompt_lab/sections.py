@@ -11,6 +11,7 @@ from .context import LabContext
 from .figure import class_figure, reliability_figure
 from .gallery import KINDS, gallery_of
 from .tables import COLUMNS, class_table
+from .text import bdi
 
 
 def connect_classes(
@@ -24,7 +25,7 @@ def connect_classes(
         figure = None if report.accuracy.probe_top1 is None else class_figure(classes)
         images = '<p class="caption">Click a class to see its images here.</p>'
         if picked in range(len(classes)):
-            title = f"True class {classes[picked].name}"
+            title = f"True class {bdi(classes[picked].name)}"
             images = gallery_of(report, request.dataset, title, report.images("all", true=picked), state["pages"])
         return [class_table(classes, state["column"], state["descending"], picked), figure, images]
 

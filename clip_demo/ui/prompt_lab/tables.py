@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ...evaluation.ablations import NameRow
 from ...evaluation.report import ClassRow
 from ..html import percent
-from .text import percent1, points
+from .text import bdi, percent1, points
 
 _NOTHING = "–"
 
@@ -33,12 +33,18 @@ def class_table(classes: Sequence[ClassRow], column: str, descending: bool, pick
     key = COLUMNS[column].sort_key
     ordered = sorted(enumerate(classes), key=lambda pair: key(pair[1]), reverse=descending)
     rows = "".join(_class_row(position, row, position == picked) for position, row in ordered)
-    return _table("classes", "Click a heading to sort, or a class to see its images below.", heads, rows)
+    caption = (
+        "How many images of each class are predicted right. Change: against the baseline, in percentage points. Click "
+        "a heading to sort, or a class to see its images."
+    )
+    return _table("classes", caption, heads, rows)
 
 
 def _table(kind: str, caption: str, heads: str, rows: str) -> str:
+    # Not a <caption>: it would be as wide as the table, and cut off where a wide table scrolls.
     return (
-        f'<div class="scroll"><table class="lab-table {kind}"><caption class="caption">{caption}</caption>'
+        f'<p class="caption" id="lab-{kind}-caption">{caption}</p>'
+        f'<div class="scroll"><table class="lab-table {kind}" aria-describedby="lab-{kind}-caption">'
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
@@ -56,11 +62,11 @@ def _column_head(key: str, column: str, descending: bool) -> str:
 def _class_row(position: int, row: ClassRow, picked: bool) -> str:
     change = None if row.baseline is None else row.zero_shot - row.baseline
     kind = "" if not change else ' class="up"' if change > 0 else ' class="down"'
-    confused = ", ".join(f"{escape(name)}\N{NO-BREAK SPACE}{count}" for name, count in row.confused_with)
+    confused = ", ".join(f"{bdi(name)}\N{NO-BREAK SPACE}{count:,}" for name, count in row.confused_with)
     return (
         f"<tr{' class=picked' if picked else ''}>"
         f'<th scope="row"><button type="button" data-pick="{position}" aria-pressed="{str(picked).lower()}">'
-        f"{escape(row.name)}</button></th>"
+        f"{bdi(row.name)}</button></th>"
         f"{_accuracy(row.zero_shot, 'zero-shot')}{_accuracy(row.probe, 'probe')}"
         f"<td{kind}>{_NOTHING if change is None else points(change, 1)}</td>"
         f'<td class="confused">{confused or _NOTHING}</td></tr>'
@@ -99,8 +105,8 @@ def template_table(
         for each in offered
     )
     caption = (
-        "Checked templates make the ensemble. Gain: accuracy of the ensemble minus its accuracy without the template, "
-        "in percentage points."
+        "The checked templates are your prompt; several are averaged to an ensemble. Alone: accuracy with this "
+        "template only. Gain: what the ensemble would lose without it, in percentage points."
     )
     return _table("templates", caption, _heads("Template", "Alone", "Gain"), rows)
 
@@ -128,11 +134,11 @@ def names_table(current: ClassRow, top1: float, rows: Sequence[NameRow]) -> str:
         use = f'<button type="button" data-use="{escape(row.name)}">Use</button>'
         body += _name_row(row.name, percent1(row.accuracy), percent(row.top1), change, use)
     caption = (
-        "A new name also affects images of other classes, so compare the overall change: percentage points with their "
-        "95 % confidence interval."
+        "A new name also changes predictions for other classes, so look at the overall change, in percentage points. "
+        "In brackets: the range in which the true change lies with 95\N{NO-BREAK SPACE}% confidence."
     )
     return _table("names", caption, _heads("Name", "This class", "Overall", "Overall change", ""), body)
 
 
 def _name_row(name: str, *cells: str) -> str:
-    return f'<tr><th scope="row" class="plain">{escape(name)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+    return f'<tr><th scope="row" class="plain">{bdi(name)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'

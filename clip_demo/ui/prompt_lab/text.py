@@ -1,8 +1,15 @@
 """Names and numbers as several sections of the Prompt Lab write them."""
 
+from html import escape
+
 # Keys as in `clip_demo.evaluation.report.PREDICTORS`.
 PREDICTOR_NAMES = {"zero-shot": "Zero-shot", "probe": "Linear probe"}
 _MINUS = "\N{MINUS SIGN}"
+
+
+def bdi(name: str) -> str:
+    """Return a class name as HTML. A name in Arabic or Hebrew then does not reorder the text around it."""
+    return f"<bdi>{escape(name)}</bdi>"
 
 
 def percent1(share: float) -> str:

@@ -106,7 +106,7 @@ window.clipExplorer = {
       await navigator.clipboard.writeText(window.location.href);
       return done("Link copied.");
     } catch {
-      return done("The browser does not allow copying: take the link from the address bar."); // as on plain http
+      return done("The browser does not allow copying: take the link from the address bar."); // as without encryption
     }
   },
 

@@ -1,20 +1,42 @@
 // What the Prompt Lab does in the browser: copying the prompt set between tabs, redrawing the open section, clicks.
 window.clipLab = {
   tab: "Explore", // the tab of these two that was open last: "Explore" or "Lab"
+  dataset: null, // the one that the class names of the lab belong to
   section: "Classes",
 
-  // From Explore to the lab.
-  enter(templates, classes, replaceUnderscores) {
+  // As parse_classnames in prompts.py.
+  count(classes) {
+    return classes.split(/[,\n]/).filter((name) => name.trim()).length;
+  },
+
+  // From Explore to the lab. `own` is the dataset's class list. A list of Explore that does not name every class stays
+  // there: the lab keeps its names, or takes the dataset's, and shows a note.
+  enter(dataset, own, theirs, mine, note) {
+    if (this.tab === "Lab") return [...mine, note, clipExplorer.now()];
     this.tab = "Lab";
-    return [templates, classes, replaceUnderscores, clipExplorer.now()];
+    const [templates, classes, replaceUnderscores] = theirs;
+    const [n, needed] = [this.count(classes), this.count(own)];
+    const kept = this.dataset === dataset && this.count(mine[1]) === needed ? mine[1] : own;
+    this.dataset = dataset;
+    const names = n === needed ? classes : kept;
+    return [templates, names, replaceUnderscores, n === needed ? "" : this.note(n, needed), clipExplorer.now()];
+  },
+
+  note(n, needed) {
+    const names = n === 1 ? "1 name" : `${n.toLocaleString("en")} names`;
+    const classes = `${needed.toLocaleString("en")} classes`;
+    return `<p class="caption">Explore’s list has ${names}, but the test set has ${classes}: the lab uses its own names.</p>`;
   },
 
   // From the lab to Explore, which predicts again if the prompt set was changed.
-  leave(mine, theirs, request) {
+  leave(own, mine, theirs, request) {
     if (this.tab !== "Lab") return [...theirs, request];
     this.tab = "Explore";
-    const same = mine.every((value, i) => value === theirs[i]);
-    return [...mine, same ? request : clipExplorer.now()];
+    const needed = this.count(own);
+    const travels = [mine, theirs].every(([, classes]) => this.count(classes) === needed);
+    const changed = travels ? mine : [mine[0], theirs[1], mine[2]];
+    const same = changed.every((value, i) => value === theirs[i]);
+    return [...changed, same ? request : clipExplorer.now()];
   },
 
   visible() {
