@@ -271,4 +271,6 @@ def test_the_status_line_names_an_early_head_and_a_job(toy_backend, toy_dataset)
     assert "an early head, from the first 4 images of each class; right on <strong>40.0" in line
     assert "Job:</span> " in line and "Encoding &lt;Toys-5&gt;" in line
     line = status_line(replace(status, head=head(50)), toy_dataset)
-    assert "trained on all 50 training images; right on <strong>40.0" in line and "early" not in line and "Job" not in line
+    assert (
+        "trained on all 50 training images; right on <strong>40.0" in line and "early" not in line and "Job" not in line
+    )
