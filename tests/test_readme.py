@@ -1,13 +1,17 @@
 """What the README promises."""
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import PurePath
 
 import pytest
+from PIL import Image
 
+from clip_demo.__main__ import main
 from clip_demo.backend import Backend
+from clip_demo.datasets.example_photos import example_photos
 from clip_demo.zero_shot.prompt_set import PromptSet
 
 
@@ -65,6 +69,55 @@ def test_ci_runs_the_test_command(readme, repository):
     assert example(readme, "bash", "pytest").strip() in (repository / ".ci/run").read_text()
     for block in code_blocks(readme, "bash")[:2]:
         assert all((repository / name).is_file() for name in re.findall(r"[\w-]+\.(?:txt|py)", block))
+
+
+def test_powershell_does_the_same_steps(readme):
+    shell, powershell = code_blocks(readme, "bash")[:2], code_blocks(readme, "powershell")
+    same = {"&&": ";", "python3 ": "py ", ".venv/bin/": ".venv\\Scripts\\"}
+    for steps, translated in zip(shell, powershell, strict=True):
+        for word, other in same.items():
+            steps = steps.replace(f" {word}" if word == "&&" else word, other)
+        assert steps == translated
+
+
+def test_the_recording_is_first_and_small(readme, repository):
+    body = readme.partition("\n# CLIP Explorer\n")[2]
+    assert re.match(r"\s*!\[[^]]+\]\(assets/recording.webp\)", body)
+    recording = repository / "assets/recording.webp"
+    assert recording.stat().st_size < 700_000
+    with Image.open(recording) as image:
+        assert image.format == "WEBP" and image.n_frames > 10 and image.info["loop"] == 0
+        assert 1100 <= image.width <= 1280
+
+
+def test_the_lesson_gives_the_numbers_that_the_class_sees(readme, backend):
+    photo = example_photos()["cat"]
+    names = list(photo.classnames)
+
+    def first(classnames, template="a photo of a {}"):
+        score = backend.predict(image=photo.path, prompts=PromptSet(classnames, [template])).zero_shot[0]
+        return score.label, f"{100 * score.probability:.0f} %"
+
+    lesson = readme.partition("## In a classroom")[2].partition("## Privacy")[0]
+    for seen in (names, names[1:], [names[1], names[-1]]):
+        assert ", ".join(first(seen)) in lesson
+    label, dark = first(names, re.search("`(a dark [^`]*)`", lesson)[1])
+    assert label == "cat" and f"falls from {first(names)[1]} to {dark}" in lesson
+
+
+def test_the_comments_of_examples_say_what_is_printed(readme, backend, repository, monkeypatch, capsys):
+    monkeypatch.chdir(repository)
+    exec(example(readme, "python", "from clip_demo"), {})
+    printed = capsys.readouterr().out
+    for comment in re.findall(r"# (.*)", example(readme, "python", "from clip_demo")):
+        assert re.search(re.escape(comment).replace(r"\.\.\.", r"\d+"), printed), comment
+    for line in re.findall(r"^python -m clip_demo (?:zero-shot|predict --image|evaluate) .*#.*", readme, re.M):
+        if "ViT" in line:
+            continue
+        words, _, comment = line.partition("#")
+        assert main([each for each in shlex.split(words)[3:] if each] + ["--dataset", "shapes100"]) == 0
+        printed = capsys.readouterr().out
+        assert all(number in printed for number in re.findall(r"[+\d]+\.\d+", comment)), (comment, printed)
 
 
 def test_the_front_matter_fits_the_requirements(readme, repository):
