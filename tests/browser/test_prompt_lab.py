@@ -170,7 +170,7 @@ def test_a_class_list_of_the_wrong_length_is_reported_and_kept(open_lab, backend
     page.locator("#lab-class-list textarea").fill("cat\ndog")
     alert = page.locator("#lab-alert [role=alert]")
     expect(alert).to_contain_text("The list has 2 class names, but Shapes-100 has 100 classes.")
-    expect(alert).to_contain_text("the numbers below show the last valid input")
+    expect(alert).to_contain_text("The numbers below are those of before.")
     expect(page.locator("#lab-class-list textarea")).to_have_value("cat\ndog")
     expect_headline(page, backend.evaluate(prompts))
     page.get_by_role("button", name="Reset to the dataset’s own names").click()
@@ -418,7 +418,7 @@ def test_the_lab_is_filled_when_the_model_is_ready(open_page, serve, toy_encoder
         return toy_encoder
 
     backend = Backend(ModelPool(load, ["tiny"]), datasets={"toys": toy_dataset})
-    page = open_page("?dataset=toys", url=serve(backend), ready="#status .banner")
+    page = open_page("?dataset=toys", url=serve(backend), ready="#chip button")
     page.get_by_role("tab", name="Prompt Lab").click()
     expect(page.locator("#lab-headline .waiting")).to_contain_text("The numbers will appear")
     go.set()
@@ -435,7 +435,7 @@ def test_a_model_is_loaded_by_a_button_of_the_lab(open_page, serve, toy_encoder,
 
     pool = ModelPool(load, ["tiny", "RN50"], is_downloaded=lambda name: name == "tiny")
     backend = Backend(pool, datasets={"toys": toy_dataset})
-    page = open_page("?dataset=toys&model=RN50", url=serve(backend), ready="#status .banner")
+    page = open_page("?dataset=toys&model=RN50", url=serve(backend), ready="#chip button")
     page.get_by_role("tab", name="Prompt Lab").click()
     button = page.locator("#lab-headline").get_by_role("button")
     expect(button).to_contain_text("RN50")
