@@ -1,7 +1,7 @@
 """Record the page for the README: ``python tests/browser/recording.py``.
 
-The recording is an animated WebP. It shows an example photo and a test image of Shapes-100, because no image of CIFAR-100
-is committed.
+The recording is an animated WebP of an example photo and a test image of Shapes-100: no image of CIFAR-100 is
+committed.
 """
 
 import io
