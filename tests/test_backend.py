@@ -143,6 +143,15 @@ def test_without_a_head_there_is_no_probe(toy_backend):
     assert prediction.linear_probe is None and prediction.agree is None and toy_backend.head() is None
 
 
+def test_the_logit_scale_changes_the_shares_and_not_the_cosines(toy_backend):
+    own, flat = toy_backend.predict(index=3), toy_backend.predict(index=3, logit_scale=1.0)
+    assert [score.cosine for score in flat.zero_shot] == [score.cosine for score in own.zero_shot]
+    assert flat.zero_shot[0].probability < own.zero_shot[0].probability
+    assert toy_backend.predict(index=3, logit_scale=toy_backend.encoder().logit_scale) == own
+    with pytest.raises(OptionError, match="logit_scale: 0 is not allowed"):
+        toy_backend.predict(index=3, logit_scale=0)
+
+
 def test_the_probe_predicts_its_own_classes_whatever_the_class_list(with_head):
     prediction = with_head.predict(index=2, prompts=PromptSet(("cat", "dog")))
     assert {score.label for score in prediction.zero_shot} == {"cat", "dog"}

@@ -75,7 +75,7 @@ def _top(backend: Backend) -> dict[str, Any]:
             visible=len(backend.models) > 1,
             elem_id="model",
         )
-        line = gr.HTML(status_line(status, dataset), apply_default_css=False, elem_id="status")
+        line = gr.HTML(status_line(status, dataset, backend.preferred_model), apply_default_css=False, elem_id="status")
     return {"model": model, "chip": summary, "status_line": line, "offer": offer}
 
 

@@ -194,10 +194,15 @@ def _sharpness(given: Mapping[str, str], problems: list[str]) -> float:
         sharpness = float(given.get("sharpness", 0))
     except ValueError:
         sharpness = math.nan
-    if MIN_SHARPNESS <= sharpness <= MAX_SHARPNESS:
+    if sharpness_is_allowed(sharpness):
         return sharpness
     problems.append(f"The link has a sharpness that cannot be set: {given['sharpness'][:60]}.")
     return 0
+
+
+def sharpness_is_allowed(value: object) -> bool:
+    """Whether a value is a sharpness that the slider can be set to."""
+    return isinstance(value, (int, float)) and MIN_SHARPNESS <= value <= MAX_SHARPNESS
 
 
 def _switch(given: Mapping[str, str], problems: list[str]) -> bool:

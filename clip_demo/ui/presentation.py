@@ -11,7 +11,7 @@ from .event_options import INSTANT, QUIET
 
 LONGEST_ADDRESS = 300  # characters; the code of a longer one has modules too small for the back row
 
-_BUTTON = '<button type="button" data-present="enter" aria-label="Presentation view">Present</button>'
+_BUTTON = '<button type="button" data-present="enter" aria-label="Present: fill the screen">Present</button>'
 _VIEW = """
 <section class="view" role="region" aria-label="Presentation view" tabindex="-1">
   <header>

@@ -25,8 +25,8 @@ def offer(dataset: Dataset, label: str = "Train a probe here") -> str:
     if dataset.available():
         return f'<p class="job-offer">{job_button("start", label)}</p>'
     return (
-        f'<p class="job-offer">To train a probe here, download <b>{escape(dataset.title)}</b> first: with the button on '
-        f"the Explore tab, or with <code>python -m clip_demo download {escape(dataset.name)}</code>.</p>"
+        f'<p class="job-offer">To train a probe here, download <b>{escape(dataset.title)}</b> first: with the button '
+        f"on the Explore tab, or with <code>python -m clip_demo download {escape(dataset.name)}</code>.</p>"
     )
 
 

@@ -29,7 +29,7 @@ def chip(status: Status, dataset: Dataset) -> str:
     )
 
 
-def status_line(status: Status, dataset: Dataset) -> str:
+def status_line(status: Status, dataset: Dataset, preferred: str = "") -> str:
     """Return the status line of a model and a dataset.
 
     Parameters
@@ -38,6 +38,8 @@ def status_line(status: Status, dataset: Dataset) -> str:
         Snapshot for this model and dataset.
     dataset : Dataset
         The dataset of the snapshot.
+    preferred : str
+        Name of the model that the host wants. Only its download and failure concern all visitors.
     """
     parts = (
         _part("Model", _model(status.model), status.model.state),
@@ -45,7 +47,7 @@ def status_line(status: Status, dataset: Dataset) -> str:
         _part("Dataset", f"<strong>{escape(dataset.title)}</strong>"),
         _part("Linear probe", _head(status, dataset)),
         _part("Job", escape(status.running_job)) if status.running_job else "",
-        *(_other_model(each) for each in status.models if each.name != status.model.name),
+        *(_other_model(each) for each in status.models if each.name == preferred != status.model.name),
     )
     # role=status: a screen reader announces changes when it is idle.
     return f'<div class="banner" role="status">{"".join(parts)}</div>'

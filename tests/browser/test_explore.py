@@ -418,7 +418,10 @@ def test_a_phone_needs_no_horizontal_scrolling_and_gets_the_theme_of_the_system(
 
 
 def test_the_snake_of_the_readme(open_page, backend, cifar100):
-    page = open_page("?dataset=cifar100&index=3637")
+    page = open_page("?dataset=cifar100")
+    first = backend.first_image("cifar100")
+    expect_prediction(page, backend.predict(dataset="cifar100", index=first.index))
+    page.get_by_role("button", name="The snake of openai/CLIP’s README").click()
     expect(page.locator("#image .truth")).to_have_text("True label: snake")
     expect_prediction(page, backend.predict(dataset="cifar100", index=3637))
 

@@ -21,7 +21,7 @@ def present(open_page):
     def start(query=""):
         page = open_page(query)
         page.set_viewport_size(PROJECTORS[0])
-        page.get_by_role("button", name="Presentation view").click()
+        page.get_by_role("button", name="Present: fill the screen").click()
         expect(page.get_by_role("region", name="Presentation view")).to_be_focused()
         return page
 
@@ -108,7 +108,7 @@ def test_arrow_keys_step_and_escape_leaves(present):
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.matches('body, #presentation button')")
     page.keyboard.press("Escape")
-    button = page.get_by_role("button", name="Presentation view")
+    button = page.get_by_role("button", name="Present: fill the screen")
     expect(button).to_be_focused()
     expect(page.get_by_role("tab", name="Few-shot")).to_be_visible()
     expect(page.get_by_role("region", name="Presentation view")).to_be_hidden()
@@ -122,12 +122,12 @@ def test_it_leaves_with_the_full_screen_and_with_its_button(present):
     page = present()
     page.wait_for_function("document.fullscreenElement")
     page.evaluate("document.exitFullscreen()")
-    expect(page.get_by_role("button", name="Presentation view")).to_be_focused()
+    expect(page.get_by_role("button", name="Present: fill the screen")).to_be_focused()
     page.get_by_role("tab", name="Few-shot").click()
-    page.get_by_role("button", name="Presentation view").click()
+    page.get_by_role("button", name="Present: fill the screen").click()
     expect(page.locator("#results .card.zero-shot")).to_be_visible()  # the tab Explore
     page.get_by_role("button", name="Leave").click()
-    expect(page.get_by_role("button", name="Presentation view")).to_be_focused()
+    expect(page.get_by_role("button", name="Present: fill the screen")).to_be_focused()
 
 
 def test_a_class_guesses_before_the_answer_is_seen(present, backend):
@@ -186,7 +186,7 @@ def test_a_photo_without_a_true_label_gives_no_points(present):
     page.locator("#photo input[type=file]").set_input_files(EXAMPLES / "cat.jpg")
     expect(page.locator("#photo img")).to_be_visible()
     expect(page.locator("#results .bar.right")).to_have_count(0)
-    page.get_by_role("button", name="Presentation view").click()
+    page.get_by_role("button", name="Present: fill the screen").click()
     page.keyboard.press("g")
     page.keyboard.press("1")
     page.keyboard.press("Space")
@@ -216,7 +216,7 @@ def test_a_qr_code_leads_to_the_same_state(browser, url):
         if classes:
             page.locator("#classes textarea").fill(classes)
             page.wait_for_function("location.search.includes('classes')")
-        page.get_by_role("button", name="Presentation view").click()
+        page.get_by_role("button", name="Present: fill the screen").click()
         page.keyboard.press("q")
         assert modules(page) == [[bool(each) for each in row] for row in expected.matrix_iter(border=4)]
         expect(page.locator("#presentation .note")).to_contain_text(note)

@@ -28,6 +28,7 @@ from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.serving.probe_job import ProbeJobStatus
 from clip_demo.ui.explore.comparison import Comparison
+from clip_demo.ui.explore.events import view_of
 from clip_demo.ui.explore.prediction_cards import hint, results, verdict, word_line
 from clip_demo.ui.explore.show import OUTPUTS, show
 from clip_demo.ui.page import build_ui, launch_options
@@ -464,6 +465,17 @@ def test_stored_features_replace_a_dataset_that_is_not_available(ready, toy_data
     page = shown(ready, start(ready))
     assert 'class="gone"' in page.image and "<bdi>green</bdi>" in page.image
     assert "60.00" in page.results and page.alert == ""
+
+
+def test_a_client_may_send_anything_in_place_of_a_field(ready):
+    first = start(ready)
+    odd = [["x"], {"y": 1}, "toys", 1, None, None, None, None, float("nan"), "toy"]
+    view, _ = view_of(odd)
+    expected = replace(first, index=1, templates="", classes="", example="cat")
+    assert view == expected
+    assert view_of([*odd[:1], "../../etc/passwd", *odd[2:8], "2", "toy"])[0] == expected
+    pick = handler(build_ui(ready), "pick")
+    assert pick(SimpleNamespace(name=["cat"]), "flower", "toys", "")[0] == "flower"
 
 
 def test_without_a_photo_the_page_asks_for_one(ready):

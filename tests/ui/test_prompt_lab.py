@@ -123,6 +123,9 @@ def test_the_baseline_is_the_readme_template_until_another_is_pinned(toy_backend
     pinned = {"toys": PromptSet(toy_dataset.classnames, ("the {}",), True)}
     assert deepcopy(pinned) == pinned  # as gr.State does
     assert parse_request(toy_backend, *fields, pinned).baseline == pinned["toys"]
+    # Explore's A may have any names; a test set needs one for each class.
+    short = {"toys": PromptSet(("red", "green"))}
+    assert parse_request(toy_backend, *fields, short).baseline == PromptSet.for_dataset(toy_dataset)
 
 
 def test_a_request_is_checked_when_it_is_made(toy_backend):

@@ -18,7 +18,16 @@ from ...errors import ClipDemoError
 from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import parse_classnames, parse_templates
 from ..event_options import INSTANT, QUIET, now
-from ..permalink import EXAMPLE, View, default_classes, is_default_list
+from ..permalink import (
+    EXAMPLE,
+    README_INDEX,
+    SOURCES,
+    TEST_IMAGE,
+    View,
+    default_classes,
+    is_default_list,
+    sharpness_is_allowed,
+)
 from ..template_field import connect_presets
 from .layout import Controls, Fields, index_range
 from .link_events import connect_links
@@ -42,11 +51,21 @@ def connect(demo: gr.Blocks, backend: Backend, fields: Fields, controls: Control
 
 
 def view_of(values: list[Any]) -> tuple[View, Mapping[str, Any] | None]:
-    """Return the view for the values of all fields, and the visitor's own photo."""
+    """Return the view for the values of all fields, and the visitor's own photo.
+
+    Without Gradio's preprocessing a client may send anything: what no field can hold is replaced by the first choice.
+    """
     source, example, dataset, index, photo, templates, classes, replace_underscores, sharpness, model = values
     view = View(
-        *(source, example, dataset, index, templates or "", classes or ""),
-        *(bool(replace_underscores), sharpness or 0, model),
+        source=source if source in SOURCES else TEST_IMAGE,
+        example=example if example in list(example_photos()) else next(iter(example_photos()), ""),
+        dataset=dataset,
+        index=index,
+        templates=templates or "",
+        classes=classes or "",
+        replace_underscores=bool(replace_underscores),
+        sharpness=sharpness if sharpness_is_allowed(sharpness) else 0,
+        model=model,
     )
     return view, photo
 
@@ -94,6 +113,7 @@ def _connect_index(backend: Backend, fields: Fields, controls: Controls, request
         (controls.previous, f"(index, dataset) => clipExplorer.step(index, -1, {last})"),
         (controls.next, f"(index, dataset) => clipExplorer.step(index, 1, {last})"),
         (controls.random, f"(index, dataset) => clipExplorer.random(index, {last})"),
+        (controls.readme_image, f"() => [{README_INDEX}, clipExplorer.now()]"),
     ):
         button.click(None, inputs=inputs, outputs=outputs, js=js, trigger_mode="multiple", **QUIET)
 
@@ -108,7 +128,8 @@ def _connect_image(backend: Backend, fields: Fields, controls: Controls, request
 
     def pick(event: gr.EventData, example: str, dataset: str, classes: str) -> list[Any]:
         # The browser sends a name and never a path, so no other file can be requested.
-        name = event.name if event.name in example_photos() else example
+        name = getattr(event, "name", None)
+        name = name if name in list(example_photos()) else example
         default = default_classes(backend, EXAMPLE, name, dataset)
         return [name, default if is_default_list(backend, classes or "") else gr.skip(), now()]
 

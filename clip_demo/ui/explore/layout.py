@@ -45,6 +45,7 @@ class Controls:
     previous: gr.Button
     next: gr.Button
     random: gr.Button
+    readme_image: gr.Button
     examples: gr.HTML
     presets: dict[str, gr.Button]
     own_list: gr.Button
@@ -110,6 +111,7 @@ def _image_side(backend: Backend, first: View) -> dict[str, Any]:
             datasets = [(each.title, each.name) for each in backend.datasets.values()]
             dataset = _radio(datasets, first.dataset, "Dataset", "dataset")
             index_row = _index_row(backend.datasets[first.dataset], first)
+            readme_image = gr.Button("The snake of openai/CLIP’s README", size="sm", elem_id="readme-image")
             download_dataset = gr.Button(visible=False, size="md", elem_id="download-dataset")
             download_panel = gr.HTML(apply_default_css=False, elem_id="download-panel")
         with gr.Column(elem_id="example-side"):
@@ -136,6 +138,7 @@ def _image_side(backend: Backend, first: View) -> dict[str, Any]:
         "image": image,
         "image_message": image_message,
         **index_row,
+        "readme_image": readme_image,
         "photo": photo,
         "examples": examples,
     }

@@ -51,7 +51,7 @@ def connect_links(demo: gr.Blocks, backend: Backend, fields: Fields, controls: C
 def _connect_guide(backend: Backend, fields: Fields, controls: Controls, fill: Callable, outputs: list) -> None:
     def guide(event: gr.EventData, model: str) -> list[Any]:
         offered, name = experiments(backend, model), getattr(event, "experiment", None)
-        if name not in offered:  # the button that closes the guide
+        if name not in list(offered):  # the button that closes the guide
             return [strip(offered), *[gr.skip()] * len(outputs)]
         answered = getattr(event, "answer", "0") == "1"
         view = view_of_experiment(backend, model, offered[name], answered)

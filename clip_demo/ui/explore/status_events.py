@@ -91,7 +91,7 @@ def report(backend: Backend, status: Status) -> list[Any]:
     moving = bool(status.running_job) or any(each.state in WAITING for each in states)
     return [
         chip(status, backend.datasets[status.dataset.name]),
-        status_line(status, backend.datasets[status.dataset.name]),
+        status_line(status, backend.datasets[status.dataset.name], backend.preferred_model),
         _offer(status),
         _download_button(missing),
         download_panel(missing),

@@ -71,7 +71,7 @@ a class that you add, it ignores that you removed one, and for an image of somet
 own classes. Each model and each dataset needs its own probe, because the weights only fit the features that they were
 trained on.
 
-| | zero-shot CLIP | linear probe |
+| property | zero-shot CLIP | linear probe |
 |---|---|---|
 | needs labelled images | no | yes, thousands |
 | classes | whatever you type | those it was fitted on |

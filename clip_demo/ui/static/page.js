@@ -173,5 +173,7 @@ document.addEventListener("dragover", (event) => {
 });
 document.addEventListener("click", (event) => {
   if (event.target.closest("#guide .close")) clipExplorer.toggleGuide(false);
+  // A download that fails is a message for the visitor who asked for it; see style.css.
+  if (event.target.closest("#download-dataset")) document.documentElement.classList.add("clip-asked");
   if (event.target.closest(".alert .dismiss")) event.target.closest(".alert").remove();
 });
