@@ -128,9 +128,9 @@ def tell(record: Recorder, page) -> None:
     page.locator("#dataset").get_by_label("Shapes-100").check()
     record.wait("#image img[alt*=Shapes-100]")
     record.hold(2000)
-    record.click(page.get_by_role("button", name="Presentation view"), ".presenting")
+    record.click(page.locator("#present button"), ".presenting")
     record.hold(1500)
-    record.click(page.get_by_role("button", name="Guess first"), ".guessing")
+    record.click(page.locator('#presentation [data-present="guess"]'), ".guessing")
     record.hold(2000)
 
 
