@@ -25,12 +25,17 @@ def uploaded_path(upload: Mapping[str, Any]) -> str:
     Gradio's preprocessing is skipped so that `clip_demo.models.image_input.read_image` reads every image and writes
     every error message. Gradio has checked that the path is one of its uploads, but only if `meta` marks it as a file.
     """
-    if (upload.get("meta") or {}).get("_type") != "gradio.FileData" or not upload.get("path"):
+    meta = upload.get("meta") if isinstance(upload, Mapping) else None
+    if not isinstance(meta, Mapping) or meta.get("_type") != "gradio.FileData" or not _is_path(upload.get("path")):
         raise ImageError(
             "image: this is not an uploaded file; upload a file, or pass handle_file(PATH) from a program.",
             page="This photo did not arrive. Upload it again.",
         )
     return upload["path"]
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and "\0" not in value
 
 
 def load_if_downloaded(backend: Backend, model: str) -> ModelStatus:
@@ -42,10 +47,18 @@ def load_if_downloaded(backend: Backend, model: str) -> ModelStatus:
     return status
 
 
+def event_value(event: gr.EventData, name: str) -> Any:
+    """Return a value that an event carries, or None. A client may send anything as the event's data."""
+    try:
+        return getattr(event, name)
+    except (AttributeError, TypeError):
+        return None
+
+
 def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> None:
     """Do what the clicked button says; see `clip_demo.ui.probe_job_panel.job_button`."""
     # A client may send anything; everything but these three is ignored.
-    action = getattr(event, "job", "")
+    action = event_value(event, "job")
     try:
         if action == "start":
             backend.start_probe_job(dataset, model)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from ..backend import Backend
 from ..datasets.catalog import CIFAR100
@@ -124,7 +124,7 @@ def to_link(backend: Backend, view: View) -> Link:
     parameters: dict[str, str] = {"dataset": view.dataset}
     if view.source == TEST_IMAGE:
         if view.index is not None:
-            parameters["index"] = f"{view.index:g}" if view.index != int(view.index) else str(int(view.index))
+            parameters["index"] = repr(view.index) if view.index != int(view.index) else str(int(view.index))
     else:
         parameters["photo"] = view.example if view.source == EXAMPLE else OWN
     if view.templates != README_TEMPLATE:
@@ -139,8 +139,11 @@ def to_link(backend: Backend, view: View) -> Link:
     if len(backend.models) > 1:
         parameters["model"] = view.model
     notes = ["Your photo is not in it: it stays with you."] if view.source == OWN else []
-    if len(urlencode(parameters)) > MAX_ADDRESS and parameters.pop("classes", None):
-        notes.append("Your class list is too long for an address and was left out.")
+    while len(urlencode(parameters)) > MAX_ADDRESS:
+        longest = max(("classes", "template"), key=lambda name: len(quote(parameters.get(name, ""))))
+        del parameters[longest]
+        what = "class list is" if longest == "classes" else "prompts are"
+        notes.append(f"Your {what} too long for an address and left out.")
     return Link(urlencode(parameters), " ".join(notes))
 
 

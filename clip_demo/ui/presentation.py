@@ -7,7 +7,7 @@ Explore tab in it.
 import gradio as gr
 import segno
 
-from .event_options import INSTANT, QUIET
+from .event_options import INSTANT, QUIET, event_value
 
 LONGEST_ADDRESS = 300  # characters; the code of a longer one has modules too small for the back row
 
@@ -56,9 +56,9 @@ def lay_out() -> None:
     code = gr.HTML(visible="hidden", js_on_load=ask)
 
     def draw(event: gr.EventData) -> str:
-        return qr_code(getattr(event, "address", ""))  # a client may send anything
+        return qr_code(event_value(event, "address"))
 
-    drawn = code.click(draw, outputs=code, **INSTANT)
+    drawn = code.click(draw, outputs=code, trigger_mode="always_last", **INSTANT)
     drawn.then(None, inputs=code, js="(svg) => { clipPresentation.showCode(svg); return []; }", **QUIET)
 
 

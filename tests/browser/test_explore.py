@@ -148,7 +148,7 @@ def test_templates_and_classes_can_be_edited(open_page, backend, prompts):
     expect(about).to_contain_text("picks among your 4 classes, by the mean of 2 prompts each")
     total = sum(float(text[:-2]) for text in page.locator("#results .zero-shot .percent").all_text_contents())
     assert total == pytest.approx(100, abs=0.03)
-    page.get_by_label("“_” as space").check()
+    page.get_by_label("No underscores").check()
     expect_prediction(page, backend.predict(index=5, prompts=PromptSet(names, templates, True)))
     page.get_by_role("button", name="18 prompts").first.click()
     expect_prediction(page, backend.predict(index=5, prompts=PromptSet(names, CIFAR100_TEMPLATES, True)))
@@ -353,7 +353,7 @@ def test_a_link_shows_the_same_page_again(open_page, backend):
     page = open_page("?dataset=shapes100&index=77&__theme=light")
     page.locator("#templates textarea").fill("a {} & more\nthe {}")
     page.locator("#classes textarea").fill("red circle\nblue_star\ncat")
-    page.get_by_label("“_” as space").check()
+    page.get_by_label("No underscores").check()
     prompts = PromptSet(["red circle", "blue_star", "cat"], ["a {} & more", "the {}"], True)
     expected = backend.predict(index=77, prompts=prompts)
     expect_prediction(page, expected)
@@ -362,7 +362,7 @@ def test_a_link_shows_the_same_page_again(open_page, backend):
     again = open_page("?" + page.url.partition("?")[2])
     expect_prediction(again, expected)
     expect(again.locator("#templates textarea")).to_have_value("a {} & more\nthe {}")
-    expect(again.get_by_label("“_” as space")).to_be_checked()
+    expect(again.get_by_label("No underscores")).to_be_checked()
 
 
 def test_a_broken_link_is_reported(open_page, backend):
@@ -437,7 +437,7 @@ def test_an_unedited_class_list_changes_with_the_dataset(open_page, backend, cif
     prompts = PromptSet(["red square", "blue_star"])
     expect_prediction(page, backend.predict(dataset="shapes100", index=3, prompts=prompts))
     expect(page.locator("#classes textarea")).to_have_value("red square\nblue_star")
-    page.get_by_role("button", name="the likely 10").click()
+    page.get_by_role("button", name="the dataset’s top 10").click()
     likely = [score.label for score in backend.predict(index=3, top_k=10).zero_shot]
     expect(page.locator("#classes textarea")).to_have_value(", ".join(likely))
 

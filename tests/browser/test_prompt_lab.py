@@ -97,7 +97,7 @@ def test_both_tabs_have_the_same_prompt_set(open_lab, backend, prompts):
     expect_headline(page, backend.evaluate(edited))
     page.get_by_role("tab", name="Explore").click()
     expect(page.locator("#templates textarea")).to_have_value("a {}.")
-    expect(page.get_by_label("“_” as space")).not_to_be_checked()
+    expect(page.get_by_label("No underscores")).not_to_be_checked()
     scores = backend.predict(index=8, dataset=SHAPES, prompts=edited).zero_shot
     expect(page.locator("#results .cosine")).to_have_text([f"cosine {each.cosine:.4f}" for each in scores])
     # The text in Explore survives a visit to another tab, and is carried over to the lab.

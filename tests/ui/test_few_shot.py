@@ -259,7 +259,7 @@ def test_without_a_head_a_button_fits_one(toy_dataset, monkeypatch):
 
 def test_an_early_head_is_named_until_all_images_are_used(toy_dataset):
     early = card(toy_dataset, head(20))
-    assert "from the first 4 images of each class" in early and 'data-job="start"' in early
+    assert "trained on the first 4 images of each class" in early and 'data-job="start"' in early
     whole = card(toy_dataset, head(50))
     assert "early" not in whole and "data-job" not in whole
 

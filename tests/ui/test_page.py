@@ -470,10 +470,13 @@ def test_stored_features_replace_a_dataset_that_is_not_available(ready, toy_data
 def test_a_client_may_send_anything_in_place_of_a_field(ready):
     first = start(ready)
     odd = [["x"], {"y": 1}, "toys", 1, None, None, None, None, float("nan"), "toy"]
-    view, _ = view_of(odd)
+    view, _ = view_of(ready, odd)
     expected = replace(first, index=1, templates="", classes="", example="cat")
     assert view == expected
-    assert view_of([*odd[:1], "../../etc/passwd", *odd[2:8], "2", "toy"])[0] == expected
+    assert view_of(ready, [*odd[:1], "../../etc/passwd", *odd[2:8], "2", "toy"])[0] == expected
+    worse = [None, None, ["toys"], float("inf"), "photo", ["a"], 5, 0, [], ["toy"]]
+    assert view_of(ready, worse)[0] == replace(expected, index=None)
+    assert view_of(ready, [*odd[:5], "a \ud800{}", "x", *odd[7:]])[0].templates == "a {}"
     pick = handler(build_ui(ready), "pick")
     assert pick(SimpleNamespace(name=["cat"]), "flower", "toys", "")[0] == "flower"
 
@@ -641,9 +644,15 @@ def test_a_class_list_that_makes_an_address_too_long_is_left_out(toy_backend):
     """A thousand Korean names made an address of 81,956 characters, which the server itself refused."""
     names = ", ".join(f"고양이 {i}" for i in range(1000))
     link = to_link(toy_backend, replace(start(toy_backend), classes=names))
-    assert link == Link("dataset=toys&index=0", "Your class list is too long for an address and was left out.")
+    assert link == Link("dataset=toys&index=0", "Your class list is too long for an address and left out.")
     short = to_link(toy_backend, replace(start(toy_backend), classes="고양이, 개"))
     assert "classes=" in short.query and short.note == "" and len(short.query) < 6000
+    long = replace(
+        start(toy_backend), classes="고양이, 개", templates="\n".join(f"고양이 {i} {{}}" * 9 for i in range(99))
+    )
+    link = to_link(toy_backend, long)
+    assert "classes=" in link.query and "template=" not in link.query
+    assert link.note == "Your prompts are too long for an address and left out."
 
 
 @pytest.mark.parametrize(

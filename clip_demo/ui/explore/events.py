@@ -7,6 +7,7 @@ drawn by the events of `status_events`.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from ...datasets.example_photos import example_photos
 from ...errors import ClipDemoError
 from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import parse_classnames, parse_templates
-from ..event_options import INSTANT, QUIET, now
+from ..event_options import INSTANT, QUIET, event_value, now
 from ..permalink import (
     EXAMPLE,
     README_INDEX,
@@ -50,7 +51,7 @@ def connect(demo: gr.Blocks, backend: Backend, fields: Fields, controls: Control
     return state
 
 
-def view_of(values: list[Any]) -> tuple[View, Mapping[str, Any] | None]:
+def view_of(backend: Backend, values: list[Any]) -> tuple[View, Mapping[str, Any] | None]:
     """Return the view for the values of all fields, and the visitor's own photo.
 
     Without Gradio's preprocessing a client may send anything: what no field can hold is replaced by the first choice.
@@ -59,15 +60,20 @@ def view_of(values: list[Any]) -> tuple[View, Mapping[str, Any] | None]:
     view = View(
         source=source if source in SOURCES else TEST_IMAGE,
         example=example if example in list(example_photos()) else next(iter(example_photos()), ""),
-        dataset=dataset,
-        index=index,
-        templates=templates or "",
-        classes=classes or "",
+        dataset=dataset if dataset in list(backend.datasets) else backend.default_dataset,
+        index=index if isinstance(index, (int, float)) and math.isfinite(index) else None,
+        templates=_text(templates),
+        classes=_text(classes),
         replace_underscores=bool(replace_underscores),
         sharpness=sharpness if sharpness_is_allowed(sharpness) else 0,
-        model=model,
+        model=model if isinstance(model, str) else backend.default_model,
     )
     return view, photo
+
+
+def _text(value: Any) -> str:
+    """Return typed text without halves of characters, which no address can hold."""
+    return value.encode("utf-8", "ignore").decode("utf-8") if isinstance(value, str) else ""
 
 
 def _connect_show(backend: Backend, fields: Fields, controls: Controls, state: PageState) -> None:
@@ -78,7 +84,7 @@ def _connect_show(backend: Backend, fields: Fields, controls: Controls, state: P
         # results would show the default model for a moment, and the address would lose what the link says.
         drawn = {}
         if request:
-            drawn = show(backend, *view_of(values[: -len(memory)]), *values[-len(memory) :])
+            drawn = show(backend, *view_of(backend, values[: -len(memory)]), *values[-len(memory) :])
         return [drawn.get(name, gr.skip()) for name in OUTPUTS]
 
     shown = gr.on(
@@ -128,7 +134,7 @@ def _connect_image(backend: Backend, fields: Fields, controls: Controls, request
 
     def pick(event: gr.EventData, example: str, dataset: str, classes: str) -> list[Any]:
         # The browser sends a name and never a path, so no other file can be requested.
-        name = getattr(event, "name", None)
+        name = event_value(event, "name")
         name = name if name in list(example_photos()) else example
         default = default_classes(backend, EXAMPLE, name, dataset)
         return [name, default if is_default_list(backend, classes or "") else gr.skip(), now()]
@@ -153,7 +159,7 @@ def _connect_words(backend: Backend, fields: Fields, controls: Controls, state: 
     def likely_list(*values: Any) -> str:
         """Return the ten classes of the dataset that zero-shot prediction finds most likely."""
         try:
-            return ", ".join(likely_classes(backend, *view_of(values)))
+            return ", ".join(likely_classes(backend, *view_of(backend, values)))
         except ClipDemoError as error:
             raise gr.Error(error.page_message, print_exception=False) from error
 
@@ -175,5 +181,5 @@ def _connect_words(backend: Backend, fields: Fields, controls: Controls, state: 
         keep,
         inputs=[fields.dataset, fields.templates, fields.classes, fields.replace_underscores, state.pinned],
         outputs=[state.pinned, state.request],
-        **INSTANT,
+        **QUIET,  # queued: Gradio shows no error message of an event outside the queue
     )

@@ -185,10 +185,10 @@ def _words(first: View) -> dict[str, Any]:
             )
             with gr.Row(elem_classes="small-buttons"):
                 own_list = gr.Button("this image’s list", size="sm", min_width=60, elem_id="own-list")
-                likely_list = gr.Button("the likely 10", size="sm", min_width=60, elem_id="likely-list")
+                likely_list = gr.Button("the dataset’s top 10", size="sm", min_width=60, elem_id="likely-list")
                 replace_underscores = gr.Checkbox(
                     first.replace_underscores,
-                    label="“_” as space",
+                    label="No underscores",
                     container=False,
                     min_width=60,
                     elem_id="replace-underscores",

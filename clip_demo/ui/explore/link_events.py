@@ -7,7 +7,7 @@ import gradio as gr
 
 from ...backend import Backend
 from ...models.catalog import BUILT_IN
-from ..event_options import INSTANT, QUIET, load_if_downloaded, now
+from ..event_options import INSTANT, QUIET, event_value, load_if_downloaded, now
 from ..permalink import View, from_query, start
 from .guided_start import experiments, strip
 from .guided_start import view_of as view_of_experiment
@@ -32,9 +32,10 @@ def connect_links(demo: gr.Blocks, backend: Backend, fields: Fields, controls: C
 
     def restore(search: str) -> list[Any]:
         linked, problems = from_query(backend, search or "")
-        return [problems, strip(experiments(backend, linked.model)), *fill(linked)]
+        return [problems, "", strip(experiments(backend, linked.model)), *fill(linked)]
 
-    restored = {"inputs": state.link, "outputs": [state.notice, controls.guide, *outputs], **INSTANT}
+    # Without the query of the last results, `show` keeps the notice about the new link.
+    restored = {"inputs": state.link, "outputs": [state.notice, state.query, controls.guide, *outputs], **INSTANT}
     demo.load(restore, js="() => clipExplorer.opened()", **restored)
     state.link.change(restore, **restored)
 
@@ -50,10 +51,10 @@ def connect_links(demo: gr.Blocks, backend: Backend, fields: Fields, controls: C
 
 def _connect_guide(backend: Backend, fields: Fields, controls: Controls, fill: Callable, outputs: list) -> None:
     def guide(event: gr.EventData, model: str) -> list[Any]:
-        offered, name = experiments(backend, model), getattr(event, "experiment", None)
+        offered, name = experiments(backend, model), event_value(event, "experiment")
         if name not in list(offered):  # the button that closes the guide
             return [strip(offered), *[gr.skip()] * len(outputs)]
-        answered = getattr(event, "answer", "0") == "1"
+        answered = event_value(event, "answer") == "1"
         view = view_of_experiment(backend, model, offered[name], answered)
         return [strip(offered, name, answered), *fill(view)]
 

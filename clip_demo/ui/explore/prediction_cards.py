@@ -55,7 +55,7 @@ def _zero_shot_card(
     if n > 1:
         about = f"picks among your <b>{len(prompts.classnames)} classes</b>, by the mean of <b>{n} prompts</b> each"
     if comparison:
-        about += f' · <span class="earlier-key">{escape(comparison.name)}</span>'
+        about += f' <span class="earlier-key">{escape(comparison.name)}</span>'
     bars = "".join(
         _bar(score, prediction.truth, notes.get(score.label, ""), _change(rank, score, comparison))
         for rank, score in enumerate(prediction.zero_shot[:SHOWN], 1)

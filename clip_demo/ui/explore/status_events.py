@@ -158,8 +158,10 @@ def _connect_refresh(backend: Backend, controls: Controls, state: PageState, opt
     state.timer.tick(refresh, **options)
     state.refresh.change(refresh, **options)
     controls.download_dataset.click(download, **options)
+    # Queued: Gradio shows no error message of an event outside the queue.
+    queued = {name: value for name, value in options.items() if name != "queue"}
     for place in (controls.results, controls.job):
-        place.click(press_button, **options)
+        place.click(press_button, **queued)
 
 
 def _connect_dataset(backend: Backend, fields: Fields, controls: Controls, outputs: list) -> None:

@@ -11,7 +11,10 @@ from ..html import data_url, name_html, thumbnail
 from ..probe_job_panel import job_button
 
 WAITING = ("downloading", "loading")  # states of a model that will be ready without a click
-NO_PHOTO = '<p class="waiting">Drop a photo anywhere on this page, paste one, or use the buttons on the left.</p>'
+NO_PHOTO = (
+    '<p class="waiting">Drop a photo anywhere on this page, paste one, or choose one. Photos are not kept: after a '
+    "reload, choose it again.</p>"
+)
 _SMALL = 128  # pixels; smaller images are enlarged with sharp pixels
 # The fields below which an error is shown; any other error stands above the cards.
 MESSAGE_FIELDS = {
@@ -64,7 +67,7 @@ def missing_image(dataset: Dataset, index: float, truth: str) -> str:
     """Return what is shown in place of a test image that is not available, though its stored features are."""
     note = (
         '<p class="gone">The image itself is not on this machine; these predictions come from stored features. To see '
-        "it, press the button above, or run <code>python -m clip_demo download "
+        f"it, press “Download {escape(dataset.title)}”, or run <code>python -m clip_demo download "
         f"{escape(dataset.name)}</code></p>"
     )
     return _figure(note, truth, _name(dataset, index))

@@ -76,9 +76,12 @@ window.clipExplorer = {
     const moved = ["tab", "dataset", "index", "photo", "model"].some(differs);
     const push = moved && mayPush && Date.now() - this.pushed > 1000;
     if (push) this.pushed = Date.now();
-    const url = `${window.location.pathname}?${after}${window.location.hash}`;
+    this.replaceAddress(after, push ? "pushState" : "replaceState");
+  },
+
+  replaceAddress(query, how = "replaceState") {
     try {
-      window.history[push ? "pushState" : "replaceState"](window.history.state, "", url);
+      window.history[how](window.history.state, "", `${window.location.pathname}?${query}${window.location.hash}`);
     } catch {
       // Browsers limit how often a page may change its address; the page works without.
     }
@@ -111,6 +114,7 @@ window.clipExplorer = {
 
   async copyLink(note) {
     const done = (text) => `<p role="status">${text} ${note}</p>`;
+    setTimeout(() => document.querySelector("#copied p")?.remove(), 6000); // the page's address may be another by then
     try {
       await navigator.clipboard.writeText(window.location.href);
       return done("Link copied.");
@@ -122,9 +126,11 @@ window.clipExplorer = {
   // --- photos that are dropped or pasted anywhere ---
 
   takePhoto(event, items) {
-    const file = [...(items?.files ?? [])].find((each) => each.type.startsWith("image/"));
+    const file = [...(items?.files ?? [])].find((each) => each.type === "" || each.type.startsWith("image/"));
     const text = items?.types.includes("text/plain") && event.target.closest?.("textarea, input");
-    if (!file || text || event.target.closest?.("#photo")) return; // that field takes its own
+    if (text || event.target.closest?.("#photo")) return; // that field takes its own
+    if (event.type === "drop" && items?.types.includes("Files")) event.preventDefault(); // the browser would open it
+    if (!file) return;
     event.preventDefault();
     event.stopPropagation();
     document.querySelector('[role=tab][data-tab-id="explore"]')?.click();
@@ -144,8 +150,21 @@ window.clipExplorer = {
 
   // --- the guide, and what Gradio has no option for ---
 
-  toggleGuide(open = localStorage.getItem("clip-guide") === "closed") {
-    localStorage.setItem("clip-guide", open ? "open" : "closed");
+  // A browser may deny its store; the guide then opens with each visit.
+  guideIsClosed() {
+    try {
+      return localStorage.getItem("clip-guide") === "closed";
+    } catch {
+      return false;
+    }
+  },
+
+  toggleGuide(open = document.documentElement.classList.contains("clip-guide-closed")) {
+    try {
+      localStorage.setItem("clip-guide", open ? "open" : "closed");
+    } catch {
+      // see guideIsClosed
+    }
     document.documentElement.classList.toggle("clip-guide-closed", !open);
     document.querySelector("#open-guide")?.setAttribute("aria-expanded", open);
   },
@@ -160,12 +179,26 @@ window.clipExplorer = {
     for (const name of ["verdict", "templates-message", "classes-message", "image-message"]) {
       document.getElementById(name).setAttribute("role", "status");
     }
-    this.toggleGuide(localStorage.getItem("clip-guide") !== "closed");
+    const titles = {
+      keep: "Mark the shares of these words in the bars, whatever you change next",
+      "likely-list": "The ten classes of the dataset that CLIP finds most likely",
+      "own-list": "The list that comes with this image",
+      sharpness: "How much the best class gets of the 100 %; the order stays",
+    };
+    Object.entries(titles).forEach(([id, text]) => document.getElementById(id).setAttribute("title", text));
+    this.toggleGuide(!this.guideIsClosed());
   },
 };
 
-if (localStorage.getItem("clip-guide") === "closed") document.documentElement.classList.add("clip-guide-closed");
+if (clipExplorer.guideIsClosed()) document.documentElement.classList.add("clip-guide-closed");
 window.addEventListener("popstate", () => clipExplorer.restore());
+// Words that are typed while the server does not answer are in the address, too, and survive a reload.
+document.addEventListener("input", (event) => {
+  const name = { templates: "template", classes: "classes" }[event.target.closest?.("#templates, #classes")?.id];
+  const query = new URLSearchParams(window.location.search);
+  query.set(name, event.target.value);
+  if (name && clipExplorer.shown && `${query}`.length < 6000) clipExplorer.replaceAddress(query);
+});
 document.addEventListener("paste", (event) => clipExplorer.takePhoto(event, event.clipboardData), true);
 document.addEventListener("drop", (event) => clipExplorer.takePhoto(event, event.dataTransfer), true);
 document.addEventListener("dragover", (event) => {
