@@ -377,6 +377,37 @@ def test_a_broken_link_is_reported(open_page, backend):
     expect(page.locator(".message")).to_have_text(sentence_of(lambda: backend.predict(index=123456)))
 
 
+def test_the_page_works_where_the_browser_denies_its_store(open_page, contexts):
+    options = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"}
+    denied = (
+        "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('', 'SecurityError'); } });"
+    )
+    contexts(**options).add_init_script(denied)
+    page = open_page("?dataset=shapes100&index=5", **options)
+    page.get_by_role("button", name="Close the guide").click()
+    expect(page.locator("#guide")).to_be_hidden()
+
+
+def test_a_link_is_copied_and_says_what_it_leaves_out(open_page, contexts):
+    options = {"viewport": {"width": 1280, "height": 800}, "locale": "en-IE"}
+    contexts(**options).grant_permissions(["clipboard-read", "clipboard-write"])
+    page = open_page("?dataset=shapes100&index=5", **options)
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#copied")).to_have_text("Link copied. ")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    page.get_by_label("Your photo").first.check()
+    expect(page).to_have_url(re.compile("photo=own"))
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#copied")).to_have_text("Link copied. Your photo is not in it: it stays with you.")
+
+
+def test_unknown_words_are_named_and_names_in_any_script_are_isolated(open_page):
+    page = open_page("?dataset=shapes100&index=5")
+    page.locator("#classes textarea").fill("xyzzy, قطة, red circle")
+    expect(page.locator("#hint")).to_contain_text("The model does not know “xyzzy”")
+    expect(page.locator("#results .zero-shot .label bdi")).to_have_count(3)
+
+
 def test_every_control_can_be_reached_and_used_with_the_keyboard(open_page, backend):
     page = open_page("?dataset=shapes100&index=3")
     seen = []

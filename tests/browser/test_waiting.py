@@ -140,6 +140,11 @@ def test_a_download_shows_its_progress_fails_is_tried_again_and_the_dataset_is_u
     expect(page.locator("#image .source")).to_contain_text("of Toys-5")
     late.go.set()
     expect(page.locator("#download-panel [role=alert]")).to_contain_text("put it into /somewhere")
+    other = page.context.new_page()  # a visitor who did not ask for it is not told
+    other.goto(page.url.replace("toys", "late"))
+    expect(other.get_by_role("button", name="Try again: download Late-5")).to_be_visible()
+    expect(other.locator("#download-panel")).to_be_hidden()
+    other.close()
     page.get_by_label("Late-5", exact=True).check()
     late.fails = False
     page.get_by_role("button", name="Try again: download Late-5").click()
