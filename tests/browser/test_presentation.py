@@ -8,6 +8,7 @@ import segno
 from PIL import Image
 from playwright.sync_api import expect
 
+from clip_demo.datasets.example_photos import example_photos
 from clip_demo.paths import EXAMPLES
 from clip_demo.ui.presentation import LONGEST_ADDRESS, qr_code
 
@@ -94,6 +95,15 @@ def test_everything_fits_on_the_screen(present, query):
         for card in cards:  # nothing is cut off, and no bar lies over what follows it
             assert card.evaluate("(card) => card.scrollHeight <= card.clientHeight")
             assert card.locator(".bars").evaluate("(bars) => bars.scrollHeight <= bars.clientHeight + 1")
+
+
+def test_arrow_keys_step_through_the_example_photos(present):
+    page = present("?dataset=shapes100&photo=cat")
+    image, names = page.locator("#image img"), list(example_photos().values())
+    for key, n in (("ArrowRight", 1), ("ArrowLeft", 0), ("ArrowLeft", -1), ("ArrowRight", 0)):
+        photo = names[n]
+        page.keyboard.press(key)
+        expect(image).to_have_attribute("alt", f"Example photo: {photo.label}")
 
 
 def test_arrow_keys_step_and_escape_leaves(present):

@@ -172,15 +172,18 @@
 
     // --- moving ----------------------------------------------------------------------------------------------
 
-    // Photos have no neighbours; the buttons are then in the page, but not shown.
+    // A photo of one's own has no neighbours; the buttons are then in the page, but not shown.
     canStep() {
-      return shown(find("#previous"));
+      return shown(find("#previous")) || shown(find("#examples"));
     },
 
     step(button) {
       if (!this.canStep()) return;
       this.cover();
-      find(button).click();
+      const photos = [...document.querySelectorAll("#examples button")];
+      if (!shown(find("#examples"))) return find(button).click();
+      const now = photos.findIndex((each) => each.dataset.name === find("#example textarea").value);
+      photos.at((now + (button === "#next" ? 1 : -1)) % photos.length).click();
     },
 
     enter() {
