@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 
 from ..datasets.base import Dataset
 from ..errors import ClassnamesError, InputError, OptionError, quoted
-from .prompts import check_classnames, check_number_of_prompts, check_templates, same_class
+from .prompts import (
+    check_classnames,
+    check_number_of_prompts,
+    check_templates,
+    parse_classnames,
+    parse_templates,
+    same_class,
+)
 from .templates import README_TEMPLATE
 
 MAX_NAMES = 50  # each name means one evaluation of the whole test set
@@ -58,6 +65,11 @@ class PromptSet:
             (README_TEMPLATE,) if templates is None else templates,
             replace_underscores,
         )
+
+    @classmethod
+    def parse(cls, templates: str | None, classnames: str | None, replace_underscores: bool = False) -> PromptSet:
+        """Return the prompt set of two texts as they are typed; see `parse_templates` and `parse_classnames`."""
+        return cls(parse_classnames(classnames or ""), parse_templates(templates or ""), bool(replace_underscores))
 
     @property
     def prompts(self) -> list[list[str]]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from ...linear_probe.head import ProbeScore
 from ...zero_shot.classifier import ZeroShotScore
 from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import same_class
+
+Score = TypeVar("Score", ZeroShotScore, ProbeScore)
 
 # Changes that follow each other within this time, in seconds, are one change: somebody is typing.
 PAUSE = 2.0
@@ -61,6 +65,11 @@ class Comparison:
     scores: Sequence[ZeroShotScore]
 
     def find(self, label: str) -> tuple[int, ZeroShotScore] | None:
-        """Return rank, from 1, and score of a class; None if it was not on the list."""
-        ranked = ((rank, score) for rank, score in enumerate(self.scores, 1) if same_class(score.label, label))
-        return next(ranked, None)
+        """Return what `find_class` does for these scores."""
+        return find_class(self.scores, label)
+
+
+def find_class(scores: Sequence[Score], label: str | None) -> tuple[int, Score] | None:
+    """Return rank, from 1, and score of a class; None if it has no score. Spelling counts as in `same_class`."""
+    ranked = ((rank, score) for rank, score in enumerate(scores, 1) if same_class(score.label, label))
+    return next(ranked, None)

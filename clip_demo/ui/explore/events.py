@@ -17,7 +17,6 @@ from ...backend import Backend
 from ...datasets.example_photos import example_photos
 from ...errors import ClipDemoError
 from ...zero_shot.prompt_set import PromptSet
-from ...zero_shot.prompts import parse_classnames, parse_templates
 from ..event_options import INSTANT, QUIET, event_value, now
 from ..permalink import (
     EXAMPLE,
@@ -26,14 +25,13 @@ from ..permalink import (
     TEST_IMAGE,
     View,
     default_classes,
-    is_default_list,
     sharpness_is_allowed,
 )
 from ..template_field import connect_presets
 from .layout import Controls, Fields, index_range
 from .link_events import connect_links
 from .show import OUTPUTS, likely_classes, show
-from .status_events import PageState, connect_status
+from .status_events import PageState, connect_status, list_or_request
 
 # One group for all events that use a model. The backend encodes simultaneous images in one batch of up to this size.
 MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 32}
@@ -127,17 +125,13 @@ def _connect_index(backend: Backend, fields: Fields, controls: Controls, request
 def _connect_image(backend: Backend, fields: Fields, controls: Controls, request: gr.Textbox) -> None:
     def with_list(source: str, example: str, dataset: str, classes: str) -> list[Any]:
         """Return the class list that comes with the image, unless the visitor has edited it."""
-        default = default_classes(backend, source, example, dataset)
-        replaced = is_default_list(backend, classes or "") and classes != default
-        # The change of the class list triggers `show`.
-        return [default, gr.skip()] if replaced else [gr.skip(), now()]
+        return list_or_request(backend, classes, default_classes(backend, source, example, dataset))
 
     def pick(event: gr.EventData, example: str, dataset: str, classes: str) -> list[Any]:
         # The browser sends a name and never a path, so no other file can be requested.
         name = event_value(event, "name")
         name = name if name in list(example_photos()) else example
-        default = default_classes(backend, EXAMPLE, name, dataset)
-        return [name, default if is_default_list(backend, classes or "") else gr.skip(), now()]
+        return [name, *list_or_request(backend, classes, default_classes(backend, EXAMPLE, name, dataset))]
 
     chosen = [fields.example, fields.dataset, fields.classes]
     fields.source.input(
@@ -167,7 +161,7 @@ def _connect_words(backend: Backend, fields: Fields, controls: Controls, state: 
         if dataset in pinned:
             return [{name: prompts for name, prompts in pinned.items() if name != dataset}, now()]
         try:
-            prompts = PromptSet(parse_classnames(classes or ""), parse_templates(templates or ""), bool(underscores))
+            prompts = PromptSet.parse(templates, classes, underscores)
         except ClipDemoError as error:
             raise gr.Error(error.page_message, print_exception=False) from error
         return [{**pinned, dataset: prompts}, now()]

@@ -15,7 +15,7 @@ from ...zero_shot.prompts import same_class
 from ...zero_shot.word_knowledge import WordKnowledge
 from ..html import name_html, percent
 from ..probe_job_panel import early_head, offer
-from .comparison import Comparison
+from .comparison import Comparison, find_class
 
 SHOWN = 5  # bars per card
 
@@ -128,11 +128,8 @@ def _change(rank: int, score: ZeroShotScore, comparison: Comparison | None) -> t
 
 def _rank_of_truth(scores: Sequence[ZeroShotScore | ProbeScore], truth: str | None, among: str) -> str:
     """Return the rank of the true label if no bar shows it."""
-    if truth is None:
-        return ""
-    ranked = ((rank, score) for rank, score in enumerate(scores, 1) if same_class(score.label, truth))
-    rank, score = next(ranked, (None, None))
-    if rank is not None and rank <= SHOWN:
+    rank, score = find_class(scores, truth) or (None, None)
+    if truth is None or (rank is not None and rank <= SHOWN):
         return ""
     found = f"not {among}" if rank is None else f"number {rank:,}, {percent(score.probability)}"
     return f'<p class="beyond">True label <strong>{name_html(truth)}</strong>: {found}</p>'
@@ -148,7 +145,7 @@ def verdict(prediction: Prediction, dataset: Dataset, knowledge: Sequence[WordKn
         return f"<p><strong>Both say {name_html(zero_shot)}{right}.</strong></p>"
     first = first or f"Zero-shot says {name_html(zero_shot)}{_and_is_right(zero_shot, truth)}."
     rest = []
-    if truth is not None and not any(same_class(truth, score.label) for score in prediction.zero_shot):
+    if truth is not None and find_class(prediction.zero_shot, truth) is None:
         rest.append(f"“{name_html(truth)}” is not on your list.")
     if truth is not None and not any(same_class(truth, name) for name in dataset.classnames):
         rest.append(f"The probe has no class “{name_html(truth)}”.")

@@ -15,7 +15,7 @@ from ...datasets.example_photos import example_photos
 from ...errors import ClipDemoError, DatasetError, IndexRangeError
 from ...serving.model_handle import ModelStatus
 from ...zero_shot.prompt_set import PromptSet
-from ...zero_shot.prompts import MAX_CLASSNAMES, parse_classnames, parse_templates
+from ...zero_shot.prompts import MAX_CLASSNAMES, parse_templates
 from ..event_options import load_if_downloaded, uploaded_path
 from ..permalink import EXAMPLE, OWN, View, to_link
 from . import view as html
@@ -113,7 +113,7 @@ def _answer(
 ) -> tuple[Prediction, dict[str, Any]]:
     """Return the prediction and what is drawn of it."""
     dataset = backend.datasets[view.dataset]
-    prompts = PromptSet(parse_classnames(view.classes), parse_templates(view.templates), view.replace_underscores)
+    prompts = PromptSet.parse(view.templates, view.classes, view.replace_underscores)
     image = _image_argument(view, photo, dataset)
     predict = _predictor(backend, view, image)
     prediction = predict(prompts=prompts)

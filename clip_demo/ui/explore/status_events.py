@@ -122,6 +122,16 @@ def _download_button(missing: DatasetStatus | None) -> gr.Button:
     return gr.Button(f"{again} {missing.title}{size}", visible=True)
 
 
+def list_or_request(backend: Backend, classes: str | None, default: str) -> list[Any]:
+    """Return the values of the class list and of `PageState.request` after the image has changed.
+
+    The list becomes `default`, that of the new image, unless the visitor has edited it.
+    """
+    if classes != default and is_default_list(backend, classes or ""):
+        return [default, gr.skip()]  # the change of the class list triggers `show`
+    return [gr.skip(), now()]
+
+
 def connect_status(backend: Backend, fields: Fields, controls: Controls, state: PageState) -> None:
     """Connect the timer, the buttons of the panels, and the fields that the status depends on."""
     chosen, outputs = [fields.dataset, fields.model], [*report_outputs(controls, state), state.request]
@@ -167,16 +177,15 @@ def _connect_refresh(backend: Backend, controls: Controls, state: PageState, opt
 def _connect_dataset(backend: Backend, fields: Fields, controls: Controls, outputs: list) -> None:
     def choose_dataset(dataset: str, model: str, index: float | None, classes: str) -> list[Any]:
         last, label = index_range(backend.datasets[dataset])
-        own = own_classes(backend, dataset)
-        replaced = is_default_list(backend, classes or "") and classes != own
+        classes, request = list_or_request(backend, classes, own_classes(backend, dataset))
         # An index that the visitor did not choose becomes that of the dataset's first image.
         untouched = any(index == first_index(backend, name, model) for name in backend.datasets)
         number = {"value": first_index(backend, dataset, model)} if untouched else {}
         return [
             gr.Number(label=label, **number),
-            own if replaced else gr.skip(),
+            classes,
             *report(backend, backend.status(model, dataset)),
-            gr.skip() if replaced else now(),  # the change of the class list triggers `show`
+            request,
         ]
 
     fields.dataset.input(

@@ -67,7 +67,7 @@ def connect_templates(
     at_once = redraw.change(partial(_run, context, True), trigger_mode="always_last", **options)
     clicked = measure.click(partial(_run, context, False), **options)
     inputs = [context.inputs[1], measured]
-    # One after the other: progress that is on its way would bring the bar and the button back.
+    # One after the other: a late progress update would show the bar and the button again.
     cancelled = stop.click(lambda: None, cancels=[at_once, clicked], **INSTANT)
     cancelled.then(stopped, inputs=inputs, outputs=options["outputs"], **INSTANT)
 

@@ -8,7 +8,6 @@ from ...datasets.base import Dataset
 from ...evaluation.report import EvaluationReport
 from ...progress import Progress
 from ...zero_shot.prompt_set import PromptSet
-from ...zero_shot.prompts import parse_classnames, parse_templates
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def parse_request(
     ClassnamesError, TemplateError
     """
     chosen = backend.datasets[dataset]
-    prompts = PromptSet(parse_classnames(classes or ""), parse_templates(templates or ""), bool(replace_underscores))
+    prompts = PromptSet.parse(templates, classes, replace_underscores)
     baseline = pinned.get(dataset)
     if baseline is None or len(baseline.classnames) != len(chosen.classnames):
         baseline = PromptSet.for_dataset(chosen)

@@ -1,5 +1,6 @@
 // What runs in the browser: addresses and history, changing the index, dimming old results while a request is running,
 // photos that are dropped or pasted, and what Gradio has no option for.
+const MAX_ADDRESS = 6000; // as in permalink.py
 window.clipExplorer = {
   now() {
     return `${Date.now()}${Math.random()}`;
@@ -76,10 +77,10 @@ window.clipExplorer = {
     const moved = ["tab", "dataset", "index", "photo", "model"].some(differs);
     const push = moved && mayPush && Date.now() - this.pushed > 1000;
     if (push) this.pushed = Date.now();
-    this.replaceAddress(after, push ? "pushState" : "replaceState");
+    this.setAddress(after, push ? "pushState" : "replaceState");
   },
 
-  replaceAddress(query, how = "replaceState") {
+  setAddress(query, how = "replaceState") {
     try {
       window.history[how](window.history.state, "", `${window.location.pathname}?${query}${window.location.hash}`);
     } catch {
@@ -195,9 +196,10 @@ window.addEventListener("popstate", () => clipExplorer.restore());
 // Words that are typed while the server does not answer are in the address, too, and survive a reload.
 document.addEventListener("input", (event) => {
   const name = { templates: "template", classes: "classes" }[event.target.closest?.("#templates, #classes")?.id];
+  if (!name || !clipExplorer.shown) return;
   const query = new URLSearchParams(window.location.search);
   query.set(name, event.target.value);
-  if (name && clipExplorer.shown && `${query}`.length < 6000) clipExplorer.replaceAddress(query);
+  if (`${query}`.length < MAX_ADDRESS) clipExplorer.setAddress(query);
 });
 document.addEventListener("paste", (event) => clipExplorer.takePhoto(event, event.clipboardData), true);
 document.addEventListener("drop", (event) => clipExplorer.takePhoto(event, event.dataTransfer), true);
