@@ -182,12 +182,12 @@ def _drawn(cache: Path) -> np.ndarray:
     return np.load(path, allow_pickle=False)
 
 
-def resize(pixels: np.ndarray, side: int) -> torch.Tensor:
+def resize(pixels: np.ndarray | torch.Tensor, side: int) -> torch.Tensor:
     """Apply openai-clip's ``_transform(side)`` to a whole batch of square images.
 
     Parameters
     ----------
-    pixels : numpy.ndarray, shape (n, h, h, 3), uint8
+    pixels : numpy.ndarray or torch.Tensor, shape (n, h, h, 3), uint8
     side : int
 
     Returns
@@ -195,8 +195,12 @@ def resize(pixels: np.ndarray, side: int) -> torch.Tensor:
     torch.Tensor, shape (n, 3, side, side), float32
         In channels-last memory format, normalised with CLIP's mean and standard deviation.
     """
-    x = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2)  # a channels-last view
+    if isinstance(pixels, np.ndarray):
+        pixels = torch.from_numpy(np.ascontiguousarray(pixels))
+    x = pixels.permute(0, 3, 1, 2)  # a channels-last view
     if x.shape[-1] != side:
-        # On uint8 with antialias, torch rounds as Pillow does: they differ by at most one grey level.
-        x = F.interpolate(x, size=(side, side), mode="bicubic", antialias=True)
-    return ((x.float() - _MEAN) / _STD).contiguous(memory_format=torch.channels_last)
+        # On uint8 with antialias, torch rounds as Pillow does: they differ by at most one grey level. On a GPU it only
+        # takes floats.
+        x = F.interpolate(x.float() if x.is_cuda else x, size=(side, side), mode="bicubic", antialias=True)
+        x = x.round().clamp(0, 255) if x.is_cuda else x
+    return ((x.float() - _MEAN.to(x.device)) / _STD.to(x.device)).contiguous(memory_format=torch.channels_last)

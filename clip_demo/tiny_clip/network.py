@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from ..models.openai_clip import import_clip
 
@@ -18,9 +19,9 @@ class Architecture:
     """
 
     embed_dim: int = 256
-    image_resolution: int = 64
+    image_resolution: int = 96
     vision_layers: tuple[int, int, int, int] = (2, 2, 2, 2)
-    vision_width: int = 24
+    vision_width: int = 32
     text_width: int = 64
     text_layers: int = 3
 
@@ -103,13 +104,13 @@ def make_model(arch: Architecture, vocabulary: Vocabulary, words: WordEmbedding,
 
 
 def encode_images(visual: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Run the image encoder, also on images that are so small that the attention pool gets a 1×1 grid.
+    """Run the image encoder, also on images of another side, for which the attention pool's positions are averaged.
 
     Parameters
     ----------
     visual : clip.model.ModifiedResNet
     images : torch.Tensor, shape (n, 3, side, side), float32
-        Of the model's resolution, or of 32×32.
+        The side is a multiple of 32.
 
     Returns
     -------
@@ -118,8 +119,9 @@ def encode_images(visual: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """
     if images.shape[-1] == visual.input_resolution:
         return visual(images)
-    positions = visual.attnpool.positional_embedding  # of the mean token, then of each grid cell
-    positions = torch.cat([positions[:1], positions[1:].mean(dim=0, keepdim=True)])
+    mean, cells = visual.attnpool.positional_embedding.split([1, (visual.input_resolution // 32) ** 2])
+    grid = cells.T.unflatten(1, (visual.input_resolution // 32, -1))  # (width, height, width)
+    positions = torch.cat([mean, functional.adaptive_avg_pool2d(grid, images.shape[-1] // 32).flatten(1).T])
     return torch.func.functional_call(visual, {"attnpool.positional_embedding": positions}, (images,))
 
 
@@ -128,7 +130,7 @@ def to_state_dict(model: nn.Module, vocabulary: Vocabulary, words: WordEmbedding
 
     Rows of tokens that have no word vector and that no caption uses are zero: they have no meaning to the model.
     """
-    state = {name: value.detach().clone().contiguous() for name, value in model.state_dict().items()}
+    state = {name: value.detach().cpu().clone().contiguous() for name, value in model.state_dict().items()}
     small = state["token_embedding.weight"]
     full = torch.zeros(49408, small.shape[1])
     full[torch.from_numpy(vocabulary.tokens).long()] = small

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+SMALL_WORK = 0.45  # time per image of the small side, relative to full size
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -12,8 +14,10 @@ class Settings:
     epochs : float
         Length of the training, in passes through CIFAR-100 at full image size.
     small : float
-        Fraction of the training, at its beginning, with images of half the side. Such an image takes 0.4 of the time,
-        and a batch has twice as many.
+        Fraction of the training, at its beginning, with images of the small side. Such an image takes `SMALL_WORK` of
+        the time, and a batch has twice as many.
+    small_side : int
+        In pixels, a multiple of 32.
     decay : float
         Fraction of the training, at its end, in which the learning rate falls linearly to 0.
     batch, part : int
@@ -35,16 +39,21 @@ class Settings:
         Of Muon.
     warmup : float
         Fraction of the training in which the learning rate rises.
+    device : str
+        Where the model is trained: "cpu" or "cuda". On a GPU the image encoder computes in bfloat16.
     workers : int
-        Number of threads.
+        Number of threads that share a batch, each with a copy of the image encoder; 1 on a GPU.
+    loaders : int
+        Number of processes that make batches ahead, or 0 to make them in turn.
     """
 
     epochs: float = 18
     seed: int = 0
-    small: float = 0.5
+    small: float = 0.4
+    small_side: int = 64
     decay: float = 0.5
-    batch: int = 256
-    part: int = 64
+    batch: int = 1024
+    part: int = 1024
     shares: dict[str, float] = field(
         default_factory=lambda: {"cifar100": 0.45, "tinyimagenet": 0.33, "cifar10": 0.15, "shapes100": 0.07}
     )
@@ -56,4 +65,6 @@ class Settings:
     muon_lr: float = 0.05
     weight_decay: float = 0.05
     warmup: float = 0.04
-    workers: int = 2
+    device: str = "cpu"
+    workers: int = 1
+    loaders: int = 0

@@ -69,7 +69,7 @@ def features(path: Path, progress: float) -> tuple[np.ndarray, np.ndarray, float
     """Return a checkpoint's features of the images and of the captions of all pairs, and its logit scale."""
     network, _ = open_checkpoint(path)
     network.eval()
-    side = network.visual.input_resolution // (2 if progress < Settings.small else 1)  # as it was trained then
+    side = Settings.small_side if progress < Settings.small else network.visual.input_resolution  # as in the training
     everything = pairs()
     images = [encode_images(network.visual, resize(pixels[None], side)) for _, _, pixels in everything]
     texts = encode_text(network, import_clip().tokenize([caption for _, caption, _ in everything]))

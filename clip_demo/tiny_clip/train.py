@@ -2,7 +2,9 @@
 
 import argparse
 import ctypes
+import os
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -30,24 +32,27 @@ def _keep_freed_memory() -> None:
 def run(trainer: Trainer, output: Path, cache: Path) -> None:
     """Train to the end with a progress bar, and write the checkpoint.
 
-    The state is saved every 200 steps and at each moment of `SNAPSHOTS`.
+    The state is saved every three minutes and at the end, and a checkpoint at each moment of `SNAPSHOTS`.
     """
     from tqdm import tqdm
 
-    with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}") as bar:
+    saved = time.monotonic()
+    with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}", mininterval=1) as bar:
         while trainer.progress < 1:
             before = trainer.progress
-            if not trainer.step:
+            if not trainer.position.step:
                 _write_checkpoint(trainer, cache / "snapshot-0.pt")
             loss = trainer.train_step()
             bar.n = 100 * trainer.progress
-            rate = sum(trainer.taken.values()) / trainer.seconds
-            bar.set_postfix_str(f"epoch {trainer.epoch:.2f}, loss {loss:.3f}, {rate:.0f} images/s")
+            if trainer.position.step % 20 == 0:
+                rate = sum(trainer.position.taken.values()) / trainer.seconds
+                bar.set_postfix_str(f"epoch {trainer.epoch:.2f}, loss {loss.item():.3f}, {rate:.0f} images/s")
             for number, moment in enumerate(SNAPSHOTS):
                 if before < moment <= trainer.progress:
                     _write_checkpoint(trainer, cache / f"snapshot-{number}.pt")
-            if trainer.step % 200 == 0:
+            if time.monotonic() - saved > 180:
                 trainer.save(cache / "state.pt")
+                saved = time.monotonic()
     trainer.save(cache / "state.pt")
     _write_checkpoint(trainer, output)
 
@@ -55,6 +60,14 @@ def run(trainer: Trainer, output: Path, cache: Path) -> None:
 def _write_checkpoint(trainer: Trainer, path: Path) -> None:
     with atomic_write(path) as temporary:
         torch.save(to_state_dict(trainer.model, trainer.vocabulary, trainer.words), temporary)
+
+
+def _for_device(args: argparse.Namespace) -> dict:
+    """Return the settings that say where and how a batch is worked on."""
+    cores = os.cpu_count() or 1
+    if args.device == "cuda":
+        return {"device": "cuda", "workers": 1, "loaders": args.loaders or max(1, cores - 2)}
+    return {"part": 64, "workers": args.workers or cores, "loaders": 1 if args.loaders is None else args.loaders}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,14 +84,18 @@ def main(arguments: list[str] | None = None) -> int:
         "--epochs", type=float, default=Settings.epochs, help="length of the training, in passes through CIFAR-100"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2, help="threads; with 1 the result is exactly reproducible")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--workers", type=int, help="threads on a CPU; with 1 the result is exactly reproducible")
+    parser.add_argument("--loaders", type=int, help="processes that make the batches")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "clip_demo" / "tiny")
     parser.add_argument("--resume", action="store_true", help="continue after the last state in the cache")
     args = parser.parse_args(arguments)
     _keep_freed_memory()
-    torch.set_num_threads(args.workers)  # of the text encoder; the workers set their own to 1
+    settings = Settings(args.epochs, args.seed, **_for_device(args))
+    torch.set_num_threads(settings.workers)  # of the text encoder; the workers set their own to 1
     torch.set_flush_denormal(True)
-    settings = Settings(args.epochs, args.seed, workers=args.workers)
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
     arch = Architecture()
     trainer = Trainer(
         settings,
@@ -91,7 +108,8 @@ def main(arguments: list[str] | None = None) -> int:
         trainer.resume(args.cache / "state.pt")
     run(trainer, args.output, args.cache)
     trainer.close()
-    print(f"{trainer.step} steps, work {trainer.work:.2f}, {trainer.seconds / 60:.1f} minutes, images {trainer.taken}")
+    end = trainer.position
+    print(f"{end.step} steps, work {end.work:.2f}, {trainer.seconds / 60:.1f} minutes, images {end.taken}")
     report(args.output, args.data_root, args.sets)
     return 0
 
