@@ -1,7 +1,7 @@
 """The batches of the built-in model's training: images, captions, and which captions are right for which images."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -39,10 +39,18 @@ class Task:
     weight: float
     smoothing: float
 
+    def to(self, device: torch.device) -> "Task":
+        """Return a copy on a device."""
+        targets, allowed = (each.to(device, non_blocking=True) for each in (self.targets, self.allowed))
+        return replace(self, targets=targets, allowed=allowed)
+
+    def pin_memory(self) -> "Task":
+        """Return a copy in memory from which a GPU reads on its own."""
+        return replace(self, targets=self.targets.pin_memory(), allowed=self.allowed.pin_memory())
+
     def loss(self, logits: torch.Tensor, rows: slice) -> torch.Tensor:
         """Return the sum of the cross-entropies of some of the images, whose logits are given."""
-        target = self.targets[rows].to(logits.device, non_blocking=True)
-        allowed = self.allowed[rows].to(logits.device, non_blocking=True)
+        target, allowed = self.targets[rows], self.allowed[rows]
         # Images without an answer take part with weight 0: to select the others, a GPU would have to be waited for.
         known = target >= 0
         allowed = allowed | ~known[:, None]
@@ -63,7 +71,7 @@ class Batch:
     pixels : torch.Tensor, shape (n, 32, 32, 3), uint8
     sharpness : torch.Tensor, shape (n, 1, 1, 1), float32
         See `data.sharpen`.
-    tokens : torch.Tensor, shape (captions, 77), int64
+    tokens : torch.Tensor, shape (captions, longest caption), int64
         See `Vocabulary.encode`.
     tasks : list of Task
     """
@@ -72,6 +80,16 @@ class Batch:
     sharpness: torch.Tensor
     tokens: torch.Tensor
     tasks: list[Task]
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return a copy on a device."""
+        moved = (each.to(device, non_blocking=True) for each in (self.pixels, self.sharpness, self.tokens))
+        return Batch(*moved, [task.to(device) for task in self.tasks])
+
+    def pin_memory(self) -> "Batch":
+        """Return a copy in memory from which a GPU reads on its own; `DataLoader` calls this."""
+        pinned = (each.pin_memory() for each in (self.pixels, self.sharpness, self.tokens))
+        return Batch(*pinned, [task.pin_memory() for task in self.tasks])
 
 
 @dataclass(frozen=True)
@@ -166,6 +184,7 @@ class Batches(torch.utils.data.Dataset):
         captions = self.writer.write(kinds, alterations, Random(f"{self.settings.seed} {position.step}"))
         sharpness = rng.uniform(-0.5, 1.5, (len(kinds), 1, 1, 1)).astype(np.float32)
         tokens = self.vocabulary.encode(captions.texts)
+        tokens = tokens[:, : int(tokens.argmax(dim=1).max()) + 1]  # the end of text has the highest number
         tasks = [
             Task(captions_, torch.from_numpy(targets), torch.from_numpy(allowed), weight, smoothing)
             for captions_, targets, allowed, weight, smoothing in self._tasks(kinds, alterations, captions)

@@ -3,6 +3,7 @@
 import pickle
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,11 @@ from .taxonomy import Taxonomy
 # Mean and standard deviation of openai-clip's `_transform`, for values from 0 to 255.
 _MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).mul(255).view(3, 1, 1)
 _STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).mul(255).view(3, 1, 1)
+
+
+@cache
+def _mean_and_std(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    return _MEAN.to(device), _STD.to(device)
 
 
 @dataclass(frozen=True)
@@ -203,4 +209,5 @@ def resize(pixels: np.ndarray | torch.Tensor, side: int) -> torch.Tensor:
         # takes floats.
         x = F.interpolate(x.float() if x.is_cuda else x, size=(side, side), mode="bicubic", antialias=True)
         x = x.round().clamp(0, 255) if x.is_cuda else x
-    return ((x.float() - _MEAN.to(x.device)) / _STD.to(x.device)).contiguous(memory_format=torch.channels_last)
+    mean, std = _mean_and_std(x.device)
+    return ((x.float() - mean) / std).contiguous(memory_format=torch.channels_last)

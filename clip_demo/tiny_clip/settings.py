@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-SMALL_WORK = 0.45  # time per image of the small side, relative to full size
+SMALL_WORK = 0.5  # time per image of the small side, relative to full size
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Settings:
 
     epochs: float = 18
     seed: int = 0
-    small: float = 0.4
+    small: float = 0.3
     small_side: int = 64
     decay: float = 0.5
     batch: int = 1024
