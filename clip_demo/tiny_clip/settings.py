@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-SMALL_WORK = 0.5  # time per image of the small side, relative to full size
+SMALL_WORK = 0.57  # time per image of the small side, relative to full size
 
 
 @dataclass(frozen=True)
