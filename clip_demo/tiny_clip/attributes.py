@@ -215,7 +215,7 @@ ATTRIBUTES: dict[str, Attribute] = {
 
 # How often each alteration is chosen: those that are harder to see more often.
 CHANCES: np.ndarray = np.array(
-    [2.0 if name in ("upside down", "sideways", "high contrast") else 1.0 for name in ATTRIBUTES]
+    [3.0 if name in ("upside down", "sideways", "black and white") else 1.0 for name in ATTRIBUTES]
 )
 CHANCES /= CHANCES.sum()
 

@@ -5,6 +5,7 @@ import ctypes
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -67,7 +68,7 @@ def _for_device(args: argparse.Namespace) -> dict:
     cores = os.cpu_count() or 1
     if args.device == "cuda":
         return {"device": "cuda", "workers": 1, "loaders": args.loaders or max(1, cores - 2)}
-    return {"part": 64, "workers": args.workers or cores, "loaders": 1 if args.loaders is None else args.loaders}
+    return {"part": 128, "workers": args.workers or cores, "loaders": 1 if args.loaders is None else args.loaders}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -88,10 +89,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, help="threads on a CPU; with 1 the result is exactly reproducible")
     parser.add_argument("--loaders", type=int, help="processes that make the batches")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "clip_demo" / "tiny")
+    parser.add_argument("--batch", type=int, default=Settings.batch, help="images per step")
+    parser.add_argument(
+        "--start", type=Path, help="improve this checkpoint, with a tenth of the learning rate that falls all the time"
+    )
     parser.add_argument("--resume", action="store_true", help="continue after the last state in the cache")
     args = parser.parse_args(arguments)
     _keep_freed_memory()
-    settings = Settings(args.epochs, args.seed, **_for_device(args))
+    settings = Settings(args.epochs, args.seed, batch=args.batch, **_for_device(args))
+    if args.start:
+        rates = {"lr": settings.lr / 10, "muon_lr": settings.muon_lr / 10}
+        settings = replace(settings, small=0, decay=1, **rates)
     torch.set_num_threads(settings.workers)  # of the text encoder; the workers set their own to 1
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = True
@@ -104,6 +112,8 @@ def main(arguments: list[str] | None = None) -> int:
         WordEmbedding(*token_embedding(args.sets, arch.text_width)),
         arch,
     )
+    if args.start:
+        trainer.start_from(args.start)
     if args.resume and (args.cache / "state.pt").exists():
         trainer.resume(args.cache / "state.pt")
     run(trainer, args.output, args.cache)

@@ -187,6 +187,15 @@ class Trainer:
             {"params": others, "weight_decay": 0.0},
         ]
 
+    def start_from(self, path: Path) -> None:
+        """Take the weights of a checkpoint that `to_state_dict` made, in place of random ones."""
+        state = torch.load(path, weights_only=True, map_location=self._device)
+        rows = torch.from_numpy(self.vocabulary.tokens).long().to(self._device)
+        state["token_embedding.weight"] = state["token_embedding.weight"][rows]
+        self.model.load_state_dict(state)
+        for visual in self._visuals:
+            visual.load_state_dict(self.model.visual.state_dict())
+
     def save(self, path: Path) -> None:
         """Save the state of the run for `resume`."""
         state = {
