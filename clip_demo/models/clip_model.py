@@ -8,7 +8,7 @@ from PIL import Image
 
 from ..errors import PromptTooLongError, quoted
 from .data_parallel import run_data_parallel
-from .forward import encode_image, encode_text
+from .forward import encode_image, encode_text, fold_batch_norm
 from .openai_clip import import_clip
 
 MAX_CACHED_WORDS = 50_000
@@ -26,7 +26,8 @@ class ClipModel:
     Attributes
     ----------
     network : clip.model.CLIP
-        In evaluation mode, for what the encoder interface does not offer, such as gradients or hooks.
+        In evaluation mode, for what the encoder interface does not offer, such as gradients or hooks. On a CPU, the
+        batch normalisations of a ResNet are folded into its convolutions.
     """
 
     def __init__(self, network: torch.nn.Module, *, name: str, note: str, sha256: str):
@@ -39,6 +40,8 @@ class ClipModel:
         )
         self._mean, self._std = (torch.tensor(each).view(3, 1, 1) for each in (normalize.mean, normalize.std))
         self._device = network.logit_scale.device
+        if self._device.type == "cpu":
+            fold_batch_norm(network)
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
         """Resize and crop an RGB image of any size to the model's: shape (height, width, 3), uint8.

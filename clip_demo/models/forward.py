@@ -1,9 +1,34 @@
-"""Forward passes of both encoders that skip what does not reach the features; exact, not approximate."""
+"""Faster forward passes of both encoders; exact up to rounding, not approximate."""
+
+from itertools import pairwise
 
 import torch
 from torch.nn import functional
+from torch.nn.utils import fuse_conv_bn_eval
 
 from .openai_clip import import_clip
+
+
+def fold_batch_norm(network: torch.nn.Module) -> None:
+    """Make each batch normalisation after a convolution a part of that convolution, in place.
+
+    In evaluation mode both are linear. ResNets have such pairs, vision transformers have none. The convolutions then
+    keep the channels of a pixel together in memory, which oneDNN computes faster.
+
+    Parameters
+    ----------
+    network : clip.model.CLIP
+        In evaluation mode, in float32: in half precision the product of both weights would lose digits.
+    """
+    found = False
+    for module in list(network.visual.modules()):
+        for (name, conv), (next_name, norm) in pairwise(list(module.named_children())):
+            if isinstance(conv, torch.nn.Conv2d) and isinstance(norm, torch.nn.BatchNorm2d):
+                setattr(module, name, fuse_conv_bn_eval(conv, norm))
+                setattr(module, next_name, torch.nn.Identity())
+                found = True
+    if found:
+        network.visual.to(memory_format=torch.channels_last)
 
 
 def encode_image(network: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
@@ -25,7 +50,7 @@ def encode_image(network: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor
     """
     visual = network.visual
     if not isinstance(visual, import_clip().model.VisionTransformer):
-        return network.encode_image(pixels)
+        return network.encode_image(pixels.contiguous(memory_format=torch.channels_last))
     patches = visual.conv1(pixels.type(network.dtype)).flatten(2).transpose(1, 2)  # (n, patches, width)
     token = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
     x = torch.cat([token, patches], dim=1) + visual.positional_embedding.to(patches.dtype)

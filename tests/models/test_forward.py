@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from clip_demo.benchmark.random_checkpoints import SMALL_RESNET, SMALL_VIT, random_clip
-from clip_demo.models.forward import encode_image, encode_text
+from clip_demo.models.forward import encode_image, encode_text, fold_batch_norm
 from clip_demo.models.openai_clip import import_clip
 
 clip = import_clip()
@@ -19,6 +19,21 @@ def test_image_features_equal_openai_clips(model):
     with torch.no_grad():
         expected = model.network.encode_image(PIXELS)
         np.testing.assert_allclose(encode_image(model.network, PIXELS), expected, atol=1e-6)
+
+
+def test_folded_batch_normalisations_give_openai_clips_features():
+    network = random_clip(SMALL_RESNET).eval()
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    random = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for norm in norms:
+            for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+                values.copy_(torch.rand(values.shape, generator=random) + 0.5)
+        expected = network.encode_image(PIXELS)
+        fold_batch_norm(network)
+        folded = encode_image(network, PIXELS)
+    assert norms and not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
+    torch.testing.assert_close(folded, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_text_features_equal_openai_clips(model):

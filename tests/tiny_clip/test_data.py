@@ -13,6 +13,7 @@ from clip_demo.tiny_clip.data import (
     cifar10_nouns,
     cifar100_nouns,
     noun_set,
+    recompress,
     resize,
     shapes100_set,
     sharpen,
@@ -93,3 +94,13 @@ def test_sharpening_adds_the_difference_to_the_mean_of_the_neighbours():
     result = sharpen(image, torch.tensor([0.5, 0.0]).view(2, 1, 1, 1))
     assert result[0, 0, 2, 2] == 13 and result[0, 0, 1, 1] == -0.5 and result[0, 0, 0, 0] == 0
     assert torch.equal(result[1], image[1])
+
+
+def test_recompressed_images_have_lost_the_sharpness_of_their_colours_and_little_else():
+    pixels = np.zeros((2, 32, 32, 3), np.uint8)
+    pixels[:, ::2, :, 0], pixels[:, 1::2, :, 1] = 200, 102  # rows of red and green of about the same luminance
+    pixels[1, :, 16:] = 128
+    changed = recompress(pixels).astype(int)
+    assert changed.shape == pixels.shape and np.abs(changed[1, :, 24:] - 128).max() <= 3
+    difference = np.abs(changed[..., 0] - changed[..., 1])  # one colour for both rows, as in a compressed photo
+    assert difference[0].mean() < 0.6 * np.abs(pixels[0, ..., 0].astype(int) - pixels[0, ..., 1]).mean()

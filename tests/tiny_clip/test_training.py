@@ -119,6 +119,17 @@ def test_a_resumed_run_equals_an_uninterrupted_one(make_trainer, tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["run.pt"]
 
 
+def test_a_run_starts_from_a_checkpoint(make_trainer, tmp_path, words):
+    first, second = make_trainer(), make_trainer(seed=1, workers=2)
+    first.train_step()
+    state = to_state_dict(first.model, first.vocabulary, words)
+    torch.save(state, tmp_path / "start.pt")
+    second.start_from(tmp_path / "start.pt")
+    again = to_state_dict(second.model, second.vocabulary, words)
+    assert all(torch.equal(state[name], again[name]) for name in state)
+    assert second.position.step == 0 and np.isfinite(second.train_step().item())
+
+
 def test_two_workers_agree_with_one_up_to_rounding(make_trainer):
     assert make_trainer().train_step().item() == pytest.approx(make_trainer(workers=2).train_step().item(), rel=1e-4)
 
