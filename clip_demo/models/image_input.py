@@ -1,9 +1,10 @@
 """Reading of an image that a user brings."""
 
+import contextlib
 import hashlib
 import io
 import threading
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,17 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import ImageError
 
-_LOCK = threading.Lock()
+# A small file may decode to several hundred megabytes, so only two images are decoded at a time.
+_PLACES = threading.BoundedSemaphore(2)
+_PATIENCE = 10  # seconds to wait for a place
 MAX_PIXELS = 50_000_000
 _TOO_LARGE = f"This image has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller."
 # CLIP resizes the shorter side to its input: an image of 1×50,000 pixels would become 224×11,200,000.
 MAX_ASPECT = 100
-# The formats of browsers and cameras. Pillow opens more, some of them by running other programs.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+# A progressive JPEG passes over the whole image in each of its scans. Ten are usual; a small file may have thousands.
+MAX_SCANNED_PIXELS = 1_000_000_000
+# The formats of browsers, cameras and scanners. Pillow opens more, some of them by running other programs.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
 def read_image(source: Image.Image | str | Path | bytes) -> Image.Image:
@@ -34,7 +39,8 @@ def read_image(source: Image.Image | str | Path | bytes) -> Image.Image:
     Raises
     ------
     ImageError
-        When the image cannot be read or is too large.
+        When the image cannot be read, is too large or would take very long to decode, or when too many others are
+        being read.
     """
     if not isinstance(source, (Image.Image, str, Path, bytes)):
         raise ImageError(
@@ -43,10 +49,8 @@ def read_image(source: Image.Image | str | Path | bytes) -> Image.Image:
         )
     name = repr(Path(source).name) if isinstance(source, (str, Path)) else "the image"
     try:
-        # One at a time: a small file may decode to several hundred megabytes.
-        with _LOCK:
-            image = _open(source)
-            _check_size(image, name)
+        with _place():
+            image = _open(source, name)
             image.load()
             return _to_rgb(_apply_orientation(image))
     except FileNotFoundError as error:
@@ -88,10 +92,49 @@ def image_key(source: Image.Image | str | Path | bytes) -> Hashable:
     return hashlib.sha256(source).digest() if isinstance(source, bytes) else object()
 
 
-def _open(source: Image.Image | str | Path | bytes) -> Image.Image:
+@contextlib.contextmanager
+def _place() -> Iterator[None]:
+    if not _PLACES.acquire(timeout=_PATIENCE):
+        raise ImageError(
+            "image: other images are being read; try again in a few seconds.",
+            page="Other photos are being read. Try again in a few seconds.",
+        )
+    try:
+        yield
+    finally:
+        _PLACES.release()
+
+
+def _open(source: Image.Image | str | Path | bytes, name: str) -> Image.Image:
+    """Open an image that is quick enough to decode, and decode nothing yet."""
     if isinstance(source, Image.Image):
+        _check_size(source, name)
         return source
-    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    _check_size(image, name)
+    # Pillow's decoders in Python, such as that of run-length encoded BMP, take minutes for what others do in a second.
+    if _scanned_pixels(image, data) > MAX_SCANNED_PIXELS or any(tile[0] in Image.DECODERS for tile in image.tile):
+        raise ImageError(
+            f"image: {name} is stored in a way that takes very long to read; save it again as PNG.",
+            page="This image is stored in a way that takes very long to read. Save it again as PNG.",
+        )
+    return image
+
+
+def _scanned_pixels(image: Image.Image, data: bytes) -> float:
+    """Return how many pixels the scans of a JPEG pass over, or of the JPEGs that a TIFF consists of."""
+    parts = 1
+    if image.format == "TIFF":
+        if image.info.get("compression") not in ("jpeg", "tiff_jpeg"):
+            return 0
+        strips, tiles = (image.tag_v2.get(tag, ()) for tag in (273, 324))
+        parts = max(1, len(strips), len(tiles))
+    elif image.format not in ("JPEG", "MPO"):
+        return 0
+    # The marker "start of scan" does not occur in compressed data. Where it is part of an embedded thumbnail or a
+    # colour profile by chance, one scan too many does not matter.
+    return data.count(b"\xff\xda") * image.width * image.height / parts
 
 
 def _check_size(image: Image.Image, name: str) -> None:

@@ -10,7 +10,7 @@ from ..datasets.catalog import resolve_dataset
 from ..errors import ClipDemoError
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import parse_classnames, parse_templates
-from .event_options import uploaded_path
+from .uploads import uploaded_path
 
 
 def add_endpoints(backend: Backend) -> None:

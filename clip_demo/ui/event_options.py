@@ -1,13 +1,12 @@
 """Options and helpers that the events of all tabs share."""
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
 from ..backend import Backend
-from ..errors import ClipDemoError, ImageError
+from ..errors import ClipDemoError
 from ..serving.model_handle import ModelStatus
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
@@ -17,25 +16,6 @@ INSTANT = {**QUIET, "queue": False}
 def now() -> str:
     """Return a new value for a hidden field. The change of the field triggers an event."""
     return str(time.time_ns())
-
-
-def uploaded_path(upload: Mapping[str, Any]) -> str:
-    """Return the path of an uploaded image, as Gradio sends it without preprocessing.
-
-    Gradio's preprocessing is skipped so that `clip_demo.models.image_input.read_image` reads every image and writes
-    every error message. Gradio has checked that the path is one of its uploads, but only if `meta` marks it as a file.
-    """
-    meta = upload.get("meta") if isinstance(upload, Mapping) else None
-    if not isinstance(meta, Mapping) or meta.get("_type") != "gradio.FileData" or not _is_path(upload.get("path")):
-        raise ImageError(
-            "image: this is not an uploaded file; upload a file, or pass handle_file(PATH) from a program.",
-            page="This photo did not arrive. Upload it again.",
-        )
-    return upload["path"]
-
-
-def _is_path(value: Any) -> bool:
-    return isinstance(value, str) and bool(value) and "\0" not in value
 
 
 def load_if_downloaded(backend: Backend, model: str) -> ModelStatus:

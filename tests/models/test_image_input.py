@@ -1,12 +1,15 @@
 """Images that users bring: the formats that work, and the messages for those that do not."""
 
 import io
+import struct
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from clip_demo.errors import ImageError
+from clip_demo.models import image_input
 from clip_demo.models.image_input import image_key, read_image
 
 
@@ -126,7 +129,60 @@ def test_a_decompression_bomb_is_refused():
         read_image(encoded(Image.new("1", (20_000, 20_000))))
 
 
-NO_IMAGE = "This file is not an image that can be read. Use one of JPEG, PNG, WEBP, GIF, BMP, TIFF, PPM, AVIF."
+def with_scans(image, scans):
+    """Return a progressive JPEG whose last scan is repeated."""
+    data = encoded(image, "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:-2] + data[last:-2] * (scans - data.count(b"\xff\xda")) + data[-2:]
+
+
+def too_slow(data):
+    with pytest.raises(
+        ImageError, match="stored in a way that takes very long to read; save it again as PNG"
+    ) as caught:
+        read_image(data)
+    assert "Save it again as PNG." in caught.value.page_message
+
+
+def test_a_jpeg_with_thousands_of_scans_is_refused_before_it_is_decoded():
+    image = Image.new("RGB", (2000, 1500), "red")
+    assert read_image(with_scans(image, 12)).size == (2000, 1500)
+    began = time.process_time()
+    too_slow(with_scans(image, 2000))
+    assert time.process_time() - began < 1
+
+
+def test_a_jpeg_in_a_tiff_has_a_bound_for_its_scans_too():
+    image = Image.new("RGB", (2000, 1500), "red")
+    data = encoded(image, "TIFF", compression="jpeg")
+    assert data.count(b"\xff\xda") >= 1 and read_image(data).size == (2000, 1500)
+    too_slow(data + b"\xff\xda" * 1000 * data.count(b"\xff\xda") * 200)
+
+
+def test_formats_that_only_python_decodes_are_refused():
+    too_slow(run_length_bmp())
+    for header in (b"P3 1 1 255\n1 2 3", b"P6 1 1 255\n123"):
+        with pytest.raises(ImageError, match="is not an image that can be read"):
+            read_image(header)
+
+
+def run_length_bmp():
+    """Return a BMP of 4×1 pixels in run-length encoding."""
+    pixels, palette = b"\x04\x00\x00\x01", b"\x00\x00\xff\x00" * 256
+    start = 14 + 40 + len(palette)
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 1, 1, 8, 1, len(pixels), 0, 0, 256, 0)
+    return b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + header + palette + pixels
+
+
+def test_the_wait_for_a_place_to_decode_has_a_limit(monkeypatch):
+    monkeypatch.setattr(image_input, "_PATIENCE", 0.05)
+    with image_input._place(), image_input._place():
+        with pytest.raises(ImageError, match="other images are being read; try again in a few seconds"):
+            read_image(encoded(Image.new("RGB", (4, 4))))
+    assert read_image(encoded(Image.new("RGB", (4, 4)))).size == (4, 4)
+
+
+NO_IMAGE = "This file is not an image that can be read. Use one of JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF."
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,9 @@ from clip_demo.ui.explore.events import view_of
 from clip_demo.ui.explore.prediction_cards import hint, results, verdict, word_line
 from clip_demo.ui.explore.show import OUTPUTS, show
 from clip_demo.ui.page import build_ui, launch_options
-from clip_demo.ui.permalink import Link, View, from_query, start, to_link
+from clip_demo.ui.permalink import OWN, Link, View, from_query, start, to_link
 from clip_demo.ui.status_line import chip, status_line
+from clip_demo.ui.uploads import MAX_UPLOAD_BYTES
 from clip_demo.zero_shot.classifier import ZeroShotScore
 from clip_demo.zero_shot.prompt_set import PromptSet, baseline_of
 from clip_demo.zero_shot.templates import README_TEMPLATE
@@ -180,14 +181,24 @@ def test_evaluate_passes_error_messages_on(served, toy_backend, arguments, same)
     assert str(raised.value) == message_of(lambda: same(toy_backend))
 
 
-def test_predict_opens_only_uploaded_files(served, tmp_path):
-    secret = tmp_path / "secret.png"
-    Image.new("RGB", (8, 8), "red").save(secret)
-    event, data = call(served.url, {"image": {"path": str(secret)}})
-    assert event == "error" and "not an uploaded file" in data["error"]
-    event, data = call(served.url, {"image": {"path": str(secret), "meta": {"_type": "gradio.FileData"}}})
-    assert event == "error"
-    assert "zero_shot" not in str(data)
+@pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}], ids=["unmarked", "marked"])
+@pytest.mark.parametrize(
+    "name", ["secret.png", "notes.txt", "absent.png", "", ".", "pipe", "link.png", "a\0b", None, 7]
+)
+def test_predict_opens_only_uploaded_files(served, tmp_path, name, meta):
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "secret.png")
+    (tmp_path / "notes.txt").write_text("secret")
+    (tmp_path / "link.png").symlink_to(tmp_path / "secret.png")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+    path = str(tmp_path / name) if isinstance(name, str) else name
+    event, data = call(served.url, {"image": {"path": path, **meta}})
+    assert event == "error" and "zero_shot" not in str(data)
+    if not meta:  # Gradio refuses what is marked, in its own words
+        assert (
+            data["error"]
+            == "image: this is not an uploaded file; upload a file, or pass handle_file(PATH) from a program."
+        )
 
 
 def test_predict_names_a_file_that_is_not_an_image(served, tmp_path):
@@ -420,6 +431,35 @@ def test_a_notice_about_the_link_stays_until_the_visitor_changes_something(ready
     assert "The link is broken." in first.alert and "The link is broken." in again.alert
     changed = shown(ready, replace(view, templates="the {}"), notice=again.notice, before=again.query)
     assert (changed.alert, changed.notice) == ("", "")
+
+
+MARK = {"_type": "gradio.FileData"}  # which a client can send as well as Gradio
+
+
+def test_the_page_classifies_uploads_and_no_other_file_of_the_server(ready, tmp_path, monkeypatch):
+    uploads, elsewhere = tmp_path / "uploads", tmp_path / "elsewhere"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
+    for folder in (uploads, elsewhere, tmp_path / "uploads-of-others"):
+        folder.mkdir()
+        Image.new("RGB", (8, 8), "red").save(folder / "a.png")
+    (uploads / "link.png").symlink_to(elsewhere / "a.png")
+    (uploads / "large.png").write_bytes((uploads / "a.png").read_bytes() + b"\0" * MAX_UPLOAD_BYTES)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(uploads / "pipe")
+    own = replace(start(ready), source=OWN)
+
+    def outcome(path):
+        return shown(ready, own, photo={"path": path, "meta": MARK})
+
+    for path in (uploads / "a.png", example_photos()["flower"].path):
+        assert 'class="results"' in outcome(str(path)).results
+    others = ("link.png", "pipe", "absent.png", "../elsewhere/a.png", "../uploads-of-others/a.png", ".", "a\0.png")
+    messages = [outcome(str(uploads / name)) for name in others]
+    messages += [outcome(value) for value in ("/etc/passwd", "/dev/zero", str(tmp_path), "", None, 7, ["a"])]
+    assert {each.image_message for each in messages} == {messages[0].image_message}
+    assert "This photo did not arrive. Upload it again." in messages[0].image_message
+    assert not any('class="results"' in str(each.results) for each in messages)
+    assert "more than 20 MB" in outcome(str(uploads / "large.png")).image_message
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from ...errors import ClipDemoError, DatasetError, IndexRangeError
 from ...serving.model_handle import ModelStatus
 from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import MAX_CLASSNAMES, parse_templates
-from ..event_options import load_if_downloaded, uploaded_path
+from ..event_options import load_if_downloaded
 from ..permalink import EXAMPLE, OWN, View, to_link
+from ..uploads import uploaded_path
 from . import view as html
 from .code import code
 from .comparison import Comparison, Words
@@ -169,7 +170,7 @@ def _predictor(backend: Backend, view: View, image: Mapping[str, Any]) -> partia
 def _image_argument(view: View, photo: Mapping[str, Any] | None, dataset: Dataset) -> dict[str, Any]:
     """Return the argument of `Backend.predict` that stands for the image."""
     if view.source == OWN:
-        return {"image": uploaded_path(photo or {})}
+        return {"image": uploaded_path(photo)}
     if view.source == EXAMPLE:
         return {"image": example_photos()[view.example].path}
     return {"index": _filled(view.index, dataset)}

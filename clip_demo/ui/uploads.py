@@ -1,0 +1,58 @@
+"""The check that a file which a visitor names is one that visitors may name."""
+
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gradio.utils import get_upload_folder
+
+from ..errors import ImageError
+from ..paths import EXAMPLES
+
+MAX_UPLOAD_BYTES = 20_000_000
+
+
+def uploaded_path(upload: Any) -> Path:
+    """Return the path of an uploaded image, as Gradio sends it without preprocessing.
+
+    Gradio's preprocessing is skipped so that `clip_demo.models.image_input.read_image` reads every image and writes
+    every error message. Gradio checks a path only if the client's own `meta` marks it as a file, and sets the mark
+    itself afterwards. So nothing that a client sends proves that the path is an upload, and the path itself is looked
+    at: it must lead to a regular file in Gradio's upload folder, or be one of the example photos.
+
+    Parameters
+    ----------
+    upload : mapping with ``"path"``
+        From the client; it may be anything.
+
+    Raises
+    ------
+    ImageError
+        With the same message for every other path, so that it does not tell which files exist.
+    """
+    path = upload.get("path") if isinstance(upload, Mapping) else None
+    real = _regular_file(path) if isinstance(path, str) else None
+    if real is None:
+        raise ImageError(
+            "image: this is not an uploaded file; upload a file, or pass handle_file(PATH) from a program.",
+            page="This photo did not arrive. Upload it again.",
+        )
+    size = real.stat().st_size
+    if size > MAX_UPLOAD_BYTES:
+        raise ImageError(
+            f"image: {real.name!r} has {size / 1e6:.0f} MB; at most {MAX_UPLOAD_BYTES // 1_000_000} MB are allowed. "
+            "Make it smaller.",
+            page=f"This file has more than {MAX_UPLOAD_BYTES // 1_000_000} MB. Make the photo smaller.",
+        )
+    return real
+
+
+def _regular_file(path: str) -> Path | None:
+    """Return where a path leads if that is a regular file that visitors may name."""
+    try:
+        real = Path(path).resolve(strict=True)
+        allowed = any(real.is_relative_to(Path(folder).resolve()) for folder in (get_upload_folder(), EXAMPLES))
+        return real if allowed and stat.S_ISREG(real.stat().st_mode) else None
+    except (OSError, RuntimeError, ValueError):  # absent, forbidden, a circle of links, a null character
+        return None
