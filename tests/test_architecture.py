@@ -21,7 +21,7 @@ LAYERS = [
     {"features"},
     {"datasets"},
     {"models"},
-    {"artifacts", "download", "numerics"},
+    {"artifacts", "csv_text", "download", "numerics"},
     {"paths", "progress"},
     {"errors"},
 ]

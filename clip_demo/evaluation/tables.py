@@ -1,12 +1,11 @@
 """Tables of an evaluation report for other programs, as CSV or JSON."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
+from ..csv_text import write_csv
 from .ablations import TemplateRow
 from .calibration import Reliability
 from .confusion import Confusion
@@ -26,9 +25,7 @@ class Table(NamedTuple):
 
 def to_csv(table: Table) -> str:
     """Return the table as CSV with a header line."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([table.columns, *table.rows])
-    return text.getvalue()
+    return write_csv([table.columns, *table.rows])
 
 
 def to_json(table: Table) -> str:

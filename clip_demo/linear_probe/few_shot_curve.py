@@ -1,8 +1,6 @@
 """The few-shot curve: linear probes on increasing numbers of training images, against zero-shot prediction."""
 
-import csv
 import datetime
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..artifacts import ArtifactStore, atomic_write, file_name
+from ..csv_text import write_csv
 from ..datasets.base import Dataset
 from ..errors import ArtifactError
 from ..models.encoder import Encoder
@@ -167,16 +166,16 @@ def crossing(points: Sequence[CurvePoint], zero_shot: float) -> float | None:
 
 def curve_to_csv(curve: FewShotCurve) -> str:
     """Return a curve as CSV: one row for zero-shot prediction (0 images), then one for each point."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
     draws = max((len(point.draws) for point in curve.points), default=0)
     numbers = [f"draw_{number}" for number in range(1, draws + 1)]
-    table.writerow(["model", "dataset", "method", "per_class", "n_train", "mean", "std", *numbers])
-    table.writerow([curve.model, curve.dataset, "zero-shot", 0, 0, curve.zero_shot, "", *[""] * draws])
+    rows = [
+        ["model", "dataset", "method", "per_class", "n_train", "mean", "std", *numbers],
+        [curve.model, curve.dataset, "zero-shot", 0, 0, curve.zero_shot, "", *[""] * draws],
+    ]
     for point in curve.points:
         row = [curve.model, curve.dataset, "linear probe", point.per_class, point.n_train, point.mean, point.std]
-        table.writerow([*row, *point.draws, *[""] * (draws - len(point.draws))])
-    return text.getvalue()
+        rows.append([*row, *point.draws, *[""] * (draws - len(point.draws))])
+    return write_csv(rows)
 
 
 class CurveStore(ArtifactStore[FewShotCurve]):

@@ -63,43 +63,48 @@ def _write_checkpoint(trainer: Trainer, path: Path) -> None:
         torch.save(to_state_dict(trainer.model, trainer.vocabulary, trainer.words), temporary)
 
 
-def _for_device(args: argparse.Namespace) -> dict:
-    """Return the settings that say where and how a batch is worked on."""
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m clip_demo.tiny_clip.train", description="Train the built-in model."
+    )
+    add = parser.add_argument
+    add("--data-root", help="folder that holds cifar-100-python")
+    add("--sets", type=Path, required=True, help="folder of CIFAR-10, Tiny-ImageNet and word vectors")
+    add("--output", type=Path, required=True, help="the checkpoint to write")
+    add("--epochs", type=float, default=Settings.epochs, help="length, in passes through CIFAR-100")
+    add("--seed", type=int, default=0)
+    add("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--batch", type=int, default=Settings.batch, help="images per step")
+    add("--workers", type=int, help="threads on a CPU; with 1 the result is exactly reproducible")
+    add("--loaders", type=int, help="processes that make the batches")
+    add("--cache", type=Path, default=Path.home() / ".cache" / "clip_demo" / "tiny")
+    add("--start", type=Path, metavar="FILE", help="improve this checkpoint instead of random weights, with a tenth of "
+        "the learning rates, which fall all the time, and no small images")  # fmt: skip
+    add("--resume", action="store_true", help="continue after the last state in the cache")
+    return parser
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Return the hyperparameters that the command line asks for."""
+    settings = Settings(args.epochs, args.seed, batch=args.batch, device=args.device)
     cores = os.cpu_count() or 1
+    if args.start:
+        rates = {"lr": settings.lr / 10, "muon_lr": settings.muon_lr / 10}
+        settings = replace(settings, small=0, decay=1, **rates)
     if args.device == "cuda":
-        return {"device": "cuda", "workers": 1, "loaders": args.loaders or max(1, cores - 2)}
-    return {"part": 128, "workers": args.workers or cores, "loaders": 1 if args.loaders is None else args.loaders}
+        return replace(settings, loaders=args.loaders or max(1, cores - 2))
+    loaders = 1 if args.loaders is None else args.loaders
+    return replace(settings, part=128, workers=args.workers or cores, loaders=loaders)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line."""
     from .evaluate import report
 
-    parser = argparse.ArgumentParser(
-        prog="python -m clip_demo.tiny_clip.train", description="Train the built-in model."
-    )
-    parser.add_argument("--data-root", help="folder that holds cifar-100-python")
-    parser.add_argument("--sets", type=Path, required=True, help="folder of CIFAR-10, Tiny-ImageNet and word vectors")
-    parser.add_argument("--output", type=Path, required=True, help="the checkpoint to write")
-    parser.add_argument(
-        "--epochs", type=float, default=Settings.epochs, help="length of the training, in passes through CIFAR-100"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--workers", type=int, help="threads on a CPU; with 1 the result is exactly reproducible")
-    parser.add_argument("--loaders", type=int, help="processes that make the batches")
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "clip_demo" / "tiny")
-    parser.add_argument("--batch", type=int, default=Settings.batch, help="images per step")
-    parser.add_argument(
-        "--start", type=Path, help="improve this checkpoint, with a tenth of the learning rate that falls all the time"
-    )
-    parser.add_argument("--resume", action="store_true", help="continue after the last state in the cache")
-    args = parser.parse_args(arguments)
+    args = make_parser().parse_args(arguments)
+    settings = settings_of(args)
     _keep_freed_memory()
-    settings = Settings(args.epochs, args.seed, batch=args.batch, **_for_device(args))
-    if args.start:
-        rates = {"lr": settings.lr / 10, "muon_lr": settings.muon_lr / 10}
-        settings = replace(settings, small=0, decay=1, **rates)
     torch.set_num_threads(settings.workers)  # of the text encoder; the workers set their own to 1
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = True

@@ -48,7 +48,7 @@ def _add_predict(backend: Backend) -> None:
                 model=model,
             ).to_dict()
         except ClipDemoError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise _answer(error) from error
 
     # A queue of its own: a busy program does not block the page. The limit is the size of two batches of the encoder.
     gr.api(predict, api_name="predict", concurrency_id="endpoint", concurrency_limit=32)
@@ -83,7 +83,7 @@ def _add_evaluate(backend: Backend) -> None:
             )
             return backend.evaluate(prompts, dataset=dataset, model=model, baseline=baseline).accuracy.to_dict()
         except ClipDemoError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise _answer(error) from error
 
     # Few at a time: each may use the model for a long time.
     gr.api(evaluate, api_name="evaluate", concurrency_id="evaluations", concurrency_limit=2)
@@ -100,9 +100,14 @@ def _add_word_knowledge(backend: Backend) -> None:
         try:
             return [asdict(each) for each in backend.word_knowledge(names, model)]
         except ClipDemoError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise _answer(error) from error
 
     gr.api(word_knowledge, api_name="word_knowledge", concurrency_id="endpoint")
+
+
+def _answer(error: ClipDemoError) -> gr.Error:
+    """Return an error with the message for programs, which is text and not HTML."""
+    return gr.Error(str(error), print_exception=False)
 
 
 def _prompts(

@@ -1,6 +1,7 @@
 """Options and helpers that the events of all tabs share."""
 
 import time
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -27,6 +28,14 @@ def load_if_downloaded(backend: Backend, model: str) -> ModelStatus:
     return status
 
 
+def page_error(error: ClipDemoError) -> gr.Error:
+    """Return an error that Gradio shows at the edge of the page.
+
+    Gradio shows the message as HTML, and it may repeat a class name that came with a link.
+    """
+    return gr.Error(escape(error.page_message), print_exception=False)
+
+
 def event_value(event: gr.EventData, name: str) -> Any:
     """Return a value that an event carries, or None. A client may send anything as the event's data."""
     try:
@@ -47,4 +56,4 @@ def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> No
         elif action == "load":
             backend.load_model(model)
     except ClipDemoError as error:
-        raise gr.Error(error.page_message, print_exception=False) from error
+        raise page_error(error) from error

@@ -157,20 +157,9 @@ def test_the_loss_is_cross_entropy_among_the_allowed_answers():
 def test_the_command_line_writes_a_checkpoint_and_resumes(sets, words, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "load_sets", lambda *_: sets)
     monkeypatch.setattr(train, "token_embedding", lambda *_: (words.tokens, words.rows))
+    chosen = train.settings_of
     monkeypatch.setattr(
-        train,
-        "Settings",
-        dataclasses.make_dataclass(
-            "Short",
-            [
-                ("batch", int, 24),
-                ("part", int, 12),
-                ("small", float, 0),
-                ("shares", dict, dataclasses.field(default_factory=lambda: SHARES)),
-            ],
-            bases=(Settings,),
-            frozen=True,
-        ),
+        train, "settings_of", lambda args: dataclasses.replace(chosen(args), part=12, small=0, shares=SHARES)
     )
     monkeypatch.setattr("clip_demo.tiny_clip.evaluate.report", lambda path, *_: print("report of", path.name))
     arguments = [
@@ -197,3 +186,15 @@ def test_the_command_line_writes_a_checkpoint_and_resumes(sets, words, tmp_path,
         assert train.main([*arguments, "--cache", str(tmp_path / "cache"), "--resume"]) == 0
     finally:
         torch.set_num_threads(threads)
+
+
+def test_a_run_from_a_checkpoint_has_smaller_steps_and_no_small_images():
+    arguments = ["--sets", "s", "--output", "o", "--device", "cpu"]
+    first, second = (
+        train.settings_of(train.make_parser().parse_args([*arguments, *more])) for more in ([], ["--start", "c"])
+    )
+    assert (second.lr, second.muon_lr) == (first.lr / 10, first.muon_lr / 10)
+    assert (second.small, second.decay) == (0, 1) and first.small > 0
+    assert (
+        dataclasses.replace(second, lr=first.lr, muon_lr=first.muon_lr, small=first.small, decay=first.decay) == first
+    )

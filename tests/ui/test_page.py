@@ -27,6 +27,7 @@ from clip_demo.errors import ClipDemoError, DatasetError
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.serving.probe_job import ProbeJobStatus
+from clip_demo.ui import event_options
 from clip_demo.ui.explore.comparison import Comparison
 from clip_demo.ui.explore.events import view_of
 from clip_demo.ui.explore.prediction_cards import hint, results, verdict, word_line
@@ -460,6 +461,21 @@ def test_the_page_classifies_uploads_and_no_other_file_of_the_server(ready, tmp_
     assert "This photo did not arrive. Upload it again." in messages[0].image_message
     assert not any('class="results"' in str(each.results) for each in messages)
     assert "more than 20 MB" in outcome(str(uploads / "large.png")).image_message
+
+
+def test_markup_in_a_class_name_is_text_in_gradios_error_message(ready):
+    """A class list may come with a link, and Gradio shows the message of `gr.Error` as HTML."""
+    keep = handler(build_ui(ready), "keep")
+    names = "<form action=x><img src=//x>, <form action=x><img src=//x>"
+    with pytest.raises(gr.Error) as raised:
+        keep("toys", "a {}", names, False, {})
+    assert "<" not in raised.value.message and "&lt;form action=x&gt;" in raised.value.message
+
+
+def test_every_error_for_gradio_is_made_in_one_place_for_visitors_and_in_one_for_programs():
+    folder = Path(event_options.__file__).parent
+    made = [path.name for path in folder.rglob("*.py") for _ in re.findall(r"gr\.Error\(", path.read_text())]
+    assert sorted(made) == ["api.py", "event_options.py"]
 
 
 @pytest.fixture

@@ -24,9 +24,10 @@ from clip_demo.ui.prompt_lab import experiments
 from clip_demo.ui.prompt_lab.background import progress_bar, progress_of
 from clip_demo.ui.prompt_lab.calibration import calibration_text
 from clip_demo.ui.prompt_lab.confusions import ALL, COARSE, MAX_SHOWN, cell_gallery, confusion_table, views
+from clip_demo.ui.prompt_lab.context import _with_pages
 from clip_demo.ui.prompt_lab.downloads import TABLES, file_of
 from clip_demo.ui.prompt_lab.figure import class_figure, reliability_figure
-from clip_demo.ui.prompt_lab.gallery import PAGE, SIDE, gallery
+from clip_demo.ui.prompt_lab.gallery import MAX_PAGES, PAGE, SIDE, gallery
 from clip_demo.ui.prompt_lab.headline import comparison, describe, headline
 from clip_demo.ui.prompt_lab.heatmap import heatmap
 from clip_demo.ui.prompt_lab.request import Request, parse_request
@@ -298,6 +299,19 @@ def test_the_gallery_shows_a_page_at_a_time_and_which_predictions_are_right():
     assert html.count("✓ <bdi>cat</bdi>") == 24 and html.count("✗ <bdi>dog</bdi>") == 24 and "Both: 60 images" in html
     html = gallery("Both", 60, 3, labelled(60), [image] * 60)
     assert html.count("<img") == 60 and "data-more" not in html
+
+
+@pytest.mark.parametrize(
+    ("sent", "pages"), [(2, 2), ("3", 3), (1_000_000, MAX_PAGES), (-5, 1), (1e400, 7), ("x", 7), (None, 7), ([], 7)]
+)
+def test_the_pages_of_a_gallery_have_a_limit_whatever_a_client_sends(sent, pages):
+    assert _with_pages({"pages": 7, "cell": None}, sent) == {"pages": pages, "cell": None}
+
+
+def test_the_last_page_of_a_large_gallery_says_how_many_images_are_not_shown():
+    html = gallery("Both", 1000, MAX_PAGES, labelled(PAGE * MAX_PAGES), None)
+    assert html.count("data-open") == 480 and "data-more" not in html
+    assert "520 more are not shown. Choose a class or a cell to see fewer at a time." in html
 
 
 def test_large_images_are_reduced_before_they_are_embedded():

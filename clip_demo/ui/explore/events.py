@@ -17,7 +17,7 @@ from ...backend import Backend
 from ...datasets.example_photos import example_photos
 from ...errors import ClipDemoError
 from ...zero_shot.prompt_set import PromptSet
-from ..event_options import INSTANT, QUIET, event_value, now
+from ..event_options import INSTANT, QUIET, event_value, now, page_error
 from ..permalink import (
     EXAMPLE,
     README_INDEX,
@@ -155,7 +155,7 @@ def _connect_words(backend: Backend, fields: Fields, controls: Controls, state: 
         try:
             return ", ".join(likely_classes(backend, *view_of(backend, values)))
         except ClipDemoError as error:
-            raise gr.Error(error.page_message, print_exception=False) from error
+            raise page_error(error) from error
 
     def keep(dataset: str, templates: str, classes: str, underscores: bool, pinned: Mapping[str, PromptSet]) -> Any:
         if dataset in pinned:
@@ -163,7 +163,7 @@ def _connect_words(backend: Backend, fields: Fields, controls: Controls, state: 
         try:
             prompts = PromptSet.parse(templates, classes, underscores)
         except ClipDemoError as error:
-            raise gr.Error(error.page_message, print_exception=False) from error
+            raise page_error(error) from error
         return [{**pinned, dataset: prompts}, now()]
 
     chosen = [fields.source, fields.example, fields.dataset]

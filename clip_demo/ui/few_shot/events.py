@@ -9,7 +9,7 @@ from ...datasets.base import Dataset
 from ...errors import ClipDemoError
 from ...linear_probe.few_shot_curve import FewShotCurve, curve_to_csv
 from .. import probe_job_panel
-from ..event_options import INSTANT, now, press
+from ..event_options import INSTANT, now, page_error, press
 from ..explore.layout import Fields
 from ..explore.view import WAITING, missing_model
 from . import text
@@ -41,7 +41,7 @@ def connect_probe(tab: gr.Tab, backend: Backend, fields: Fields, outputs: FewSho
             # After the status: a point added in between is drawn now, and the end of the job by one more tick.
             curve = backend.few_shot_curve(dataset, model) if status.model.state == "ready" else None
         except ClipDemoError as error:
-            raise gr.Error(error.page_message, print_exception=False) from error
+            raise page_error(error) from error
         facts = _facts(status, curve)
         # A plot that has not changed is not drawn again, because it would flicker.
         drawn = [gr.skip()] * 3 if facts == before else _curve(status, chosen, curve)

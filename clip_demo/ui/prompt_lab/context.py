@@ -11,6 +11,7 @@ from ...errors import ClipDemoError
 from ..event_options import INSTANT, QUIET, now
 from ..explore.layout import Fields
 from ..permalink import TEST_IMAGE
+from .gallery import MAX_PAGES
 from .request import Request, parse_request
 
 # A queue of its own, so that visitors of the lab do not delay visitors of the Explore tab.
@@ -90,7 +91,7 @@ class LabContext:
 
     def connect_gallery(self, gallery: gr.HTML, state: gr.State, redraw: gr.Textbox) -> None:
         """Let a gallery show more images, and open one in the Explore tab."""
-        self.update_state(gallery.more, lambda before, value: {**before, "pages": int(value)}, state, redraw)
+        self.update_state(gallery.more, _with_pages, state, redraw)
         fields, tabs = self.explore.fields, self.explore.tabs
 
         def open_image(event: gr.EventData) -> list[Any]:
@@ -99,3 +100,11 @@ class LabContext:
 
         outputs = [fields.index, fields.source, tabs, self.explore.request]
         gallery.open(open_image, outputs=outputs, **INSTANT)
+
+
+def _with_pages(before: dict[str, Any], value: Any) -> dict[str, Any]:
+    """Return the state of a gallery with another number of pages; a client may send anything."""
+    try:
+        return {**before, "pages": max(1, min(int(value), MAX_PAGES))}
+    except (TypeError, ValueError, OverflowError):
+        return before

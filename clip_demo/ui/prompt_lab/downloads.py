@@ -8,7 +8,7 @@ from ...backend import Backend
 from ...errors import ClipDemoError
 from ...evaluation import tables
 from ...evaluation.report import EvaluationReport
-from ..event_options import QUIET
+from ..event_options import QUIET, page_error
 from .context import QUEUED, LabContext
 from .request import Request
 
@@ -45,7 +45,7 @@ def connect_downloads(context: LabContext, choice: gr.Dropdown, csv: gr.Button, 
             try:
                 return file_of(context.backend, context.parse(*values), name, suffix)
             except ClipDemoError as error:
-                raise gr.Error(error.page_message, print_exception=False) from error
+                raise page_error(error) from error
 
         made = button.click(make, inputs=[choice, *context.inputs], outputs=file, **QUEUED)
         made.success(None, inputs=file, outputs=file, js="(name, text) => clipLab.save(name, text)", **QUIET)

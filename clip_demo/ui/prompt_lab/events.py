@@ -14,7 +14,7 @@ import gradio as gr
 from ...backend import Backend
 from ...errors import ClipDemoError
 from ...serving.background import BackgroundTask
-from ..event_options import INSTANT, QUIET, load_if_downloaded, now, press
+from ..event_options import INSTANT, QUIET, load_if_downloaded, now, page_error, press
 from ..explore.view import WAITING, alert, missing_model, waiting
 from ..permalink import own_classes
 from ..template_field import connect_presets
@@ -154,7 +154,7 @@ def _connect_baseline(context: LabContext, lab: Lab, pinned: gr.State, request: 
             parsed = context.parse(*values)
             parsed.evaluate(context.backend)  # a baseline that cannot be evaluated is refused
         except ClipDemoError as error:
-            raise gr.Error(error.page_message, print_exception=False) from error
+            raise page_error(error) from error
         return [{**values[-1], parsed.dataset.name: parsed.prompts}, now(), now()]
 
     def unpin(dataset, pinned) -> list[Any]:

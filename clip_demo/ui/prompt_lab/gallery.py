@@ -10,6 +10,7 @@ from ..html import data_url
 from .text import bdi
 
 PAGE = 24  # images per page
+MAX_PAGES = 20  # a page of all 10,000 images would keep the server busy for half a minute
 SIDE = 128  # pixels of a thumbnail; it is shown at 96
 # The kinds of `EvaluationReport.images` that can be browsed, and their names on the page.
 KINDS = {
@@ -24,6 +25,7 @@ KINDS = {
 
 def gallery_of(report: EvaluationReport, dataset: Dataset, title: str, indices: Sequence[int], pages: int) -> str:
     """Return the first `pages` pages of some images; the thumbnails only where the dataset is available."""
+    pages = min(pages, MAX_PAGES)
     shown = indices[: PAGE * pages]
     images = dataset.images(shown) if shown and dataset.available() else None
     return gallery(title, len(indices), pages, [report.labelled_prediction(index) for index in shown], images)
@@ -53,7 +55,9 @@ def gallery(
     """
     left = n - len(predictions)
     more = ""
-    if left > 0:
+    if left > 0 and pages >= MAX_PAGES:
+        more = f'<p class="caption">{left:,} more are not shown. Choose a class or a cell to see fewer at a time.</p>'
+    elif left > 0:
         label = f"Show {PAGE} more of {left:,}" if left > PAGE else f"Show the last {left}"
         more = f'<button type="button" class="more" data-more="{pages + 1}">{label}</button>'
     note = ""
