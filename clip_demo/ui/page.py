@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from ..backend import Backend
 from ..paths import EXAMPLES
@@ -19,7 +20,9 @@ from .how_it_works import layout as how_it_works
 from .prompt_lab import events as prompt_lab_events
 from .prompt_lab import layout as prompt_lab
 from .prompt_lab.context import ExploreTab
+from .request_limits import RequestLimits
 from .status_line import chip, status_line
+from .uploads import MAX_UPLOAD_BYTES
 
 _STATIC = Path(__file__).parent / "static"
 _DAY = 24 * 60 * 60
@@ -86,7 +89,8 @@ def launch_options() -> dict[str, Any]:
         "css": _static(".css"),
         "head": f"<script>{_static('.js')}</script>",
         "allowed_paths": [str(EXAMPLES)],
-        "max_file_size": "20mb",
+        "max_file_size": MAX_UPLOAD_BYTES,
+        "app_kwargs": {"middleware": [Middleware(RequestLimits)]},
         # One thread for each place in the queues; most of them wait for the encoder.
         "max_threads": 80,
         # A session takes half a megabyte, and a program that sends no session id gets a new one with each call.

@@ -1,0 +1,124 @@
+"""What the server answers at all, and how much it reads.
+
+Gradio has routes that this page does not need, and reads the whole body of a request into memory before it looks at it.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.responses import PlainTextResponse
+
+from .uploads import MAX_UPLOAD_BYTES
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+MAX_BODY_BYTES = 2_000_000
+MAX_UPLOAD_REQUEST_BYTES = 6 * MAX_UPLOAD_BYTES
+MAX_FILES = 60
+_PATIENCE_BYTES = 10_000_000
+
+_UPLOAD = "/gradio_api/upload"
+# What the page and the clients for Python, JavaScript and curl use.
+_READ = re.compile(
+    r"/|/(config|favicon\.ico|manifest\.json|pwa_icon(/\d+)?|robots\.txt|theme\.css)/?"
+    r"|/(static|assets|svelte)/.+"
+    r"|/gradio_api/(app_id|info|login_check|openapi\.json|startup-events|theme\.css|token|upload_progress|user)/?"
+    r"|/gradio_api/(call/[^/]+/[^/]+|heartbeat/[^/]+|queue/data)"
+    # Gradio would fetch an address that stands in place of a path.
+    r"|/gradio_api/file=(?!(?i:https?):).+"
+)
+_WRITE = re.compile(
+    rf"{_UPLOAD}|/gradio_api/(cancel|queue/join|reset/?|(run|api)/[^/]+/?|call/(v2/)?[^/]+/?)", re.IGNORECASE
+)
+
+
+class RequestLimits:
+    """ASGI middleware that answers 404 to unknown routes, and 413 to a body that is too large as soon as it is.
+
+    Parameters
+    ----------
+    app : ASGI application
+    """
+
+    def __init__(self, app: Callable[..., Awaitable[None]]):
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Callable[[Message], Awaitable[None]]) -> None:
+        """Pass a request on if it is allowed."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        routes = _WRITE if scope["method"] == "POST" else _READ
+        if not routes.fullmatch(path):
+            return await PlainTextResponse("Not found", 404)(scope, receive, send)
+        body = _Body(scope, receive, is_upload=path == _UPLOAD)
+        started = False
+
+        async def send_once(message: Message) -> None:
+            # After the limit the application sees a client that left; what it says to that is not sent.
+            nonlocal started
+            if not body.too_large or started:
+                started = True
+                await send(message)
+
+        try:
+            if not body.too_large:
+                await self._app(scope, body.receive, send_once)
+        except Exception:
+            if not body.too_large:
+                raise
+        if body.too_large and not started:
+            await body.discard()
+            await PlainTextResponse(body.message, 413, {"Connection": "close"})(scope, receive, send)
+
+
+class _Body:
+    """The body of a request, counted as it comes."""
+
+    def __init__(self, scope: Message, receive: Receive, *, is_upload: bool):
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        self._receive = receive
+        self._limit = MAX_UPLOAD_REQUEST_BYTES if is_upload else MAX_BODY_BYTES
+        found = re.search(rb'boundary="?([^";,\s]+)', headers.get(b"content-type", b"")) if is_upload else None
+        self._delimiter = b"--" + found[1] if found else b""
+        self._bytes = self._parts = 0
+        self._tail, self._complete = b"", False
+        length = headers.get(b"content-length", b"")
+        self._announced = int(length) if length.isdigit() else 0
+        self.too_large = self._announced > self._limit
+        self.message = (
+            f"A request to this address may have at most {self._limit // 1_000_000} MB"
+            f"{f' and {MAX_FILES} files' if is_upload else ''}."
+        )
+
+    async def receive(self) -> Message:
+        """Return the next part of the body, or, after the limit, that the client is gone."""
+        if not self.too_large:
+            message = await self._next()
+            self._count(message.get("body", b""))
+        return {"type": "http.disconnect"} if self.too_large else message
+
+    async def discard(self) -> None:
+        """Read what is left of a body that is only somewhat too large.
+
+        Most clients read the answer only after they have sent everything, and get none if the connection is closed
+        before.
+        """
+        most = self._limit + _PATIENCE_BYTES
+        while not self._complete and self._announced <= most and self._bytes <= most:
+            await self._next()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._bytes += len(message.get("body", b""))
+        self._complete = not message.get("more_body")
+        return message
+
+    def _count(self, chunk: bytes) -> None:
+        if self._delimiter:  # one before each file and one at the end; it may be cut by the border of two chunks
+            text = self._tail + chunk
+            self._parts += text.count(self._delimiter)
+            self._tail = text[-len(self._delimiter) + 1 :]
+        self.too_large = self._bytes > self._limit or self._parts > MAX_FILES + 1
