@@ -1,6 +1,7 @@
 """Start the web app: ``python app.py``, then open the printed address."""
 
 import argparse
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from clip_demo.backend import Backend
 from clip_demo.errors import ClipDemoError
 from clip_demo.models.catalog import AUTO
 from clip_demo.ui.page import build_ui, launch_options
+from clip_demo.ui.upload_folder import UploadFolder
 
 EXAMPLE = """example:
   python app.py --model ViT-B/32 --dataset cifar100 --data-root ~/data --port 8000
@@ -46,17 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClipDemoError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
-    demo = build_ui(backend)
-    demo.launch(
-        server_name=options.host,
-        server_port=options.port,
-        share=options.share or None,  # None leaves the choice to Gradio's environment variable
-        prevent_thread_lock=True,
-        **launch_options(),
-    )
-    serving.set()  # models are loaded from now on
-    demo.block_thread()
+    with UploadFolder():
+        demo = build_ui(backend)
+        demo.launch(
+            server_name=options.host,
+            server_port=options.port,
+            share=options.share or None,  # None leaves the choice to Gradio's environment variable
+            prevent_thread_lock=True,
+            **launch_options(),
+        )
+        serving.set()  # models are loaded from now on
+        demo.block_thread()
     return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -89,4 +96,6 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    # A process manager or a container stops the page as Ctrl+C does.
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(main())

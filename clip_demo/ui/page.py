@@ -25,7 +25,6 @@ from .status_line import chip, status_line
 from .uploads import MAX_UPLOAD_BYTES
 
 _STATIC = Path(__file__).parent / "static"
-_DAY = 24 * 60 * 60
 _HEADING = (
     "<header><h1>CLIP Explorer</h1><p>Can a computer name a photo from words alone? Change the words and watch.</p>"
     "</header>"
@@ -38,7 +37,7 @@ _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 def build_ui(backend: Backend) -> gr.Blocks:
     """Return the page, to be launched with `launch_options`. The backend's model may still be loading."""
     # Uploads are deleted after a day: they would fill the disk of a server that runs for weeks.
-    with gr.Blocks(title="CLIP Explorer", analytics_enabled=False, delete_cache=(_DAY // 24, _DAY)) as demo:
+    with gr.Blocks(title="CLIP Explorer", analytics_enabled=False) as demo:
         top = _top(backend)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Explore", id="explore") as explore_tab:

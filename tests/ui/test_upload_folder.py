@@ -1,0 +1,74 @@
+"""The folder of uploads."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+from gradio.utils import get_upload_folder
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from clip_demo.benchmark.server import run_server, wait_until_served
+from clip_demo.ui.upload_folder import UploadFolder, remove_old
+
+
+@pytest.fixture(autouse=True)
+def parent(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "parent"))
+    return tmp_path / "parent"
+
+
+def test_gradio_uses_a_private_folder_that_goes_with_the_run(parent):
+    with UploadFolder() as folder:
+        assert get_upload_folder() == str(folder.path) and folder.path.parent == parent
+        if os.name != "nt":
+            assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+        (folder.path / "a").mkdir()
+        (folder.path / "a" / "photo.png").write_bytes(b"x")
+    assert get_upload_folder() == str(parent) and list(parent.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot tell whether a process has ended")
+def test_what_a_killed_run_left_goes_and_what_others_use_stays(parent):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    names = [f"clip-explorer-{number}-x" for number in (ended.pid, os.getpid(), os.getppid())]
+    for name in (*names, "clip-explorer-x-y", "gradio"):
+        (parent / name).mkdir(parents=True)
+        (parent / name / "photo.png").write_bytes(b"x")
+    with UploadFolder() as folder:
+        assert {path.name for path in parent.iterdir()} == {names[2], "clip-explorer-x-y", "gradio", folder.path.name}
+
+
+def test_old_files_go_first_and_then_the_oldest_of_too_many(tmp_path):
+    now = time.time()
+    for name, age, size in (("old/a", 100, 1), ("b", 50, 600), ("new/c", 30, 600), ("d", 10, 600)):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x" * size)
+        os.utime(path, (now - age, now - age))
+    remove_old(tmp_path, max_age=90, max_bytes=2000)
+    assert {path.name for path in tmp_path.iterdir()} == {"b", "new", "d"}
+    remove_old(tmp_path, max_age=90, max_bytes=1300)
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "d"}
+    remove_old(tmp_path, max_age=90, max_bytes=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+def test_the_app_ends_on_sigterm_and_its_uploads_go(parent, tmp_path):
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
+    with run_server(["app.py", "--model", "tiny", "--dataset", "shapes100"]) as (url, process):
+        wait_until_served(url, process)
+        client = Client(url, verbose=False)  # its connection stays open
+        client.submit(image=handle_file(tmp_path / "a.png"), api_name="/predict").result(timeout=60)
+        assert [path.name for path in parent.glob("clip-explorer-*/*/*")] == ["a.png"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+        client.close()
+    # Gradio makes an empty folder of its own when it is imported.
+    assert [path for path in parent.rglob("*") if path.name != "vibe_edit_history"] == []
