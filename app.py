@@ -1,6 +1,7 @@
 """Start the web app: ``python app.py``, then open the printed address."""
 
 import argparse
+import contextlib
 import signal
 import sys
 import threading
@@ -62,6 +63,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _allow_many_connections() -> None:
+    """Raise the limit of open files, of which each connection takes one, as far as the system lets this user.
+
+    The usual limit is 1,024. Beyond it, no connection is accepted any more, not even from those who are served.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
@@ -98,4 +115,5 @@ def make_parser() -> argparse.ArgumentParser:
 if __name__ == "__main__":
     # A process manager or a container stops the page as Ctrl+C does.
     signal.signal(signal.SIGTERM, _interrupt)
+    _allow_many_connections()
     sys.exit(main())

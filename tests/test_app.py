@@ -1,5 +1,9 @@
 """The web app as started from the command line."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio_client
@@ -37,3 +41,13 @@ def test_an_error_of_the_user_is_one_line_and_exit_status_2(capsys):
     assert app.main(["--dataset", "nope"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("app.py: dataset: 'nope' ") and err.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of open files")
+def test_the_limit_of_open_files_is_raised_as_far_as_it_may_be():
+    code = (
+        "import resource as r, app; r.setrlimit(r.RLIMIT_NOFILE, (64, 500)); app._allow_many_connections(); "
+        "print(r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(app.__file__).parent)
+    assert done.stdout.strip() == "(500, 500)", done.stderr

@@ -75,10 +75,10 @@ class MicroBatcher:
             try:
                 computed = self._compute([items[key] for key in missing]) if missing else ()
                 computed = dict(zip(missing, computed, strict=True))
-            except Exception as error:
+            except BaseException as error:  # after a SystemExit, too, nobody may be left waiting
                 # An error, such as a prompt that is too long, is raised only for the request that caused it.
                 if len(group) == 1:
-                    group[0].rows.set_exception(error)
+                    group[0].rows.set_exception(error if isinstance(error, Exception) else RuntimeError(repr(error)))
                 groups.extend([request] for request in group if len(group) > 1)
                 continue
             self._answer(group, rows, computed)

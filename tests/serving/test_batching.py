@@ -74,6 +74,19 @@ def test_an_error_reaches_only_the_request_that_caused_it(queue):
     assert (good[1][0], other[2][0]) == (1, 2)
 
 
+def test_an_encoder_that_wants_to_end_the_program_leaves_nobody_waiting(queue):
+    def compute(items):
+        if "bad" in items:
+            raise SystemExit(3)
+        return np.ones((len(items), 2))
+
+    batcher = MicroBatcher(compute, queue, memory=10, batch=10)
+    good, bad, other = together(queue, batcher, {"a": "good"}, {"b": "bad"}, {"c": "other"})
+    assert set(good) == {"a"} and set(other) == {"c"}
+    assert isinstance(bad, RuntimeError) and str(bad) == "SystemExit(3)"
+    assert set(batcher.rows({"d": "later"})) == {"d"}
+
+
 def test_a_call_that_returns_too_few_rows_is_an_error_and_nobody_waits_forever(queue):
     batcher = MicroBatcher(lambda items: np.zeros((len(items) - 1, 3)), queue, memory=10, batch=8)
     results = together(queue, batcher, {1: 1}, {2: 2})
