@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from clip_demo.backend import Backend
 from clip_demo.errors import ClipDemoError
 from clip_demo.models.catalog import AUTO
+from clip_demo.ui.address import check_address
 from clip_demo.ui.page import build_ui, launch_options
 from clip_demo.ui.upload_folder import UploadFolder
 
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     serving = threading.Event()
     try:
+        check_address(options.host, options.port)
         backend = Backend.open(
             options.model,
             dataset=options.dataset,

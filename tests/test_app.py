@@ -1,6 +1,7 @@
 """The web app as started from the command line."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,36 @@ def test_an_error_of_the_user_is_one_line_and_exit_status_2(capsys):
     assert app.main(["--dataset", "nope"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("app.py: dataset: 'nope' ") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "70000"], "port: '70000' is not allowed; use a number from 1 to 65535, such as 7860."),
+        (["--port", "-1"], "port: '-1' is not allowed; use a number from 1 to 65535, such as 7860."),
+        (["--host", "a host"], "host: 'a host' is not an address of this computer; use 127.0.0.1 for this"),
+        (["--host", "\udcff"], "host: '\\udcff' is not an address of this computer"),
+        (["--host", "::2"], "host: '::2' is not an address of this computer"),
+    ],
+)
+def test_an_address_that_cannot_be_served_is_one_line_and_exit_status_2(arguments, message, capsys):
+    assert app.main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"app.py: {message}") and err.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_named(monkeypatch, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert app.main(["--port", str(port)]) == 2
+        monkeypatch.setenv("GRADIO_SERVER_PORT", str(port))
+        assert app.main([]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == second
+    assert (
+        first
+        == f"app.py: port: {port} is taken on 127.0.0.1; stop the program that has it, or choose another with --port."
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of open files")
