@@ -7,10 +7,11 @@ import threading
 from collections.abc import Hashable, Iterator
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import ImageError
+from .image_colours import to_rgb
+from .png_chunks import readable
 
 # A small file may decode to several hundred megabytes, so only two images are decoded at a time.
 _PLACES = threading.BoundedSemaphore(2)
@@ -28,8 +29,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 def read_image(source: Image.Image | str | Path | bytes) -> Image.Image:
     """Return an image in RGB, as an image viewer shows it.
 
-    The EXIF orientation is applied. Transparent images are composited on white. Palettes, greyscale, 16 bits and CMYK
-    are converted. The first frame represents an animation.
+    The EXIF orientation and the colour profile are applied. Transparent images are composited on white. Palettes,
+    greyscale, 16 and 32 bits, floating-point numbers and CMYK are converted. The first frame represents an animation.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def read_image(source: Image.Image | str | Path | bytes) -> Image.Image:
         with _place():
             image = _open(source, name)
             image.load()
-            return _to_rgb(_apply_orientation(image))
+            return to_rgb(_apply_orientation(image))
     except FileNotFoundError as error:
         raise ImageError(
             f"image: {str(source)!r} does not exist; give the path of an image.",
@@ -110,7 +111,7 @@ def _open(source: Image.Image | str | Path | bytes, name: str) -> Image.Image:
     if isinstance(source, Image.Image):
         _check_size(source, name)
         return source
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    data = readable(source if isinstance(source, bytes) else Path(source).read_bytes())
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     _check_size(image, name)
     # Pillow's decoders in Python, such as that of run-length encoded BMP, take minutes for what others do in a second.
@@ -163,23 +164,3 @@ def _apply_orientation(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except Exception:  # Damaged EXIF data do not mean that the image is damaged.
         return image
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _to_8_bits(image)
-    if image.has_transparency_data:
-        # convert("RGB") would drop the alpha channel and show the colour of transparent pixels.
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
-
-
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    # Pillow's convert("L") clips 16-bit values at 255, which turns nearly every such image white.
-    values = np.asarray(image, dtype=np.float32)
-    if image.mode == "F":
-        values = values * 255 if values.max(initial=0) <= 1 else values
-    else:
-        values = values / 257
-    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))

@@ -3,10 +3,11 @@
 import io
 import struct
 import time
+import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from clip_demo.errors import ImageError
 from clip_demo.models import image_input
@@ -127,6 +128,125 @@ def test_damaged_exif_data_are_ignored(kind):
 def test_a_decompression_bomb_is_refused():
     with pytest.raises(ImageError, match="has more than 50 million pixels"):
         read_image(encoded(Image.new("1", (20_000, 20_000))))
+
+
+RAMP = np.tile(np.linspace(0, 1, 256), (8, 1))
+
+
+def changed(values, place, value):
+    values = values.copy()
+    values[place] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        RAMP.astype(np.float32),
+        changed(RAMP, (0, 0), 1.0001).astype(np.float32),
+        changed(RAMP, (0, 0), np.nan).astype(np.float32),
+        changed(RAMP, (0, 0), np.inf).astype(np.float32),
+        (255 * RAMP).astype(np.float32),
+        (65535 * RAMP).astype(np.float32),
+        np.rint(255 * RAMP).astype(np.int32),
+        changed(np.rint(255 * RAMP), (0, 0), 70_000).astype(np.int32),
+        np.rint(65535 * RAMP).astype(np.int32),
+        np.rint(1e9 * RAMP).astype(np.int32),
+        np.rint(65535 * RAMP).astype(np.uint16),
+    ],
+    ids=lambda values: f"{values.dtype} to {np.nanmax(values):g}",
+)
+def test_numbers_of_more_than_8_bits_become_the_same_grey_ramp(values):
+    shown = np.asarray(read_image(encoded(Image.fromarray(values), "TIFF")))[1, :, 0].astype(int)
+    # Where no format says what is white, the values above 99 % of the image's are white.
+    assert np.abs(shown - np.arange(256)).max() <= (3 if values.max() > 65535 * 2 else 1)
+
+
+@pytest.mark.parametrize("mode", ["I", "I;16", "F"])
+def test_an_8_bit_image_in_a_mode_for_more_is_not_black(mode):
+    ramp = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16))
+    assert colours(read_image(ramp.convert(mode))) == [(v, v, v) for v in range(256)]
+
+
+def test_black_and_images_without_a_number_are_black():
+    for values in (np.zeros((4, 4), np.float32), np.full((4, 4), np.nan, np.float32), np.zeros((4, 4), np.int32)):
+        assert set(colours(read_image(encoded(Image.fromarray(values), "TIFF")))) == {(0, 0, 0)}
+
+
+def test_the_transparent_colour_of_a_16_bit_image_is_transparent():
+    values = np.array([[40_000, 40_001]], np.uint16)
+    assert colours(read_image(encoded(Image.fromarray(values), transparency=40_000))) == [(255,) * 3, (156,) * 3]
+
+
+def exchanged_profile():
+    """Return an sRGB profile whose primaries red and green are exchanged."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    tags = {bytes(data[at : at + 4]): at for at in range(132, 132 + 12 * int.from_bytes(data[128:132], "big"), 12)}
+    red, green = (slice(tags[name] + 4, tags[name] + 12) for name in (b"rXYZ", b"gXYZ"))
+    data[red], data[green] = data[green], data[red]
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_colour_profiles_are_applied(kind):
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = encoded(Image.new("RGB", (8, 8), "red"), kind, icc_profile=exchanged_profile(), **options)
+    np.testing.assert_allclose(read_image(data).getpixel((4, 4)), (0, 255, 0), atol=2)
+
+
+def test_colour_profiles_are_applied_to_transparent_and_palette_images():
+    clear = Image.new("RGBA", (2, 1), (255, 0, 0, 255))
+    clear.putpixel((1, 0), (255, 0, 0, 0))
+    for image in (clear, clear.quantize()):
+        found = colours(read_image(encoded(image, icc_profile=exchanged_profile())))
+        np.testing.assert_allclose(found, [(0, 255, 0), (255, 255, 255)], atol=2)
+
+
+@pytest.mark.parametrize("profile", [b"no profile", exchanged_profile()[:200]], ids=["nonsense", "cut off"])
+def test_a_profile_that_cannot_be_used_is_ignored(profile):
+    assert colours(read_image(encoded(Image.new("RGB", (1, 1), "red"), icc_profile=profile))) == [(255, 0, 0)]
+    grey_with_colour_profile = encoded(Image.new("L", (1, 1), 100), icc_profile=exchanged_profile())
+    assert colours(read_image(grey_with_colour_profile)) == [(100, 100, 100)]
+
+
+def test_an_srgb_profile_changes_nothing():
+    photo = Image.effect_noise((64, 64), 90).convert("RGB")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert read_image(encoded(photo, icc_profile=profile)).tobytes() == photo.tobytes()
+
+
+def with_chunk(data, kind, body, *, checksum=None):
+    """Return a PNG with one more chunk after its header."""
+    checksum = zlib.crc32(kind + body) if checksum is None else checksum
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
+    return data[:33] + chunk + data[33:]
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        (b"zTXt", b"parameters\0\0" + zlib.compress(b"a" * 2_000_000)),
+        (b"iTXt", b"parameters\0\1\0\0\0" + zlib.compress(b"a" * 2_000_000)),
+        (b"tEXt", b"parameters\0" + b"a" * 2_000_000),
+        (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"a" * 2_000_000)),
+        (b"iCCP", b"profile\0\0" + zlib.compress(b"a" * 1_500_000)),
+        (b"zTXt", b"parameters\0\0not compressed"),
+        (b"tEXt", b"no separator"),
+    ],
+    ids=["zTXt", "iTXt", "tEXt", "useful text", "profile", "damaged text", "no text"],
+)
+def test_what_is_not_the_image_does_not_spoil_a_png(chunk):
+    red = encoded(Image.new("RGB", (2, 2), "red"))
+    assert set(colours(read_image(with_chunk(red, *chunk)))) == {(255, 0, 0)}
+
+
+def test_wrong_checksums_are_ignored_except_in_the_image_itself():
+    red = encoded(Image.new("RGB", (2, 2), "red"))
+    for kind, body in ((b"tEXt", b"a\0b"), (b"tIME", b"\0" * 7), (b"gAMA", b"\0\0\xb1\x8f")):
+        assert set(colours(read_image(with_chunk(red, kind, body, checksum=1)))) == {(255, 0, 0)}
+    at = red.index(b"IDAT")
+    with pytest.raises(ImageError, match="cannot be read|not an image that can be read"):
+        read_image(red[: at + 6] + bytes([red[at + 6] ^ 1]) + red[at + 7 :])
 
 
 def with_scans(image, scans):
