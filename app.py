@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from clip_demo.backend import Backend
 from clip_demo.errors import ClipDemoError
 from clip_demo.models.catalog import AUTO
-from clip_demo.ui.address import check_address
+from clip_demo.ui.address import check_address, without_proxy
 from clip_demo.ui.page import build_ui, launch_options
 from clip_demo.ui.upload_folder import UploadFolder
 
@@ -53,13 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     with UploadFolder():
         demo = build_ui(backend)
-        demo.launch(
-            server_name=options.host,
-            server_port=options.port,
-            share=options.share or None,  # None leaves the choice to Gradio's environment variable
-            prevent_thread_lock=True,
-            **launch_options(),
-        )
+        # Only the tunnel of a public link may need a proxy.
+        with contextlib.nullcontext() if options.share else without_proxy():
+            demo.launch(
+                server_name=options.host,
+                server_port=options.port,
+                share=options.share or None,  # None leaves the choice to Gradio's environment variable
+                prevent_thread_lock=True,
+                **launch_options(),
+            )
         serving.set()  # models are loaded from now on
         demo.block_thread()
     return 0

@@ -4,15 +4,18 @@ import os
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
 
 import gradio_client
 import pytest
+from helpers import wait_for
 
 import app
 from clip_demo.backend import Backend
 from clip_demo.benchmark.server import run_server, wait_until_served
+from clip_demo.ui.address import without_proxy
 
 
 def test_the_started_app_answers():
@@ -24,6 +27,38 @@ def test_the_started_app_answers():
         finally:
             client.close()
     assert answer == Backend.open("tiny", dataset="shapes100").predict(index=12).to_dict()
+
+
+@pytest.mark.parametrize(
+    "proxies",
+    [
+        {"http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"},
+        {"all_proxy": "socks5://127.0.0.1:9"},
+        {"http_proxy": "http://127.0.0.1:9", "no_proxy": "[::1],localhost"},
+    ],
+    ids=["http", "SOCKS", "no_proxy with a bracket"],
+)
+def test_a_proxy_does_not_stop_the_start(proxies, monkeypatch):
+    for name, value in proxies.items():
+        monkeypatch.setenv(name, value)
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with run_server(["app.py", "--model", "tiny", "--dataset", "shapes100"]) as (url, process):
+        wait_for(lambda: process.poll() is not None or answers(direct, url), 60)
+        assert answers(direct, url)
+
+
+def answers(opener, url):
+    try:
+        return opener.open(url, timeout=10).status == 200
+    except OSError:
+        return False
+
+
+def test_proxies_are_there_again_after_the_start(monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with without_proxy():
+        assert "https_proxy" not in os.environ
+    assert os.environ["https_proxy"] == "http://127.0.0.1:9"
 
 
 @pytest.mark.parametrize(

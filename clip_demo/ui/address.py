@@ -1,14 +1,16 @@
-"""The check that the page can be served where it shall be, before anything is loaded."""
+"""Where the page is served."""
 
+import contextlib
 import errno
 import os
 import socket
+from collections.abc import Iterator
 
 from ..errors import OptionError
 
 
 def check_address(host: str | None, port: int | None) -> None:
-    """Try to listen for a moment.
+    """Try to listen for a moment, before anything is loaded.
 
     Gradio ends with a traceback where a port is taken, and waits for ever where a host is not this computer's.
 
@@ -49,3 +51,19 @@ def check_address(host: str | None, port: int | None) -> None:
             f"host: {host!r} is not an address of this computer; use 127.0.0.1 for this computer only, or 0.0.0.0 for "
             "others, too."
         ) from error
+
+
+@contextlib.contextmanager
+def without_proxy() -> Iterator[None]:
+    """Hide the environment's proxies.
+
+    Gradio asks its own server whether it has started. A proxy cannot reach this computer under the name of itself, and
+    one that the HTTP client cannot use ends the start with a traceback.
+    """
+    hidden = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

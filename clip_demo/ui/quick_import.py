@@ -7,6 +7,8 @@ time. It skips components whose source file cannot be found, so this module hide
 import inspect
 import sys
 
+from .address import without_proxy
+
 
 def import_gradio() -> None:
     """Import gradio without writing its type stubs. Does nothing if gradio is imported already."""
@@ -21,6 +23,7 @@ def import_gradio() -> None:
 
     inspect.getfile = hide_components
     try:
-        import gradio  # noqa: F401
+        with without_proxy():  # gradio makes an HTTP client
+            import gradio  # noqa: F401
     finally:
         inspect.getfile = getfile
