@@ -34,14 +34,14 @@ def open_checkpoint(path: Path) -> tuple[torch.nn.Module, str]:
     Raises
     ------
     ModelError
-        When the file is none of these or does not hold a CLIP.
+        When the file is none of these, does not hold a CLIP, or has weights that are infinite or NaN.
     """
     try:
         stored = _read(path)
         if is_transformers(stored):
             stored = from_transformers(stored)
         weights = {name: value.float() if value.is_floating_point() else value for name, value in stored.items()}
-        return build_clip(weights), weights_sha256(weights)
+        network = build_clip(weights)
     except Exception as error:  # An arbitrary file can make torch raise anything.
         reason = str(error).splitlines()[0] if str(error) else ""
         raise ModelError(
@@ -49,6 +49,15 @@ def open_checkpoint(path: Path) -> tuple[torch.nn.Module, str]:
             "OpenAI's, or a state dict in the layout of openai-clip, open_clip or transformers as .pt or .safetensors.",
             page=f"{path.name} is damaged or does not contain a CLIP model. Choose another model.",
         ) from error
+    broken = [name for name, value in network.state_dict().items() if not value.isfinite().all()]
+    if broken:
+        names = f"{', '.join(broken[:3])}{', ...' if len(broken) > 3 else ''}"
+        raise ModelError(
+            f"model: {str(path)!r} has weights that are infinite or no numbers ({names}), and so would be every "
+            "prediction; the training that made the file has failed. Use another checkpoint.",
+            page=f"The weights in {path.name} are damaged: some are no numbers. Choose another model.",
+        )
+    return network, weights_sha256(weights)
 
 
 def _read(path: Path) -> Mapping[str, torch.Tensor]:

@@ -34,6 +34,20 @@ def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path):
         open_checkpoint(tmp_path / "other.pt")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
+    state = random_clip(SMALL_VIT).state_dict()
+    for name in ("logit_scale", "visual.proj"):
+        state[name] = torch.full_like(state[name], value)
+    torch.save(state, tmp_path / "broken.pt")
+    with pytest.raises(ModelError, match="infinite or no numbers") as caught:
+        open_checkpoint(tmp_path / "broken.pt")
+    assert all(name in str(caught.value) for name in ("broken.pt", "logit_scale", "visual.proj"))
+    assert (
+        caught.value.page_message == "The weights in broken.pt are damaged: some are no numbers. Choose another model."
+    )
+
+
 def test_code_in_a_checkpoint_is_not_run(tmp_path):
     class Evil:
         def __reduce__(self):
