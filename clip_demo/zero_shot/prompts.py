@@ -1,5 +1,6 @@
 """From templates and class names to prompts, with a message for everything that a user can get wrong."""
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,14 +16,15 @@ MAX_LENGTH = 500
 
 
 def parse_classnames(text: str) -> tuple[str, ...]:
-    r"""Split a class list at commas and line breaks, and drop empty pieces.
+    r"""Split a class list at commas, also Chinese and Japanese ones, and at line breaks, and drop empty pieces.
 
     An empty piece is not an error, because there is one after each comma while somebody is typing.
 
     >>> parse_classnames("cat, dog,\n\nsweet_pepper")
     ('cat', 'dog', 'sweet_pepper')
     """
-    return tuple(piece.strip() for piece in re.split(r"[,\n]", text) if piece.strip())
+    # Editors on Windows begin a file with a byte order mark, which may be copied with the text.
+    return tuple(piece.strip() for piece in re.split(r"[,，、\n]", text.removeprefix("\ufeff")) if piece.strip())
 
 
 def read_classnames(list_or_file: str) -> tuple[str, ...]:
@@ -33,16 +35,18 @@ def read_classnames(list_or_file: str) -> tuple[str, ...]:
     ClassnamesError
         When the file is not text, or when a single name is not a file.
     """
-    if "," in list_or_file or "\n" in list_or_file:
-        return parse_classnames(list_or_file)
     path = Path(list_or_file)
     try:
-        if path.is_file():
+        if path.is_file():  # whose path may contain a comma
             return parse_classnames(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ClassnamesError(
-            f"classes: {list_or_file!r} cannot be read as text ({error}); give a UTF-8 file with one name per line."
-        ) from error
+    except (OSError, ValueError) as error:  # a long list is no path either; nor is one with a null character
+        if path.name and os.path.lexists(path):
+            raise ClassnamesError(
+                f"classes: {list_or_file!r} cannot be read as text ({error}); give a UTF-8 file with one name per line."
+            ) from error
+    names = parse_classnames(list_or_file)
+    if len(names) > 1 or list_or_file.rstrip().endswith(","):
+        return names
     raise ClassnamesError(
         f"classes: {list_or_file!r} is neither a file nor a list of two or more names; "
         "give a file with one name per line, or names separated by commas such as 'cat,dog'."

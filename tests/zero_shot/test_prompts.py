@@ -34,6 +34,8 @@ def test_the_limits():
         "cat\ndog\nsweet_pepper",
         "cat,\n\n dog ,, sweet_pepper,",
         "cat\r\ndog\r\nsweet_pepper\r\n",
+        "cat，dog、sweet_pepper",
+        "\ufeffcat\ndog\nsweet_pepper",
     ],
 )
 def test_class_names_are_separated_by_commas_or_line_breaks(text):
@@ -166,6 +168,15 @@ def test_class_names_are_read_from_a_file_or_the_argument(tmp_path):
     file = tmp_path / "classes.txt"
     file.write_text("cat\ndog\n", encoding="utf-8")
     assert read_classnames(str(file)) == read_classnames("cat, dog") == ("cat", "dog")
+
+
+def test_a_file_is_tried_before_its_path_is_taken_for_a_list(tmp_path):
+    file = tmp_path / "birds, and others" / "classes.txt"
+    file.parent.mkdir()
+    file.write_bytes(b"\xef\xbb\xbfcat\r\ndog\r\n")
+    assert read_classnames(str(file)) == ("cat", "dog")
+    for names in (["cat", "dog"], ["a" * 300, "b"], ["\0", "b"], [f"name {k}" for k in range(1000)]):
+        assert read_classnames(", ".join(names)) == tuple(names)
 
 
 def test_the_message_for_a_class_file_that_does_not_exist():

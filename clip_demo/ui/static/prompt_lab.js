@@ -6,7 +6,7 @@ window.clipLab = {
 
   // As parse_classnames in prompts.py.
   count(classes) {
-    return classes.split(/[,\n]/).filter((name) => name.trim()).length;
+    return classes.split(/[,，、\n]/).filter((name) => name.trim()).length;
   },
 
   // From Explore to the lab. `own` is the dataset's class list. A list of Explore that does not name every class stays
