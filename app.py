@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -54,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with UploadFolder():
         demo = build_ui(backend)
         # Only the tunnel of a public link may need a proxy.
-        with contextlib.nullcontext() if options.share else without_proxy():
+        is_shared = options.share or os.environ.get("GRADIO_SHARE", "").lower() == "true"
+        with contextlib.nullcontext() if is_shared else without_proxy():
             demo.launch(
                 server_name=options.host,
                 server_port=options.port,

@@ -9,7 +9,7 @@ from typing import Any
 # Spreadsheets take a cell that begins so for a formula, which may read other cells and call other programs (OWASP, "CSV
 # Injection"). An apostrophe before it makes it text. Cells that begin with apostrophes get one more, so that a reader
 # knows which one to take away.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+_FORMULA = re.compile(r"[\s\ufeff\0']*[=+\-@＝＋－＠]|[\t\r\n]")
 
 
 def write_csv(rows: Iterable[Sequence[Any]]) -> str:

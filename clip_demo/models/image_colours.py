@@ -16,9 +16,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.has_transparency_data:
         # convert("RGB") would drop the alpha channel and show the colour of transparent pixels.
-        image = image.convert("RGBA")
-        alpha = image.getchannel("A")
-        image = _to_srgb(image.convert("RGB"), profile)
+        alpha = image.convert("RGBA").getchannel("A")
+        opaque = image.getchannel("L") if image.mode == "LA" else image.convert("RGBA").convert("RGB")
+        image = _to_srgb(opaque, profile)
         return Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
     return _to_srgb(image.convert("RGB") if image.mode not in ("L", "CMYK", "LAB") else image, profile)
 
@@ -44,26 +44,46 @@ def _changes_colours(change: ImageCms.ImageCmsTransform) -> bool:
     return bool((np.abs(changed.astype(int) - colours) > 1).any())
 
 
+def note_white(image: Image.Image) -> None:
+    """Note in an image that was just opened what its format says about white, which Pillow's conversions forget."""
+    if image.mode.startswith("I;16"):
+        if image.format == "PNG":
+            image.info["white"] = 65535
+        elif image.format == "TIFF" and image.tag_v2.get(262) == 0:  # WhiteIsZero, as in X-ray images
+            image.info["inverted"] = True
+
+
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Reduce numbers of more than 8 bits, of which no format says what is white.
+    """Reduce numbers of more than 8 bits.
 
     Pillow's ``convert("L")`` clips 16-bit values at 255, which turns nearly every such image white, and floating-point
     values at 0 and 255, which turns those from 0 to 1 black.
     """
-    values = np.asarray(image, dtype=np.float64)
-    finite = values[np.isfinite(values)]
-    # A few outliers, such as a hot pixel of a sensor, do not decide. Numbers of 16 bits have no such values.
-    high = 0.0 if not len(finite) else finite.max() if image.mode.startswith("I;") else np.percentile(finite, 99)
-    if image.mode == "F" and high <= 2:
-        white = 1.0
-    else:
-        white = next((limit for limit in (255, 65535) if high <= limit), high)
-    grey = np.rint(np.clip(np.nan_to_num(values), 0, white) / white * 255).astype(np.uint8)
+    values = np.asarray(image)
+    white = image.info.get("white") or _white(values, image.mode)
+    grey = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), 256):  # in parts, because of the memory
+        part = np.nan_to_num(values[start : start + 256].astype(np.float32))
+        grey[start : start + 256] = np.rint(np.clip(part, 0, white) * np.float32(255 / white))
+    if image.info.get("inverted"):
+        grey = 255 - grey
     clear = image.info.get("transparency")
     if isinstance(clear, int):
-        return Image.merge(
-            "LA", (Image.fromarray(grey), Image.fromarray(np.where(values == clear, 0, 255).astype("u1")))
-        )
+        alpha = np.where(values == clear, 0, 255).astype(np.uint8)
+        return Image.merge("LA", (Image.fromarray(grey), Image.fromarray(alpha)))
     result = Image.fromarray(grey)
     result.info = {name: value for name, value in image.info.items() if name == "icc_profile"}
     return result
+
+
+def _white(values: np.ndarray, mode: str) -> float:
+    """Guess which number is white, where no format says so: 1, 255, 65535, or nearly the largest number."""
+    if mode.startswith("I;"):
+        return 255 if values.max(initial=0) <= 255 else 65535
+    sample = values.reshape(-1)[:: max(1, values.size // 1_000_000)]
+    sample = sample[np.isfinite(sample)]
+    # A few outliers, such as a hot pixel of a sensor, do not decide.
+    high = float(np.percentile(sample, 99)) if len(sample) else 0.0
+    if mode == "F" and high <= 2:
+        return 1
+    return next((limit for limit in (255, 65535) if high <= limit), high)

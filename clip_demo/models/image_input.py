@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import io
+import re
 import threading
 from collections.abc import Hashable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import ImageError
-from .image_colours import to_rgb
+from .image_colours import note_white, to_rgb
 from .png_chunks import readable
 
 # A small file may decode to several hundred megabytes, so only two images are decoded at a time.
@@ -22,6 +23,8 @@ _TOO_LARGE = f"This image has more than {MAX_PIXELS // 1_000_000} million pixels
 MAX_ASPECT = 100
 # A progressive JPEG passes over the whole image in each of its scans. Ten are usual; a small file may have thousands.
 MAX_SCANNED_PIXELS = 1_000_000_000
+# A marker that is neither part of compressed data nor a restart in it.
+_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 # The formats of browsers, cameras and scanners. Pillow opens more, some of them by running other programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
@@ -114,6 +117,12 @@ def _open(source: Image.Image | str | Path | bytes, name: str) -> Image.Image:
     data = readable(source if isinstance(source, bytes) else Path(source).read_bytes())
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     _check_size(image, name)
+    if _tile_pixels(image) > MAX_PIXELS:
+        raise ImageError(
+            f"image: {name} has tiles of more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller.",
+            page=_TOO_LARGE,
+        )
+    note_white(image)
     # Pillow's decoders in Python, such as that of run-length encoded BMP, take minutes for what others do in a second.
     if _scanned_pixels(image, data) > MAX_SCANNED_PIXELS or any(tile[0] in Image.DECODERS for tile in image.tile):
         raise ImageError(
@@ -125,17 +134,32 @@ def _open(source: Image.Image | str | Path | bytes, name: str) -> Image.Image:
 
 def _scanned_pixels(image: Image.Image, data: bytes) -> float:
     """Return how many pixels the scans of a JPEG pass over, or of the JPEGs that a TIFF consists of."""
-    parts = 1
-    if image.format == "TIFF":
-        if image.info.get("compression") not in ("jpeg", "tiff_jpeg"):
-            return 0
-        strips, tiles = (image.tag_v2.get(tag, ()) for tag in (273, 324))
-        parts = max(1, len(strips), len(tiles))
-    elif image.format not in ("JPEG", "MPO"):
+    if image.format in ("JPEG", "MPO"):
+        return _count_scans(data) * image.width * image.height
+    if image.format != "TIFF" or image.info.get("compression") not in ("jpeg", "tiff_jpeg"):
         return 0
-    # The marker "start of scan" does not occur in compressed data. Where it is part of an embedded thumbnail or a
-    # colour profile by chance, one scan too many does not matter.
-    return data.count(b"\xff\xda") * image.width * image.height / parts
+    # The marker "start of scan" does not occur in compressed data.
+    tags = image.tag_v2
+    parts = max(1, len(tags.get(273, ())), len(tags.get(324, ())))  # strips or tiles
+    return data.count(b"\xff\xda") * max(image.width * image.height, parts * _tile_pixels(image)) / parts
+
+
+def _tile_pixels(image: Image.Image) -> int:
+    """Return the size of a TIFF's tiles, which are decoded whole, also where the image is smaller."""
+    return image.tag_v2.get(322, 0) * image.tag_v2.get(323, 0) if image.format == "TIFF" else 0
+
+
+def _count_scans(data: bytes) -> int:
+    """Return the number of scans of a JPEG, not counting those of its thumbnail and of what follows its end."""
+    scans, at = 0, 2
+    while found := _MARKER.search(data, at):
+        kind, at = found[1][0], found.end()
+        if kind == 0xD9:  # end of image
+            break
+        scans += kind == 0xDA
+        if kind not in (0x01, 0xD8):  # all others begin with their length
+            at += int.from_bytes(data[at : at + 2], "big")
+    return scans
 
 
 def _check_size(image: Image.Image, name: str) -> None:

@@ -93,7 +93,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
         rates = {"lr": settings.lr / 10, "muon_lr": settings.muon_lr / 10}
         settings = replace(settings, small=0, decay=1, **rates)
     if args.device == "cuda":
-        return replace(settings, loaders=args.loaders or max(1, cores - 2))
+        return replace(settings, loaders=max(1, cores - 2) if args.loaders is None else args.loaders)
     loaders = 1 if args.loaders is None else args.loaders
     return replace(settings, part=128, workers=args.workers or cores, loaders=loaders)
 

@@ -22,7 +22,7 @@ from .prompt_lab import layout as prompt_lab
 from .prompt_lab.context import ExploreTab
 from .request_limits import RequestLimits
 from .status_line import chip, status_line
-from .uploads import MAX_UPLOAD_BYTES
+from .uploads import MAX_UPLOAD_BYTES, refuse_addresses
 
 _STATIC = Path(__file__).parent / "static"
 _HEADING = (
@@ -37,6 +37,7 @@ _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 def build_ui(backend: Backend) -> gr.Blocks:
     """Return the page, to be launched with `launch_options`. The backend's model may still be loading."""
     # Uploads are deleted after a day: they would fill the disk of a server that runs for weeks.
+    refuse_addresses()
     with gr.Blocks(title="CLIP Explorer", analytics_enabled=False) as demo:
         top = _top(backend)
         with gr.Tabs(overflow_behavior="wrap") as tabs:

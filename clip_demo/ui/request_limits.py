@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from python_multipart.multipart import parse_options_header
 from starlette.responses import PlainTextResponse
 
 from .uploads import MAX_UPLOAD_BYTES
@@ -49,7 +50,7 @@ class RequestLimits:
         """Pass a request on if it is allowed."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = _route(scope["path"], scope.get("root_path", "").rstrip("/"))
         routes = _WRITE if scope["method"] == "POST" else _READ
         if not routes.fullmatch(path):
             return await PlainTextResponse("Not found", 404)(scope, receive, send)
@@ -74,6 +75,18 @@ class RequestLimits:
             await PlainTextResponse(body.message, 413, {"Connection": "close"})(scope, receive, send)
 
 
+def _route(path: str, root: str) -> str:
+    """Return a path without the root path under which a proxy serves the page; some proxies take it away."""
+    return path[len(root) :] or "/" if root and (path == root or path.startswith(f"{root}/")) else path
+
+
+def _delimiter(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Return what stands before each part of a form, as the parser of forms understands it."""
+    kind = next((value for name, value in headers if name.lower() == b"content-type"), b"")
+    boundary = parse_options_header(kind)[1].get(b"boundary", b"")
+    return b"--" + boundary if boundary else b""
+
+
 class _Body:
     """The body of a request, counted as it comes."""
 
@@ -81,8 +94,7 @@ class _Body:
         headers = {name.lower(): value for name, value in scope["headers"]}
         self._receive = receive
         self._limit = MAX_UPLOAD_REQUEST_BYTES if is_upload else MAX_BODY_BYTES
-        found = re.search(rb'boundary="?([^";,\s]+)', headers.get(b"content-type", b"")) if is_upload else None
-        self._delimiter = b"--" + found[1] if found else b""
+        self._delimiter = _delimiter(scope["headers"]) if is_upload else b""
         self._bytes = self._parts = 0
         self._tail, self._complete = b"", False
         length = headers.get(b"content-length", b"")

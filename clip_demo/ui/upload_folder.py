@@ -85,7 +85,7 @@ def _remove_abandoned(parent: Path) -> None:
     for path in parent.glob(f"{_PREFIX}*-*"):
         process = path.name.removeprefix(_PREFIX).split("-")[0]
         # In a container, this process often has the number of the one before.
-        if process.isdigit() and (int(process) == os.getpid() or not _is_running(int(process))):
+        if process.isascii() and process.isdigit() and (int(process) == os.getpid() or not _is_running(int(process))):
             shutil.rmtree(path, ignore_errors=True)
 
 

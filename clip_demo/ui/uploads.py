@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
+from gradio import processing_utils
 from gradio.utils import get_upload_folder
 
 from ..errors import ImageError
 from ..paths import EXAMPLES
 
 MAX_UPLOAD_BYTES = 20_000_000
+NO_UPLOAD = "image: this is not an uploaded file; upload a file, or pass handle_file(PATH) from a program."
 
 
 def uploaded_path(upload: Any) -> Path:
@@ -35,7 +38,7 @@ def uploaded_path(upload: Any) -> Path:
     real = _regular_file(path) if isinstance(path, str) else None
     if real is None:
         raise ImageError(
-            "image: this is not an uploaded file; upload a file, or pass handle_file(PATH) from a program.",
+            NO_UPLOAD,
             page="This photo did not arrive. Upload it again.",
         )
     size = real.stat().st_size
@@ -46,6 +49,15 @@ def uploaded_path(upload: Any) -> Path:
             page=f"This file has more than {MAX_UPLOAD_BYTES // 1_000_000} MB. Make the photo smaller.",
         )
     return real
+
+
+def refuse_addresses() -> None:
+    """Let Gradio refuse an address in place of a file; it would fetch it, of any size, into memory and onto disk."""
+    processing_utils.async_ssrf_protected_download = _refuse
+
+
+async def _refuse(url: str, cache_dir: str) -> str:
+    raise gr.Error(NO_UPLOAD, print_exception=False)
 
 
 def _regular_file(path: str) -> Path | None:

@@ -178,6 +178,13 @@ def test_the_transparent_colour_of_a_16_bit_image_is_transparent():
     assert colours(read_image(encoded(Image.fromarray(values), transparency=40_000))) == [(255,) * 3, (156,) * 3]
 
 
+def test_a_dark_16_bit_png_stays_dark_and_an_x_ray_is_no_negative():
+    dark = np.full((4, 4), 200, np.uint16)
+    assert set(colours(read_image(encoded(Image.fromarray(dark))))) == {(1, 1, 1)}
+    ray = Image.fromarray(np.array([[0, 65535]], np.uint16))
+    assert colours(read_image(encoded(ray, "TIFF", tiffinfo={262: 0}))) == [(255,) * 3, (0,) * 3]
+
+
 def exchanged_profile():
     """Return an sRGB profile whose primaries red and green are exchanged."""
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
@@ -240,6 +247,24 @@ def test_what_is_not_the_image_does_not_spoil_a_png(chunk):
     assert set(colours(read_image(with_chunk(red, *chunk)))) == {(255, 0, 0)}
 
 
+@pytest.mark.parametrize("kind", [b"pHYs", b"gAMA", b"sRGB", b"cHRM", b"acTL", b"iCCP", b"tRNS", b"eXIf", b"teSt"])
+def test_broken_chunks_besides_the_image_do_not_spoil_a_png(kind):
+    red = encoded(Image.new("RGB", (2, 2), "red"))
+    for body in (b"", b"\0", b"ab"):
+        assert set(colours(read_image(with_chunk(red, kind, body)))) == {(255, 0, 0)}
+
+
+def test_a_png_with_very_many_chunks_takes_no_longer():
+    red = encoded(Image.new("RGB", (2, 2), "red"))
+    profile = (b"iCCP", b"profile\0\0" + zlib.compress(b"\0" * 1_000_000))
+    text = (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\0" * 1_000_000))
+    began = time.process_time()
+    for kind, body in (profile, text, (b"teSt", b"")):
+        many = with_chunk(red, kind, body)[33:].removesuffix(red[33:]) * 2000
+        assert set(colours(read_image(red[:33] + many + red[33:]))) == {(255, 0, 0)}
+    assert time.process_time() - began < 1
+
+
 def test_wrong_checksums_are_ignored_except_in_the_image_itself():
     red = encoded(Image.new("RGB", (2, 2), "red"))
     for kind, body in ((b"tEXt", b"a\0b"), (b"tIME", b"\0" * 7), (b"gAMA", b"\0\0\xb1\x8f")):
@@ -270,6 +295,28 @@ def test_a_jpeg_with_thousands_of_scans_is_refused_before_it_is_decoded():
     began = time.process_time()
     too_slow(with_scans(image, 2000))
     assert time.process_time() - began < 1
+
+
+def test_what_follows_a_jpeg_or_lies_in_its_segments_is_no_scan():
+    """Phones append a film, in which any bytes occur, and cameras a thumbnail, which is a JPEG itself."""
+    image = Image.new("RGB", (4000, 3000), "red")
+    data = encoded(image, "JPEG") + b"\xff\xda" * 1000
+    assert read_image(data).size == (4000, 3000)
+    thumbnail = b"\xff\xe1" + struct.pack(">H", 2002) + b"\xff\xda" * 1000
+    assert read_image(data[:2] + thumbnail + data[2:]).size == (4000, 3000)
+    hidden = with_scans(image, 200)  # an end of image within a segment between the scans hides nothing
+    at = hidden.rindex(b"\xff\xda", 0, len(hidden) // 2)
+    too_slow(hidden[:at] + b"\xff\xfe\x00\x04\xff\xd9" + hidden[at:])
+
+
+def test_the_tiles_of_a_tiff_are_bounded_too():
+    data = encoded(Image.new("L", (64, 64)), "TIFF")
+    entries = int.from_bytes(data[4:8], "little")
+    count = int.from_bytes(data[entries : entries + 2], "little")
+    tiles = b"".join(struct.pack("<HHII", tag, 4, 1, 20_000) for tag in (322, 323))
+    directory = struct.pack("<H", count + 2) + data[entries + 2 : entries + 2 + 12 * count] + tiles + b"\0" * 4
+    with pytest.raises(ImageError, match="has tiles of more than 50 million pixels"):
+        read_image(data[:4] + struct.pack("<I", len(data)) + data[8:] + directory)
 
 
 def test_a_jpeg_in_a_tiff_has_a_bound_for_its_scans_too():

@@ -1,5 +1,6 @@
 """What the server answers, and how much of a request it reads."""
 
+import asyncio
 import http.client
 import json
 import socket
@@ -9,12 +10,14 @@ import pytest
 from conftest import ToyDataset, ToyEncoder
 from gradio_client import Client, handle_file
 from PIL import Image
+from starlette.responses import PlainTextResponse
 
 from clip_demo.backend import Backend
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.ui.page import build_ui, launch_options
-from clip_demo.ui.request_limits import MAX_BODY_BYTES, MAX_FILES, MAX_UPLOAD_REQUEST_BYTES
+from clip_demo.ui.request_limits import MAX_BODY_BYTES, MAX_FILES, MAX_UPLOAD_REQUEST_BYTES, RequestLimits
+from clip_demo.ui.uploads import NO_UPLOAD
 
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "multipart/form-data; boundary=x-border"}
@@ -64,6 +67,43 @@ def form(files):
 )
 def test_routes_that_the_page_does_not_need_do_not_exist(port, path):
     assert answer(port, "GET", path) == (404, b"Not found")
+
+
+@pytest.mark.parametrize(
+    ("root", "path", "status"),
+    [
+        ("", "/config", 200),
+        ("/gradio", "/gradio_api/info", 200),
+        ("/gradio", "/gradio/config", 200),
+        ("/gradio", "/config", 200),
+        ("/gradio/", "/gradio/config", 200),
+        ("/app", "/app", 200),
+        ("/app", "/app/", 200),
+        ("/app", "/app/docs", 404),
+        ("/c", "/config", 200),
+    ],
+)
+def test_a_proxy_may_serve_the_page_under_a_path(root, path, status):
+    async def app(scope, receive, send):
+        await PlainTextResponse("ok")(scope, receive, send)
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": root, "headers": []}
+    asyncio.run(RequestLimits(app)(scope, None, send))
+    assert sent[0]["status"] == status
+
+
+def test_an_address_in_place_of_a_file_is_refused_and_not_fetched(port):
+    """Gradio refuses this computer's own addresses, and fetches others, whatever comes."""
+    for place in ("http://127.0.0.1:9/a.png", "https://127.0.0.1:9/a.png"):
+        body = {"data": [{"meta": {"_type": "gradio.FileData"}, "path": place}, None, "toys", *[None] * 5]}
+        _, said = answer(port, "POST", "/gradio_api/call/predict", json.dumps(body), JSON)
+        _, said = answer(port, "GET", f"/gradio_api/call/predict/{json.loads(said)['event_id']}")
+        assert b"event: error" in said and NO_UPLOAD.encode() in said
 
 
 @pytest.mark.parametrize("route", ["process_recording", "component_server", "vibe-code", "stream/a", "runs", "file=/a"])
@@ -119,6 +159,14 @@ def test_uploads_have_limits_of_their_own(port):
     assert status == 200 and len(json.loads(body)) == MAX_FILES
     expected = (413, b"A request to this address may have at most 120 MB and 60 files.")
     assert answer(port, "POST", "/gradio_api/upload", form([b"x"] * (MAX_FILES + 1)), FORM) == expected
+    for spelling in (
+        "; Boundary=x-border",
+        '; boundary="x-border"',
+        "; boundary = x-border",
+        "; a=b; boundary=x-border",
+    ):
+        header = {"Content-Type": f"multipart/form-data; {spelling}"}
+        assert answer(port, "POST", "/gradio_api/upload", form([b"x"] * (MAX_FILES + 1)), header) == expected
     large = {**FORM, "Content-Length": str(2 * MAX_UPLOAD_REQUEST_BYTES)}
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         lines = "".join(f"{name}: {value}\r\n" for name, value in large.items())

@@ -37,11 +37,13 @@ def test_what_a_killed_run_left_goes_and_what_others_use_stays(parent):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     names = [f"clip-explorer-{number}-x" for number in (ended.pid, os.getpid(), os.getppid())]
-    for name in (*names, "clip-explorer-x-y", "gradio"):
+    for name in (*names, "clip-explorer-x-y", "clip-explorer-²-z", "gradio"):
         (parent / name).mkdir(parents=True)
         (parent / name / "photo.png").write_bytes(b"x")
     with UploadFolder() as folder:
-        assert {path.name for path in parent.iterdir()} == {names[2], "clip-explorer-x-y", "gradio", folder.path.name}
+        assert {path.name for path in parent.iterdir()} == {
+            *(names[2], "clip-explorer-x-y", "clip-explorer-²-z", "gradio", folder.path.name)
+        }
 
 
 def test_old_files_go_first_and_then_the_oldest_of_too_many(tmp_path):
