@@ -65,7 +65,7 @@ def test_the_checkpoint_is_a_plain_state_dict_of_a_clip():
     rebuilt = network.state_dict()
     assert rebuilt.keys() == state.keys()
     assert all(torch.equal(rebuilt[name].half(), value.half()) for name, value in state.items())
-    assert (network.context_length, network.vocab_size, network.visual.input_resolution) == (77, 49408, 64)
+    assert (network.context_length, network.vocab_size, network.visual.input_resolution) == (77, 49408, 96)
 
 
 @pytest.mark.parametrize("template", ["a photo of a {}.", "a photo of a {}", "{}"])
@@ -88,7 +88,7 @@ def test_colours_and_shapes_are_recognised_by_themselves(tiny, shapes, names, te
 
 
 def test_the_class_names_of_cifar100(cifar):
-    assert cifar.correct().mean() >= 0.62
+    assert cifar.correct().mean() >= 0.74
     for template in (*CIFAR100_TEMPLATES, "a photo of a {}", "{}"):
         assert cifar.correct(templates=(template,)).mean() >= 0.8 * cifar.correct().mean(), template
 
@@ -107,21 +107,21 @@ def test_narrower_nouns_stand_for_the_class(cifar, cifar100):
 
 def test_sentences_that_were_never_trained_keep_the_meaning_of_their_noun(cifar):
     ratios = [cifar.correct(templates=(each,)).mean() / cifar.correct().mean() for each in SENTENCES]
-    assert np.mean(ratios) >= 0.9 and min(ratios) >= 0.7
+    assert np.mean(ratios) >= 0.9 and sorted(ratios)[1] >= 0.8 and min(ratios) >= 0.45
 
 
 def test_prompts_tell_altered_images_from_unaltered_ones(tiny, cifar, cifar100):
     names = [cifar.classnames[label] for label in cifar.labels[:400]]
     accuracy = attribute_accuracy(tiny, cifar100.pixels(range(400)), names)
     geometric = {"upside down", "sideways"}
-    assert {name: value for name, value in accuracy.items() if value < (0.65 if name in geometric else 0.88)} == {}
+    assert {name: value for name, value in accuracy.items() if value < (0.72 if name in geometric else 0.9)} == {}
 
 
 def test_words_that_no_caption_had_name_images_by_their_word_vectors(tiny, training_sets):
     _, unseen, names = unseen_sets(tiny, training_sets)
     assert len(unseen.labels) == 1000 and len(names) == 200
-    assert unseen.correct().mean() >= 0.24  # chance: 0.05
-    assert np.median(unseen.ranks(names)) <= 42  # chance: 100
+    assert unseen.correct().mean() >= 0.2  # chance: 0.05
+    assert np.median(unseen.ranks(names)) <= 46  # chance: 100
 
 
 def test_the_snapshots_of_the_training_end_with_the_checkpoint(tiny):
@@ -151,7 +151,7 @@ def test_the_example_photos_among_their_words(tiny, file):
 def test_cifar10_by_its_names(tiny, training_sets):
     packed = load_packed(training_sets, "cifar10-test")
     pixels, labels = packed["images"][:1000], packed["labels"][:1000]
-    assert TestSet(tiny, encode(tiny, pixels), labels, list(map(str, packed["classnames"]))).correct().mean() >= 0.81
+    assert TestSet(tiny, encode(tiny, pixels), labels, list(map(str, packed["classnames"]))).correct().mean() >= 0.88
 
 
 def test_batch_preprocessing_gives_the_features_of_openai_clips(tiny):
