@@ -21,7 +21,7 @@ def chip(status: Status, dataset: Dataset) -> str:
         text = f"{_model(model)} · {escape(dataset.title)}"
     else:
         state = {"ready": "", "failed": " could not be loaded"}.get(model.state, " is not loaded")
-        tested = f"probe {100 * status.head.test_accuracy:.1f}\N{NO-BREAK SPACE}%" if status.head else "no probe"
+        tested = f"probe {percent(status.head.test_accuracy)}" if status.head else "no probe"
         text = f"{escape(model.name)}{state} · {escape(dataset.title)}<span class='head-part'> · {tested}</span>"
     return (
         f'<button type="button" class="chip" popovertarget="details">{text}<span aria-hidden="true"> ▾</span>'
@@ -97,7 +97,7 @@ def _head(status: Status, dataset: Dataset) -> str:
     trained = early or f"trained on all {head.n_train:,} training images"
     # An early head may have been tested on some of the test images only.
     tested = f"{head.n_test:,} test images" if early else "the test images"
-    return f"{trained}; right on <strong>{100 * head.test_accuracy:.1f}\N{NO-BREAK SPACE}%</strong> of {tested}"
+    return f"{trained}; right on <strong>{percent(head.test_accuracy)}</strong> of {tested}"
 
 
 def _other_model(model: ModelStatus) -> str:

@@ -58,7 +58,7 @@ def prompts(backend):
 
 def test_a_visit_to_a_dataset_shows_its_first_image_and_what_is_in_use(open_page, backend):
     page = open_page("?dataset=shapes100")
-    expect(page.locator("#chip")).to_contain_text("tiny · Shapes-100 · probe 99.5")
+    expect(page.locator("#chip")).to_contain_text("tiny · Shapes-100 · probe 99.95")
     expect(page.locator("#status")).to_be_hidden()
     page.locator("#chip button").click()
     expect(page.locator("#status")).to_be_visible()

@@ -366,12 +366,12 @@ def test_the_status_line_names_model_dataset_and_head(toy_backend, toy_dataset):
     status = toy_backend.status()
     line = status_line(replace(status, head=PROVENANCE), toy_dataset)
     assert "<strong>toy</strong> — a toy" in line and "Toys-5" in line
-    assert "trained on all 50,000 training images; right on <strong>40.1\N{NO-BREAK SPACE}%</strong>" in line
+    assert "trained on all 50,000 training images; right on <strong>40.12\N{NO-BREAK SPACE}%</strong>" in line
     assert "none was trained for toy on Toys-5 yet" in status_line(status, toy_dataset)
     loading = replace(status, model=replace(status.model, state="loading", message="toy is loading …"))
     assert "toy is loading …" in status_line(loading, toy_dataset) and "toy is loading …" in chip(loading, toy_dataset)
     button = re.sub(r"<[^>]+>", "", chip(replace(status, head=PROVENANCE), toy_dataset))
-    assert button == "toy · Toys-5 · probe 40.1\N{NO-BREAK SPACE}% ▾, details"
+    assert button == "toy · Toys-5 · probe 40.12\N{NO-BREAK SPACE}% ▾, details"
     assert "no probe" in chip(status, toy_dataset)
 
 
