@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -93,7 +94,8 @@ def test_a_proxy_may_serve_the_page_under_a_path(root, path, status):
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": path, "root_path": root, "headers": []}
-    asyncio.run(RequestLimits(app)(scope, None, send))
+    with ThreadPoolExecutor(1) as thread:  # in this one, Playwright's event loop may be running
+        thread.submit(lambda: asyncio.run(RequestLimits(app)(scope, None, send))).result()
     assert sent[0]["status"] == status
 
 
