@@ -31,7 +31,8 @@ window.clipExplorer = {
     document.documentElement.classList.remove("clip-waiting");
     if (query && !this.shown) {
       this.shown = true;
-      this.showTab(); // after the fields were restored: other tabs take the words from Explore
+      // After the fields were restored: other tabs take the words from Explore. A tab that was clicked before stays.
+      if (new URLSearchParams(window.location.search).has("tab")) this.showTab();
     }
     this.updateAddress(query);
     for (const name of ["templates", "classes"]) {
