@@ -185,22 +185,23 @@ class Batches(torch.utils.data.Dataset):
         sharpness = rng.uniform(-0.5, 1.5, (len(kinds), 1, 1, 1)).astype(np.float32)
         tokens = self.vocabulary.encode(captions.texts)
         tokens = tokens[:, : int(tokens.argmax(dim=1).max()) + 1]  # the end of text has the highest number
-        tasks = [
-            Task(captions_, torch.from_numpy(targets), torch.from_numpy(allowed), weight, smoothing)
-            for captions_, targets, allowed, weight, smoothing in self._tasks(kinds, alterations, captions)
-        ]
+        tasks = list(self._tasks(kinds, alterations, captions))
         return Batch(torch.from_numpy(pixels), torch.from_numpy(sharpness), tokens, tasks)
 
-    def _tasks(self, kinds: np.ndarray, alterations: np.ndarray, captions: Captions) -> Iterator[tuple]:
-        """Yield the arguments of the tasks, as arrays."""
+    def _tasks(self, kinds: np.ndarray, alterations: np.ndarray, captions: Captions) -> Iterator[Task]:
         writer, settings = self.writer, self.settings
-        yield slice(0, writer.n_classes), writer.class_of_kind[kinds], writer.answers[kinds], 1.0, settings.smoothing
+        classes = slice(0, writer.n_classes)
+        yield _task(classes, writer.class_of_kind[kinds], writer.answers[kinds], 1.0, settings.smoothing)
         labels = self._shape_label[kinds]
         for name, weight in (("colour", 0.25), ("shape", 1.0)):
             targets = np.where(labels < 0, -1, labels // len(SHAPES) if name == "colour" else labels % len(SHAPES))
-            yield writer.groups[name], targets, ~self._hidden[name][labels], weight, 0
+            yield _task(writer.groups[name], targets, ~self._hidden[name][labels], weight, 0)
         own = np.where(captions.own < 0, -1, captions.own - writer.first_own)
         allowed = ~writer.possible(kinds, alterations, captions)
         photos = np.flatnonzero(own >= 0)
         allowed[photos, own[photos]] = True
-        yield slice(writer.first_own, None), own, allowed, settings.own, 0
+        yield _task(slice(writer.first_own, None), own, allowed, settings.own, 0)
+
+
+def _task(captions: slice, targets: np.ndarray, allowed: np.ndarray, weight: float, smoothing: float) -> Task:
+    return Task(captions, torch.from_numpy(targets), torch.from_numpy(allowed), weight, smoothing)

@@ -35,13 +35,10 @@ def uploaded_path(upload: Any) -> Path:
         With the same message for every other path, so that it does not tell which files exist.
     """
     path = upload.get("path") if isinstance(upload, Mapping) else None
-    real = _regular_file(path) if isinstance(path, str) else None
-    if real is None:
-        raise ImageError(
-            NO_UPLOAD,
-            page="This photo did not arrive. Upload it again.",
-        )
-    size = real.stat().st_size
+    found = _regular_file(path) if isinstance(path, str) else None
+    if found is None:
+        raise ImageError(NO_UPLOAD, page="This photo did not arrive. Upload it again.")
+    real, size = found
     if size > MAX_UPLOAD_BYTES:
         raise ImageError(
             f"image: {real.name!r} has {size / 1e6:.0f} MB; at most {MAX_UPLOAD_BYTES // 1_000_000} MB are allowed. "
@@ -60,11 +57,12 @@ async def _refuse(url: str, cache_dir: str) -> str:
     raise gr.Error(NO_UPLOAD, print_exception=False)
 
 
-def _regular_file(path: str) -> Path | None:
-    """Return where a path leads if that is a regular file that visitors may name."""
+def _regular_file(path: str) -> tuple[Path, int] | None:
+    """Return where a path leads, and the size in bytes, if that is a regular file that visitors may name."""
     try:
         real = Path(path).resolve(strict=True)
         allowed = any(real.is_relative_to(Path(folder).resolve()) for folder in (get_upload_folder(), EXAMPLES))
-        return real if allowed and stat.S_ISREG(real.stat().st_mode) else None
+        status = real.stat()
+        return (real, status.st_size) if allowed and stat.S_ISREG(status.st_mode) else None
     except (OSError, RuntimeError, ValueError):  # absent, forbidden, a circle of links, a null character
         return None
