@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from .numerics import check_top_k
 from .progress import Progress
 from .serving.downloads import Downloads
 from .serving.evaluator import Evaluator
+from .serving.heavy_requests import HeavyRequests, VisitorRequest
 from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
 from .serving.prediction import Prediction
@@ -80,6 +82,7 @@ class Backend:
         self._evaluator = Evaluator(self._stores.features, self._stores.heads)
         self._published = PublishedCheck()
         self._jobs = ProbeJobs(self._stores, self._downloads, self._evaluator)
+        self._heavy_requests = HeavyRequests()
 
     @classmethod
     def open(
@@ -184,6 +187,16 @@ class Backend:
             default_dataset=self.default_dataset,
         )
 
+    def visitor_request(
+        self, session: Hashable, has_left: Callable[[], bool]
+    ) -> AbstractContextManager[VisitorRequest]:
+        """Return the progress callback of one visitor's request, to be used in a ``with`` statement.
+
+        With it, the methods below wait for their turn where many requests are heavy, and end where the visitor has
+        left: see `clip_demo.serving.heavy_requests`.
+        """
+        return self._heavy_requests.request(session, has_left)
+
     # --- predictions ----------------------------------------------------------------------------------------------
 
     def predict(
@@ -196,6 +209,7 @@ class Backend:
         top_k: int = 5,
         model: str | None = None,
         logit_scale: float | None = None,
+        progress: Progress | None = None,
     ) -> Prediction:
         """Predict the class of one image by both methods.
 
@@ -214,6 +228,8 @@ class Backend:
         model : str, optional
         logit_scale : float, optional
             Factor of the cosines in the softmax; default the model's own.
+        progress : callable, optional
+            See `clip_demo.progress.Progress`.
         """
         on, top_k = self._dataset(dataset), check_top_k(top_k)
         prompts = _check_prompts(prompts, on)
@@ -233,7 +249,7 @@ class Backend:
                 features = chosen.features.encode_image((on.name, index), partial(on.image, index))
             else:
                 features = stored.features[index]
-        weights = chosen.features.class_weights(prompts)
+        weights = chosen.features.class_weights(prompts, progress)
         scale = chosen.encoder.logit_scale if logit_scale is None else check_logit_scale(logit_scale)
         return Prediction(
             model=chosen.name,

@@ -14,6 +14,7 @@
     ├── DatasetError            a dataset that is unknown, damaged, missing or cannot be downloaded
     ├── ArtifactError           a stored file (head, features, curve) that is damaged or does not fit
     │   └── HeadError           a linear-probe head that is damaged or does not fit
+    ├── BusyError               too much is asked of the server at once
     └── Cancelled               long work that was stopped on request
 
 Every message names the argument, the value it got, what is allowed and the next step, for the endpoints and the command
@@ -94,6 +95,10 @@ class ArtifactError(ClipDemoError):
 
 class HeadError(ArtifactError):
     """A linear-probe head is damaged or does not fit what it is used with."""
+
+
+class BusyError(ClipDemoError):
+    """Too much is asked of the server at once; the same request may succeed later."""
 
 
 class Cancelled(ClipDemoError):

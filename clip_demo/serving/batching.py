@@ -19,6 +19,7 @@ PATIENCE = 0.1  # how long to wait for more requests, as a fraction of the time 
 @dataclass(frozen=True)
 class _Request:
     items: Mapping[Hashable, Any]
+    size: float
     rows: Future = field(default_factory=Future)
 
 
@@ -33,12 +34,22 @@ class MicroBatcher:
         Where `compute` is called.
     memory : int
         How many rows are remembered.
-    batch : int
-        How many items are computed in one call, unless a single request has more.
+    batch : float
+        The size of the items that are computed in one call, unless a single request has more.
+    size : callable, optional
+        Returns the size of an item; default 1.
     """
 
-    def __init__(self, compute: Callable[[list], np.ndarray], queue: EncoderQueue, *, memory: int, batch: int):
-        self._compute, self._queue, self._batch = compute, queue, batch
+    def __init__(
+        self,
+        compute: Callable[[list], np.ndarray],
+        queue: EncoderQueue,
+        *,
+        memory: int,
+        batch: float,
+        size: Callable[[Any], float] = lambda item: 1,
+    ):
+        self._compute, self._queue, self._batch, self._size = compute, queue, batch, size
         self._lock = threading.Lock()
         self._rows: LRUCache[Hashable, np.ndarray] = LRUCache(memory)
         self._waiting: deque[_Request] = deque()
@@ -55,7 +66,7 @@ class MicroBatcher:
 
     def rows(self, items: Mapping[Hashable, Any]) -> dict[Hashable, np.ndarray]:
         """Return a row for each item by key, computed together with other threads' items."""
-        request = _Request(items)
+        request = _Request(items, sum(map(self._size, items.values())))
         with self._lock:
             self._waiting.append(request)
             if len(self._waiting) == 1:  # requests that arrive later are served by the same call
@@ -93,10 +104,10 @@ class MicroBatcher:
 
     def _next_batch(self) -> list[_Request]:
         with self._lock:
-            requests, size = [], 0
-            while self._waiting and (not requests or size + len(self._waiting[0].items) <= self._batch):
+            requests, size = [], 0.0
+            while self._waiting and (not requests or size + self._waiting[0].size <= self._batch):
                 requests.append(self._waiting.popleft())
-                size += len(requests[-1].items)
+                size += requests[-1].size
             if self._waiting:
                 self._queue.submit(self._serve)
             return requests

@@ -1,13 +1,10 @@
 """The feature cache: features of prompts, class lists and images, each computed once and then remembered."""
 
-import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
-from operator import attrgetter
 
 import numpy as np
-from cachetools import LRUCache, cachedmethod
 from PIL import Image
 
 from ..models.encoder import Encoder
@@ -18,6 +15,7 @@ from ..zero_shot.prompt_set import PromptSet
 from ..zero_shot.prompts import MAX_PROMPTS
 from .batching import MicroBatcher
 from .encoder_queue import JOB, EncoderQueue
+from .memo import Memo
 
 # 512 numbers in float32 are 2 kB, so prompts take at most about 40 MB, and images 2 MB.
 MAX_IMAGES = 1_000
@@ -46,26 +44,30 @@ class FeatureCache:
         self._encoder = encoder
         self._queue = EncoderQueue() if queue is None else queue
         self._job_batch = 1
-        self._lock = threading.Lock()
-        self._weights: LRUCache = LRUCache(MAX_CLASSES, getsizeof=len)
-        self._prompts = MicroBatcher(encoder.encode_texts, self._queue, memory=MAX_PROMPTS, batch=PROMPTS)
+        self._weights: Memo[np.ndarray] = Memo(MAX_CLASSES, len)
+        self._prompts = MicroBatcher(
+            encoder.encode_texts, self._queue, memory=MAX_PROMPTS, batch=MAX_CHARACTERS, size=_size
+        )
         self._images = MicroBatcher(encoder.encode_images, self._queue, memory=MAX_IMAGES, batch=IMAGES)
 
-    @cachedmethod(attrgetter("_weights"), key=lambda self, prompts, progress=None: prompts, lock=attrgetter("_lock"))
     def class_weights(self, prompts: PromptSet, progress: Progress | None = None) -> np.ndarray:
         """Return the weights of a prompt set's classifier; see `clip_demo.zero_shot.classifier.class_weights`."""
-        return class_weights(partial(self.encode_prompts, progress=progress), prompts)
+        compute = partial(class_weights, partial(self.encode_prompts, progress=progress), prompts)
+        return self._weights.get(prompts, compute, progress)
 
     def encode_prompts(self, prompts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
         """Return text features: shape (n, d), float32, L2-normalised.
 
-        After each batch, `progress` is called with the number of new prompts. Where it raises, the work ends, and what
-        is done stays remembered.
+        Before the first of several batches, and after each, `progress` is called with the number of new prompts. Where
+        it raises, the work ends, and what is done stays remembered.
         """
         rows = self._prompts.remembered(prompts)
         # Sorted, because a prefix that the prompts of a batch share is computed once.
         missing, done = sorted({prompt for prompt in prompts if prompt not in rows}), 0
-        for batch in _batches(missing):
+        batches = list(_batches(missing))
+        if progress and len(batches) > 1:
+            progress("prompts", 0, len(missing))
+        for batch in batches:
             # Between two batches the encoder is free for others.
             rows.update(self._prompts.rows(dict(zip(batch, batch, strict=True))))
             done += len(batch)
@@ -109,14 +111,19 @@ class FeatureCache:
         return rows
 
 
+def _size(prompt: str) -> float:
+    """Return the share of a prompt in `MAX_CHARACTERS`, of which a batch of `PROMPTS` short prompts takes all."""
+    return max(len(prompt), MAX_CHARACTERS / PROMPTS)
+
+
 def _batches(prompts: list[str]) -> Iterator[list[str]]:
     """Divide prompts into batches of many short ones or few long ones."""
-    batch, characters = [], 0
+    batch, size = [], 0.0
     for prompt in prompts:
-        if batch and (len(batch) == PROMPTS or characters + len(prompt) > MAX_CHARACTERS):
+        if batch and size + _size(prompt) > MAX_CHARACTERS:
             yield batch
-            batch, characters = [], 0
+            batch, size = [], 0.0
         batch.append(prompt)
-        characters += len(prompt)
+        size += _size(prompt)
     if batch:
         yield batch

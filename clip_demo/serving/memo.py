@@ -18,7 +18,9 @@ class Memo(Generic[T]):
     Parameters
     ----------
     maxsize : int
-        How many values are kept.
+        How many values are kept, or how large they are together.
+    getsizeof : callable, optional
+        Returns the size of a value; default 1.
 
     Attributes
     ----------
@@ -26,8 +28,8 @@ class Memo(Generic[T]):
         Keys whose values are being computed.
     """
 
-    def __init__(self, maxsize: int):
-        self._values: LRUCache[Hashable, T] = LRUCache(maxsize)
+    def __init__(self, maxsize: int, getsizeof: Callable[[T], int] | None = None):
+        self._values: LRUCache[Hashable, T] = LRUCache(maxsize, getsizeof)
         self._changed = threading.Condition()
         self.pending: set[Hashable] = set()
 

@@ -10,6 +10,7 @@ from ..datasets.catalog import resolve_dataset
 from ..errors import ClipDemoError
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import parse_classnames, parse_templates
+from .presence import visitor_request
 from .uploads import uploaded_path
 
 
@@ -39,14 +40,16 @@ def _add_predict(backend: Backend) -> None:
         `zero_shot` (label, probability, cosine) and `linear_probe` (head, top) or null.
         """
         try:
-            return backend.predict(
-                image=None if image is None else uploaded_path(image),
-                index=index,
-                dataset=dataset,
-                prompts=_prompts(backend, dataset, classnames, templates, replace_underscores),
-                top_k=top_k,
-                model=model,
-            ).to_dict()
+            with visitor_request(backend) as progress:
+                return backend.predict(
+                    image=None if image is None else uploaded_path(image),
+                    index=index,
+                    dataset=dataset,
+                    prompts=_prompts(backend, dataset, classnames, templates, replace_underscores),
+                    top_k=top_k,
+                    model=model,
+                    progress=progress,
+                ).to_dict()
         except ClipDemoError as error:
             raise _answer(error) from error
 
@@ -81,7 +84,9 @@ def _add_evaluate(backend: Backend) -> None:
                 _parsed(parse_templates, baseline_templates),
                 baseline_replace_underscores,
             )
-            return backend.evaluate(prompts, dataset=dataset, model=model, baseline=baseline).accuracy.to_dict()
+            with visitor_request(backend) as progress:
+                report = backend.evaluate(prompts, dataset=dataset, model=model, baseline=baseline, progress=progress)
+            return report.accuracy.to_dict()
         except ClipDemoError as error:
             raise _answer(error) from error
 

@@ -20,7 +20,7 @@ from .how_it_works import layout as how_it_works
 from .prompt_lab import events as prompt_lab_events
 from .prompt_lab import layout as prompt_lab
 from .prompt_lab.context import ExploreTab
-from .request_limits import RequestLimits
+from .request_limits import MAX_WAITING, RequestLimits
 from .status_line import chip, status_line
 from .uploads import MAX_UPLOAD_BYTES, refuse_addresses
 
@@ -36,7 +36,6 @@ _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 def build_ui(backend: Backend) -> gr.Blocks:
     """Return the page, to be launched with `launch_options`. The backend's model may still be loading."""
-    # Uploads are deleted after a day: they would fill the disk of a server that runs for weeks.
     refuse_addresses()
     with gr.Blocks(title="CLIP Explorer", analytics_enabled=False) as demo:
         top = _top(backend)
@@ -55,7 +54,8 @@ def build_ui(backend: Backend) -> gr.Blocks:
         for tab in (explore_tab, lab_tab, few_shot_tab, how_tab):
             tab.select(None, js=f"() => clipExplorer.openTab('{tab.id}')", **QUIET)
         few_shot_events.connect_probe(few_shot_tab, backend, fields, few_shot_outputs, state.refresh)
-    return demo
+    # Nobody gets around the queues by calling an event directly.
+    return demo.queue(api_open=False, max_size=MAX_WAITING)
 
 
 def _top(backend: Backend) -> dict[str, Any]:

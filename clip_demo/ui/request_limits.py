@@ -3,13 +3,16 @@
 Gradio has routes that this page does not need, and reads the whole body of a request into memory before it looks at it.
 """
 
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from python_multipart.multipart import parse_options_header
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 
+from .presence import stream
 from .uploads import MAX_UPLOAD_BYTES
 
 Message = MutableMapping[str, Any]
@@ -19,6 +22,9 @@ MAX_BODY_BYTES = 2_000_000
 MAX_UPLOAD_REQUEST_BYTES = 6 * MAX_UPLOAD_BYTES
 MAX_FILES = 60
 _PATIENCE_BYTES = 10_000_000
+# Requests that wait in Gradio's queues: of all visitors, and of one address, which a school class or a proxy may share.
+MAX_WAITING, MAX_WAITING_OF_ADDRESS = 200, 100
+_BUSY_SECONDS = 5
 
 _UPLOAD = "/gradio_api/upload"
 # What the page and the clients for Python, JavaScript and curl use.
@@ -33,10 +39,14 @@ _READ = re.compile(
 _WRITE = re.compile(
     rf"{_UPLOAD}|/gradio_api/(cancel|queue/join|reset/?|(run|api)/[^/]+/?|call/(v2/)?[^/]+/?)", re.IGNORECASE
 )
+_ASK = re.compile(r"/gradio_api/(queue/join|call/(v2/)?[^/]+/?)")
+_ANSWERS = re.compile(r"/gradio_api/(queue/data|call/[^/]+/([^/]+))")
 
 
 class RequestLimits:
     """ASGI middleware that answers 404 to unknown routes, and 413 to a body that is too large as soon as it is.
+
+    It answers 503 where too many requests of one address wait already, and notes who still waits for answers.
 
     Parameters
     ----------
@@ -54,6 +64,16 @@ class RequestLimits:
         routes = _WRITE if scope["method"] == "POST" else _READ
         if not routes.fullmatch(path):
             return await PlainTextResponse("Not found", 404)(scope, receive, send)
+        if scope["method"] == "POST" and _ASK.fullmatch(path) and _is_busy(scope):
+            detail = f"Too many requests of your address wait already; try again in {_BUSY_SECONDS} s."
+            headers = {"Retry-After": str(_BUSY_SECONDS)}
+            return await JSONResponse({"detail": detail}, 503, headers)(scope, receive, send)
+        with _presence(scope, path):
+            await self._answer(scope, receive, send, path)
+
+    async def _answer(
+        self, scope: Message, receive: Receive, send: Callable[[Message], Awaitable[None]], path: str
+    ) -> None:
         body = _Body(scope, receive, is_upload=path == _UPLOAD)
         started = False
 
@@ -73,6 +93,24 @@ class RequestLimits:
         if body.too_large and not started:
             await body.discard()
             await PlainTextResponse(body.message, 413, {"Connection": "close"})(scope, receive, send)
+
+
+def _is_busy(scope: Message) -> bool:
+    """Whether the address of a request has as many others in Gradio's queues as are allowed."""
+    waiting = scope["app"].get_blocks()._queue.event_queue_per_concurrency_id.values()
+    events = (event for each in waiting for event in each.queue)
+    address = scope["client"] and scope["client"][0]
+    count = sum(event.request.client is not None and event.request.client.host == address for event in events)
+    return count >= MAX_WAITING_OF_ADDRESS
+
+
+def _presence(scope: Message, path: str) -> contextlib.AbstractContextManager[None]:
+    """Note the stream of a session or an event while the request is answered; see `clip_demo.ui.presence`."""
+    match = _ANSWERS.fullmatch(path) if scope["method"] == "GET" else None
+    if match is None:
+        return contextlib.nullcontext()
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    return stream(match[2] or query.get("session_hash", [""])[0])
 
 
 def _route(path: str, root: str) -> str:

@@ -132,3 +132,15 @@ def test_no_call_is_left_in_the_queue(queue):
     for first in range(0, 50, 10):
         together(queue, batcher, *[{n: n} for n in range(first, first + 6)])
         assert len(queue) == len(batcher) == 0
+
+
+def test_a_batch_counts_the_sizes_of_all_its_requests(queue):
+    batches = []
+
+    def identity(items):
+        batches.append(items)
+        return np.ones((len(items), 1))
+
+    batcher = MicroBatcher(identity, queue, memory=100, batch=8, size=len)
+    together(queue, batcher, {"aaaa": "aaaa"}, {"bbb": "bbb", "b": "b"}, {"c": "c"}, {"d" * 9: "d" * 9}, {"e": "e"})
+    assert batches == [["aaaa", "bbb", "b"], ["c"], ["d" * 9], ["e"]]

@@ -46,8 +46,7 @@ def test_a_head_that_is_fitted_later_is_used_at_once(toy_backend, tmp_path):
 
 def test_encoding_prompts_can_be_cancelled_and_continues_where_it_stopped(toy_backend, toy_encoder, many_prompts):
     def cancel(what, done, total):
-        if what == "prompts":
-            assert (done, total) == (PROMPTS, 500)
+        if (what, done, total) == ("prompts", PROMPTS, 500):
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
@@ -56,7 +55,7 @@ def test_encoding_prompts_can_be_cancelled_and_continues_where_it_stopped(toy_ba
     calls = []
     toy_backend.evaluate(many_prompts, progress=lambda *call: calls.append(call))
     assert len(toy_encoder.encoded_prompts) == 500  # none twice
-    assert calls == [("prompts", 128, 372), ("prompts", 256, 372), ("prompts", 372, 372)]
+    assert calls == [("prompts", n, 372) for n in (0, 128, 256, 372)]
 
 
 def test_failed_evaluations_leave_nothing_in_memory(toy_encoder, toy_dataset, tmp_path, monkeypatch):

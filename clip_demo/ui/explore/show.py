@@ -13,11 +13,13 @@ from ...backend import Backend, Prediction
 from ...datasets.base import Dataset
 from ...datasets.example_photos import example_photos
 from ...errors import ClipDemoError, DatasetError, IndexRangeError
+from ...progress import Progress
 from ...serving.model_handle import ModelStatus
 from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import MAX_CLASSNAMES, parse_templates
 from ..event_options import load_if_downloaded
 from ..permalink import EXAMPLE, OWN, View, to_link
+from ..presence import visitor_request
 from ..uploads import uploaded_path
 from . import view as html
 from .code import code
@@ -69,7 +71,8 @@ def show(
         if note:
             drawn = {"results": note, "verdict": "", "hint": ""}
         else:
-            prediction, drawn = _answer(backend, view, photo, words, pinned)
+            with visitor_request(backend) as progress:
+                prediction, drawn = _answer(backend, view, photo, words, pinned, progress)
     except ClipDemoError as problem:
         error = problem
     image, available, no_image = _image(backend.datasets[view.dataset], view, prediction and prediction.truth)
@@ -111,12 +114,13 @@ def _answer(
     photo: Mapping[str, Any] | None,
     words: Words | None,
     pinned: Mapping[str, PromptSet],
+    progress: Progress,
 ) -> tuple[Prediction, dict[str, Any]]:
     """Return the prediction and what is drawn of it."""
     dataset = backend.datasets[view.dataset]
     prompts = PromptSet.parse(view.templates, view.classes, view.replace_underscores)
     image = _image_argument(view, photo, dataset)
-    predict = _predictor(backend, view, image)
+    predict = _predictor(backend, view, image, progress)
     prediction = predict(prompts=prompts)
     if view.source == EXAMPLE:
         prediction = replace(prediction, truth=example_photos()[view.example].label)
@@ -150,11 +154,13 @@ def likely_classes(backend: Backend, view: View, photo: Mapping[str, Any] | None
     """
     dataset = backend.datasets[view.dataset]
     prompts = PromptSet(dataset.classnames, parse_templates(view.templates), view.replace_underscores)
-    prediction = _predictor(backend, view, _image_argument(view, photo, dataset))(prompts=prompts)
+    with visitor_request(backend) as progress:
+        predict = _predictor(backend, view, _image_argument(view, photo, dataset), progress)
+        prediction = predict(prompts=prompts)
     return [score.label for score in prediction.zero_shot[:n]]
 
 
-def _predictor(backend: Backend, view: View, image: Mapping[str, Any]) -> partial[Prediction]:
+def _predictor(backend: Backend, view: View, image: Mapping[str, Any], progress: Progress) -> partial[Prediction]:
     """Return the function that predicts an image, with the dataset, model and sharpness of a view."""
     own_scale = backend.encoder(view.model).logit_scale
     return partial(
@@ -164,6 +170,7 @@ def _predictor(backend: Backend, view: View, image: Mapping[str, Any]) -> partia
         top_k=MAX_CLASSNAMES,  # all: the rank of the true label is shown
         model=view.model,
         logit_scale=own_scale * 2.0**view.sharpness if view.sharpness else None,
+        progress=progress,
     )
 
 

@@ -11,6 +11,7 @@ from ...errors import ClipDemoError
 from ..event_options import INSTANT, QUIET, now
 from ..explore.layout import Fields
 from ..permalink import TEST_IMAGE
+from ..presence import visitor_request
 from .gallery import MAX_PAGES
 from .request import Request, parse_request
 
@@ -72,7 +73,9 @@ class LabContext:
             try:
                 request = self.parse(*values[:n])
                 if self.is_ready(request):
-                    return make(request.evaluate(self.backend), request, *values[n:])
+                    with visitor_request(self.backend) as progress:
+                        report = request.evaluate(self.backend, progress)
+                    return make(report, request, *values[n:])
             except ClipDemoError:
                 pass
             return [gr.skip()] * len(outputs)

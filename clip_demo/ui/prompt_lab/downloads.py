@@ -8,7 +8,9 @@ from ...backend import Backend
 from ...errors import ClipDemoError
 from ...evaluation import tables
 from ...evaluation.report import EvaluationReport
+from ...progress import Progress
 from ..event_options import QUIET, page_error
+from ..presence import visitor_request
 from .context import QUEUED, LabContext
 from .request import Request
 
@@ -25,13 +27,16 @@ TABLES = (*_REPORT_TABLES, _TEMPLATES)
 _WRITERS = {"csv": tables.to_csv, "json": tables.to_json}
 
 
-def file_of(backend: Backend, request: Request, name: str, suffix: str) -> tuple[str, str]:
+def file_of(
+    backend: Backend, request: Request, name: str, suffix: str, progress: Progress | None = None
+) -> tuple[str, str]:
     """Return the file name and the text of one of `TABLES`."""
     dataset, model = request.dataset.name, request.model
     if name == _TEMPLATES:
-        table = tables.templates(backend.ablate_templates(request.prompts, dataset=dataset, model=model))
+        rows = backend.ablate_templates(request.prompts, dataset=dataset, model=model, progress=progress)
+        table = tables.templates(rows)
     else:
-        table = _REPORT_TABLES[name](request.evaluate(backend))
+        table = _REPORT_TABLES[name](request.evaluate(backend, progress))
     kind = name.lower().replace(",", "").replace(" ", "-")
     return f"{dataset}-{model.replace('/', '-')}-{kind}.{suffix}", _WRITERS[suffix](table)
 
@@ -43,7 +48,8 @@ def connect_downloads(context: LabContext, choice: gr.Dropdown, csv: gr.Button, 
     def connect(button: gr.Button, suffix: str) -> None:
         def make(name: str, *values) -> tuple[str, str]:
             try:
-                return file_of(context.backend, context.parse(*values), name, suffix)
+                with visitor_request(context.backend) as progress:
+                    return file_of(context.backend, context.parse(*values), name, suffix, progress)
             except ClipDemoError as error:
                 raise page_error(error) from error
 

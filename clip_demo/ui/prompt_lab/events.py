@@ -7,16 +7,19 @@ one name for each class of the dataset is copied: Explore takes any list, the la
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from ...backend import Backend
 from ...errors import ClipDemoError
+from ...progress import together
 from ...serving.background import BackgroundTask
 from ..event_options import INSTANT, QUIET, load_if_downloaded, now, page_error, press
 from ..explore.view import WAITING, alert, missing_model, waiting
 from ..permalink import own_classes
+from ..presence import visitor_request
 from ..template_field import connect_presets
 from . import template_switches
 from .background import progress_bar, progress_of
@@ -131,9 +134,11 @@ def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterato
     else:
         try:
             request = context.parse(*values)
-            task = BackgroundTask(lambda progress: request.evaluate(backend, progress), "evaluate")
-            for progress in progress_of(task):
-                yield progress_bar(progress), gr.skip(), False
+            with visitor_request(backend) as visitor:
+                evaluate = partial(request.evaluate, backend)
+                task = BackgroundTask(lambda progress: evaluate(together(progress, visitor)), "evaluate")
+                for progress in progress_of(task):
+                    yield progress_bar(progress), gr.skip(), False
             yield "", headline(task.result().accuracy, request), False
         except ClipDemoError as error:
             yield alert(error.page_message, stale=True, what="numbers"), gr.skip(), False
@@ -152,7 +157,8 @@ def _connect_baseline(context: LabContext, lab: Lab, pinned: gr.State, request: 
     def pin(*values) -> list[Any]:
         try:
             parsed = context.parse(*values)
-            parsed.evaluate(context.backend)  # a baseline that cannot be evaluated is refused
+            with visitor_request(context.backend) as progress:
+                parsed.evaluate(context.backend, progress)  # a baseline that cannot be evaluated is refused
         except ClipDemoError as error:
             raise page_error(error) from error
         return [{**values[-1], parsed.dataset.name: parsed.prompts}, now(), now()]

@@ -10,12 +10,13 @@ import gradio as gr
 from ...backend import Backend
 from ...errors import ClipDemoError
 from ...evaluation.report import EvaluationReport
-from ...progress import Progress
+from ...progress import Progress, together
 from ...serving.background import BackgroundTask
 from ...zero_shot.prompts import parse_classnames
 from ...zero_shot.templates import CIFAR100_TEMPLATES
 from ..event_options import INSTANT, now
 from ..explore.view import alert
+from ..presence import visitor_request
 from . import template_switches
 from .background import progress_bar, progress_of
 from .context import QUEUED, LabContext
@@ -85,14 +86,15 @@ def _run(context: LabContext, at_once: bool, *values: Any) -> Iterator[list[Any]
         if at_once and (known or before.slow == request.model or not context.is_ready(request)):
             yield [gr.skip(), *_ended(known)]
             return
-        measure = partial(_measure, context.backend, request, before)
-        task = BackgroundTask(measure, "measure-templates")
-        for reached in progress_of(task):
-            if at_once and time.monotonic() - start > AT_ONCE:
-                task.cancel()
-                yield [before._replace(slow=request.model), *_ended(False)]
-                return
-            yield [gr.skip(), progress_bar(reached), gr.Button(visible=False), gr.Button(visible=True)]
+        with visitor_request(context.backend) as visitor:
+            measure = partial(_measure, context.backend, request, before)
+            task = BackgroundTask(lambda progress: measure(together(progress, visitor)), "measure-templates")
+            for reached in progress_of(task):
+                if at_once and time.monotonic() - start > AT_ONCE:
+                    task.cancel()
+                    yield [before._replace(slow=request.model), *_ended(False)]
+                    return
+                yield [gr.skip(), progress_bar(reached), gr.Button(visible=False), gr.Button(visible=True)]
         yield [task.result(), *_ended(True)]
     except ClipDemoError as error:
         # The headline says what is wrong with the prompt set.
@@ -175,9 +177,9 @@ def _names_table(backend: Backend, request: Request, report: EvaluationReport, p
         return '<p class="caption">Type other names for this class: each is tried on the whole test set.</p>'
     current = report.classes[position]
     try:
-        rows = backend.compare_names(
-            current.name, names, request.prompts, dataset=request.dataset.name, model=request.model
-        )
+        where = {"dataset": request.dataset.name, "model": request.model}
+        with visitor_request(backend) as progress:
+            rows = backend.compare_names(current.name, names, request.prompts, progress=progress, **where)
         return names_table(current, report.accuracy.top1, rows)
     except ClipDemoError as error:
         return alert(error.page_message, stale=False)
