@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from clip_demo.backend import Backend
 from clip_demo.errors import ClipDemoError
 from clip_demo.models.catalog import AUTO
-from clip_demo.ui.address import check_address, without_proxy
+from clip_demo.serving.host_rules import HostRules
+from clip_demo.ui.address import check_address, is_loopback, without_proxy
 from clip_demo.ui.page import build_ui, launch_options
 from clip_demo.ui.upload_folder import UploadFolder
 
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serving = threading.Event()
     try:
         check_address(options.host, options.port)
+        is_shared = options.share or os.environ.get("GRADIO_SHARE", "").lower() == "true"
+        public = options.public or is_shared or not is_loopback(options.host)
         backend = Backend.open(
             options.model,
             dataset=options.dataset,
@@ -46,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             weights_root=options.weights_root,
             device=options.device,
             hold=serving,
+            rules=HostRules(public, frozenset(options.offer)),
         )
         if options.build_head:
             backend.start_probe_job(model=backend.preferred_model, if_missing=True)
@@ -55,7 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with UploadFolder():
         demo = build_ui(backend)
         # Only the tunnel of a public link may need a proxy.
-        is_shared = options.share or os.environ.get("GRADIO_SHARE", "").lower() == "true"
         with contextlib.nullcontext() if is_shared else without_proxy():
             demo.launch(
                 server_name=options.host,
@@ -64,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 prevent_thread_lock=True,
                 **launch_options(),
             )
+        if public:
+            print("* Visitors use what is on this machine; offer them more models or datasets with --offer.")
         serving.set()  # models are loaded from now on
         demo.block_thread()
     return 0
@@ -115,6 +120,12 @@ def make_parser() -> argparse.ArgumentParser:
     add("--port", type=int, metavar="P", help="port to listen on (default: $GRADIO_SERVER_PORT, otherwise the first "
         "free port from 7860)")  # fmt: skip
     add("--share", action="store_true", help="also create a public gradio.live link")
+    add("--public", action="store_true", help="treat all visitors as strangers, who start no download and no job; so "
+        "it is anyway with --share and with a --host that accepts other computers, and it is needed behind a proxy on "
+        "this computer")  # fmt: skip
+    add("--offer", nargs="+", metavar="NAME", default=os.environ.get("CLIP_DEMO_OFFER", "").split(),
+        help="models and datasets that strangers may download, such as ViT-B/32 cifar100 (default: those in "
+        "$CLIP_DEMO_OFFER)")  # fmt: skip
     return parser
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +28,8 @@ from .numerics import check_top_k
 from .progress import Progress
 from .serving.downloads import Downloads
 from .serving.evaluator import Evaluator
-from .serving.heavy_requests import HeavyRequests, VisitorRequest
+from .serving.heavy_requests import HeavyRequests
+from .serving.host_rules import NO_RULES, HostRules
 from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
 from .serving.prediction import Prediction
@@ -57,11 +57,20 @@ class Backend:
         Heads, features and curves; default those in ``assets`` and in the cache folder.
     default_dataset : str, optional
         Default: the first dataset that is available. Kept as the attribute `requested_dataset`.
+    rules : HostRules, optional
+        What visitors of the page may start; default everything. An attribute, too.
+
+    Attributes
+    ----------
+    heavy_requests : HeavyRequests
+        Gives the progress callback of one visitor's request, with which the methods below wait for their turn.
 
     Raises
     ------
     DatasetError
         When `default_dataset` is unknown.
+    OptionError
+        When the rules offer what is neither a model nor a dataset.
     """
 
     def __init__(
@@ -71,18 +80,19 @@ class Backend:
         datasets: Mapping[str, Dataset] | None = None,
         stores: Stores | None = None,
         default_dataset: str | None = None,
+        rules: HostRules = NO_RULES,
     ):
         self.datasets = open_datasets() if datasets is None else datasets
         if default_dataset is not None:
             resolve_dataset(self.datasets, default_dataset)
         self.requested_dataset = default_dataset
+        self.rules, self.heavy_requests = rules.check((*models.names, *self.datasets)), HeavyRequests()
         self._models = models
         self._stores = Stores.open() if stores is None else stores
         self._downloads = Downloads()
         self._evaluator = Evaluator(self._stores.features, self._stores.heads)
         self._published = PublishedCheck()
         self._jobs = ProbeJobs(self._stores, self._downloads, self._evaluator)
-        self._heavy_requests = HeavyRequests()
 
     @classmethod
     def open(
@@ -94,6 +104,7 @@ class Backend:
         weights_root: str | Path | None = None,
         device: str | None = None,
         hold: threading.Event | None = None,
+        rules: HostRules = NO_RULES,
     ) -> Backend:
         """Return a backend for a model by its name; the model loads in the background.
 
@@ -113,14 +124,15 @@ class Backend:
         hold : threading.Event, optional
             Models start to load when it is set, so that a starting server has the processor for itself; default at
             once.
+        rules : HostRules
 
         Raises
         ------
-        ModelError, DatasetError
+        ModelError, DatasetError, OptionError
             When a name is unknown or `data_root` is not a folder. `status` reports what fails later.
         """
         models = ModelPool.open(model, weights_root=weights_root, device=device, hold=hold)
-        return cls(models, datasets=open_datasets(data_root), default_dataset=dataset)
+        return cls(models, datasets=open_datasets(data_root), default_dataset=dataset, rules=rules)
 
     # --- models and datasets --------------------------------------------------------------------------------------
 
@@ -186,16 +198,6 @@ class Backend:
             default_model=self.default_model,
             default_dataset=self.default_dataset,
         )
-
-    def visitor_request(
-        self, session: Hashable, has_left: Callable[[], bool]
-    ) -> AbstractContextManager[VisitorRequest]:
-        """Return the progress callback of one visitor's request, to be used in a ``with`` statement.
-
-        With it, the methods below wait for their turn where many requests are heavy, and end where the visitor has
-        left: see `clip_demo.serving.heavy_requests`.
-        """
-        return self._heavy_requests.request(session, has_left)
 
     # --- predictions ----------------------------------------------------------------------------------------------
 

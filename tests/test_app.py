@@ -15,7 +15,8 @@ from helpers import wait_for
 import app
 from clip_demo.backend import Backend
 from clip_demo.benchmark.server import run_server, wait_until_served
-from clip_demo.ui.address import without_proxy
+from clip_demo.serving.host_rules import HostRules
+from clip_demo.ui.address import is_loopback, without_proxy
 
 
 def test_the_started_app_answers():
@@ -117,3 +118,42 @@ def test_the_limit_of_open_files_is_raised_as_far_as_it_may_be():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(app.__file__).parent)
     assert done.stdout.strip() == "(500, 500)", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        *((host, True) for host in (None, "127.0.0.1", "127.5.0.1", "::1", "localhost")),
+        *((host, False) for host in ("0.0.0.0", "::", "not a host")),
+    ],
+)
+def test_only_loopback_addresses_are_this_computers_alone(monkeypatch, host, expected):
+    assert is_loopback(host) == expected
+    if host is not None:
+        monkeypatch.setenv("GRADIO_SERVER_NAME", host)
+        assert is_loopback(None) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "public", "offered"),
+    [
+        ([], False, set()),
+        (["--host", "0.0.0.0"], True, set()),
+        (["--share"], True, set()),
+        (["--public", "--offer", "ViT-B/32", "cifar100"], True, {"ViT-B/32", "cifar100"}),
+    ],
+)
+def test_strangers_are_visitors_from_elsewhere(monkeypatch, capsys, arguments, public, offered):
+    given = {}
+    monkeypatch.setattr(app.Backend, "open", lambda *args, **options: given.update(options))
+    page = SimpleNamespace(launch=lambda **options: None, block_thread=lambda: None)
+    monkeypatch.setattr(app, "build_ui", lambda backend: page)
+    assert app.main(arguments) == 0
+    assert given["rules"] == HostRules(public, frozenset(offered))
+    assert ("offer them more models" in capsys.readouterr().out) == public
+
+
+def test_what_strangers_may_download_can_stand_in_the_environment(monkeypatch):
+    monkeypatch.setenv("CLIP_DEMO_OFFER", "ViT-B/32  cifar100")
+    assert app.make_parser().parse_args([]).offer == ["ViT-B/32", "cifar100"]
+    assert app.make_parser().parse_args(["--offer", "RN50"]).offer == ["RN50"]

@@ -1,5 +1,6 @@
 """A handle on a model that may still be downloading or loading."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,9 +59,12 @@ class ModelHandle:
     ----------
     title : str
         Name for the visitor.
+    last_used : float
+        When somebody asked for it, in seconds of `time.monotonic`.
     """
 
     def __init__(self, name: str, load: LoadModel, queue: EncoderQueue):
+        self.last_used = time.monotonic()
         self.name, self.title = name, title_of(name)
         self._task = BackgroundTask(lambda progress: self._load(load, queue, progress), f"load-{name}")
 

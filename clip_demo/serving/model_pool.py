@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,6 +15,8 @@ from ..models.encoder import Encoder
 from ..progress import Progress
 from .encoder_queue import EncoderQueue
 from .model_handle import LoadModel, ModelHandle, ModelStatus
+
+MORE_IN_USE = 2
 
 
 class ModelPool:
@@ -32,6 +35,9 @@ class ModelPool:
     limit : int
         How many models may be in memory besides the first and the preferred one, which are never dropped. Others are
         loaded one at a time, so at most one more is in memory while it loads.
+    idle_seconds : float
+        A model that was used within this time is not dropped. Up to `MORE_IN_USE` models more than the limit stay for
+        that reason; beyond that, no other is loaded.
     """
 
     def __init__(
@@ -42,11 +48,12 @@ class ModelPool:
         *,
         is_downloaded: Callable[[str], bool] = lambda name: True,
         limit: int = 1,
+        idle_seconds: float = 60.0,
     ):
         self.names = tuple(names)
         self.preferred = preferred or self.names[0]
         self.is_downloaded = is_downloaded
-        self._load, self._limit = load, limit
+        self._load, self._limit, self._idle_seconds = load, limit, idle_seconds
         self._lock = threading.Lock()
         self._one_at_a_time = threading.Lock()
         self._queue = EncoderQueue()  # shared by all models, which would compete for the same cores
@@ -107,6 +114,7 @@ class ModelPool:
             if name not in self._models:
                 self._models[name] = ModelHandle(name, self._load_one_at_a_time, self._queue)
             self._models.move_to_end(name)
+            self._models[name].last_used = time.monotonic()
             return self._models[name]
 
     def retry(self, name: str) -> ModelHandle:
@@ -144,11 +152,22 @@ class ModelPool:
             return self._load(name, progress)
 
     def _make_room(self, wanted: str) -> None:
-        """Drop models so that one more may be loaded."""
+        """Drop models so that one more may be loaded; raise a ModelError where too many of them are in use."""
         if wanted == self.preferred:
             return
         with self._lock:
             keep = (self.names[0], self.preferred, wanted)
-            idle = [name for name, model in self._models.items() if model.state == "ready" and name not in keep]
-            for name in idle[: max(0, len(idle) - self._limit + 1)]:
-                del self._models[name]
+            ready = [name for name, model in self._models.items() if model.state == "ready" and name not in keep]
+            surplus = ready[: max(0, len(ready) - self._limit + 1)]
+            now = time.monotonic()
+            for name in surplus:
+                if now - self._models[name].last_used >= self._idle_seconds:
+                    del self._models[name]
+            in_use = [title_of(name) for name in ready if name in self._models]
+        if len(in_use) >= self._limit + MORE_IN_USE:
+            used = ", ".join(in_use)
+            raise ModelError(
+                f"model: {wanted!r} is not loaded, because {used} were used within {self._idle_seconds:.0f} s and stay "
+                "in memory; try again later, or use one of them.",
+                page=f"{used} are in use, and no more fit into memory. Choose one of them, or try again in a minute.",
+            )

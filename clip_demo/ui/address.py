@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import ipaddress
 import os
 import socket
 from collections.abc import Iterator
@@ -51,6 +52,17 @@ def check_address(host: str | None, port: int | None) -> None:
             f"host: {host!r} is not an address of this computer; use 127.0.0.1 for this computer only, or 0.0.0.0 for "
             "others, too."
         ) from error
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host, by default as in `check_address`, is reached from this computer only."""
+    host = host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    with contextlib.suppress(OSError, UnicodeError):
+        return all(
+            ipaddress.ip_address(address[0].partition("%")[0]).is_loopback
+            for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        )
+    return False
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from ..datasets.catalog import resolve_dataset
 from ..errors import ClipDemoError
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import parse_classnames, parse_templates
+from .permissions import check_model
 from .presence import visitor_request
 from .uploads import uploaded_path
 
@@ -40,6 +41,7 @@ def _add_predict(backend: Backend) -> None:
         `zero_shot` (label, probability, cosine) and `linear_probe` (head, top) or null.
         """
         try:
+            check_model(backend, model)
             with visitor_request(backend) as progress:
                 return backend.predict(
                     image=None if image is None else uploaded_path(image),
@@ -84,6 +86,7 @@ def _add_evaluate(backend: Backend) -> None:
                 _parsed(parse_templates, baseline_templates),
                 baseline_replace_underscores,
             )
+            check_model(backend, model)
             with visitor_request(backend) as progress:
                 report = backend.evaluate(prompts, dataset=dataset, model=model, baseline=baseline, progress=progress)
             return report.accuracy.to_dict()
@@ -103,6 +106,7 @@ def _add_word_knowledge(backend: Backend) -> None:
         learned words. It is empty for models whose training captions are not known, such as OpenAI's.
         """
         try:
+            check_model(backend, model)
             return [asdict(each) for each in backend.word_knowledge(names, model)]
         except ClipDemoError as error:
             raise _answer(error) from error

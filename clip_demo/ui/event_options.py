@@ -9,6 +9,7 @@ import gradio as gr
 from ..backend import Backend
 from ..errors import ClipDemoError
 from ..serving.model_handle import ModelStatus
+from .permissions import may_download, may_start
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 INSTANT = {**QUIET, "queue": False}
@@ -46,14 +47,14 @@ def event_value(event: gr.EventData, name: str) -> Any:
 
 def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> None:
     """Do what the clicked button says; see `clip_demo.ui.probe_job_panel.job_button`."""
-    # A client may send anything; everything but these three is ignored.
+    # A client may send anything; everything but these three, and what the visitor may not start, is ignored.
     action = event_value(event, "job")
     try:
-        if action == "start":
+        if action == "start" and may_start(backend):
             backend.start_probe_job(dataset, model)
-        elif action == "stop":
+        elif action == "stop" and may_start(backend):
             backend.stop_probe_job()
-        elif action == "load":
+        elif action == "load" and (backend.is_downloaded(model) or may_download(backend, model)):
             backend.load_model(model)
     except ClipDemoError as error:
         raise page_error(error) from error

@@ -50,7 +50,7 @@ def build_ui(backend: Backend) -> gr.Blocks:
                 how_it_works.lay_out()
         add_endpoints(backend)  # first: Gradio renames an endpoint if an event has a handler of its name
         state = explore_events.connect(demo, backend, fields, controls)
-        prompt_lab_events.connect(backend, lab, ExploreTab(tabs, explore_tab, fields, state.request), state.pinned)
+        prompt_lab_events.connect(backend, lab, ExploreTab(tabs, explore_tab, fields, state.request), state.kept)
         for tab in (explore_tab, lab_tab, few_shot_tab, how_tab):
             tab.select(None, js=f"() => clipExplorer.openTab('{tab.id}')", **QUIET)
         few_shot_events.connect_probe(few_shot_tab, backend, fields, few_shot_outputs, state.refresh)

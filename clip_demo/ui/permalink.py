@@ -11,6 +11,7 @@ from ..datasets.example_photos import example_photos
 from ..models.catalog import BUILT_IN
 from ..zero_shot.prompts import parse_classnames
 from ..zero_shot.templates import README_TEMPLATE
+from .permissions import models_to_choose
 
 # The three kinds of images, values of `View.source`.
 EXAMPLE, TEST_IMAGE, OWN = SOURCES = ("example", "set", "own")
@@ -156,7 +157,7 @@ def from_query(backend: Backend, query: str) -> tuple[View, str]:
     given = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
     problems: list[str] = []
     photos = (*example_photos(), OWN)
-    for name, allowed in (("dataset", backend.datasets), ("model", backend.models), ("photo", photos)):
+    for name, allowed in (("dataset", backend.datasets), ("model", models_to_choose(backend)), ("photo", photos)):
         if given.get(name) not in (None, *allowed):
             problems.append(f"The link names a {name} that is not here: {given.pop(name)[:60]}.")
     # A link with an index shows that image of the default dataset.

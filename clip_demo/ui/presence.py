@@ -54,9 +54,9 @@ class Presence:
 
 
 def visitor_request(backend: Backend) -> AbstractContextManager[VisitorRequest]:
-    """Return the progress callback of the request that the current handler answers; see `Backend.visitor_request`."""
+    """Return the progress callback of the request that the current handler answers; see `HeavyRequests`."""
     event, request = LocalContext.event_id.get(None), LocalContext.request.get(None)
     if event is None:  # outside the queue, or called by a test
-        return backend.visitor_request(object(), Presence().has_left)
+        return backend.heavy_requests.request(object(), Presence().has_left)
     session = request.session_hash or event
-    return backend.visitor_request(session, Presence(session, event).has_left)
+    return backend.heavy_requests.request(session, Presence(session, event).has_left)

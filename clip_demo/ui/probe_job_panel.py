@@ -20,8 +20,13 @@ def early_head(head: Provenance, dataset: Dataset) -> str:
     return f"an early probe, trained on the first {per_class} images of each class"
 
 
-def offer(dataset: Dataset, label: str = "Train a probe here") -> str:
-    """Return the button that starts the job, or what to do first if the dataset is not available."""
+def offer(dataset: Dataset, label: str = "Train a probe here", *, may_start: bool = True) -> str:
+    """Return the button that starts the job, or what to do first if the dataset is not available.
+
+    See `clip_demo.ui.permissions.may_start`; nothing for a visitor who may not.
+    """
+    if not may_start:
+        return ""
     if dataset.available():
         return f'<p class="job-offer">{job_button("start", label)}</p>'
     return (
@@ -30,25 +35,29 @@ def offer(dataset: Dataset, label: str = "Train a probe here") -> str:
     )
 
 
-def panel(job: ProbeJobStatus | None) -> str:
-    """Return the progress of a job or why it ended; "" if there is no job or it is done."""
+def panel(job: ProbeJobStatus | None, *, may_start: bool = True) -> str:
+    """Return the progress of a job or why it ended; "" if there is no job or it is done.
+
+    See `clip_demo.ui.permissions.may_start`; without buttons for a visitor who may not.
+    """
     if job is None or job.state == "done":
         return ""
+    button = job_button if may_start else lambda action, label: ""
     if job.state == "failed":
         return (
             f'<div class="notice failed" role="alert">{escape(job.message)} '
-            f'<p class="job-buttons">{job_button("start", "Try again")}</p></div>'
+            f'<p class="job-buttons">{button("start", "Try again")}</p></div>'
         )
     if job.state == "stopped":
         return (
             f'<div class="notice job" role="status">{escape(job.message)} '
-            f'<p class="job-buttons">{job_button("start", "Resume")}</p></div>'
+            f'<p class="job-buttons">{button("start", "Resume")}</p></div>'
         )
     value = f' max="1" value="{job.done / job.total:.4f}"' if job.total else ""
     return (
         f'<div class="notice job running" role="status"><p class="doing">{escape(job.message)}</p>'
         f'<progress aria-label="Progress of the job"{value}></progress>'
-        f'<p class="job-buttons"><span class="pace">{_pace(job)}</span>{job_button("stop", "Stop")}</p></div>'
+        f'<p class="job-buttons"><span class="pace">{_pace(job)}</span>{button("stop", "Stop")}</p></div>'
     )
 
 

@@ -34,6 +34,21 @@ def expect_prediction(page, prediction):
     expect_card(page, "probe", prediction.linear_probe.top)
 
 
+def expect_changes(page, before, after):
+    """Wait until the bars show what has changed since other scores."""
+    rank = {score.label: i for i, score in enumerate(before, 1)}
+    share = {score.label: score.probability for score in before}
+    for i, score in enumerate(after, 1):
+        bar = page.locator("#results .zero-shot .bar").nth(i - 1)
+        points = 100 * (score.probability - share[score.label])
+        if abs(points) >= 0.05:
+            expect(bar.locator(".change")).to_contain_text(f"{points:+.1f}".replace("-", "−"))
+        if rank[score.label] != i:
+            expect(bar.locator(".change")).to_contain_text("▲" if i < rank[score.label] else "▼")
+        left = bar.locator(".earlier").get_attribute("style")
+        assert float(re.search(r"[\d.]+", left)[0]) == pytest.approx(100 * share[score.label], abs=0.001)
+
+
 def index_field(page):
     return page.get_by_label("Test image, 0 to 9,999", exact=True)
 
@@ -203,24 +218,13 @@ def test_the_bars_show_what_the_last_change_of_words_did(open_page, backend):
     expect_prediction(page, backend.predict(index=5, prompts=PromptSet(names)))
     expect(page.locator("#results .change")).to_have_count(0)
 
-    def expect_changes(before, after):
-        rank = {score.label: i for i, score in enumerate(before, 1)}
-        share = {score.label: score.probability for score in before}
-        for i, score in enumerate(after, 1):
-            bar = page.locator("#results .zero-shot .bar").nth(i - 1)
-            points = 100 * (score.probability - share[score.label])
-            if abs(points) >= 0.05:
-                expect(bar.locator(".change")).to_contain_text(f"{points:+.1f}".replace("-", "−"))
-            if rank[score.label] != i:
-                expect(bar.locator(".change")).to_contain_text("▲" if i < rank[score.label] else "▼")
-            left = bar.locator(".earlier").get_attribute("style")
-            assert float(re.search(r"[\d.]+", left)[0]) == pytest.approx(100 * share[score.label], abs=0.001)
-
     page.locator("#templates textarea").fill("a drawing of a {}")
     now = PromptSet(names, ["a drawing of a {}"])
     expect_prediction(page, backend.predict(index=5, prompts=now))
     expect_changes(
-        backend.predict(index=5, prompts=PromptSet(names)).zero_shot, backend.predict(index=5, prompts=now).zero_shot
+        page,
+        backend.predict(index=5, prompts=PromptSet(names)).zero_shot,
+        backend.predict(index=5, prompts=now).zero_shot,
     )
     page.get_by_role("button", name="Keep as A").click()
     expect(page.get_by_role("button", name="Forget A")).to_be_visible()
@@ -229,12 +233,33 @@ def test_the_bars_show_what_the_last_change_of_words_did(open_page, backend):
     page.get_by_role("button", name="Next", exact=True).click()  # A stays with another image
     expect_prediction(page, backend.predict(index=6, prompts=bare))
     expect(page.locator(".earlier-key")).to_have_text("A")
-    expect_changes(backend.predict(index=6, prompts=now).zero_shot, backend.predict(index=6, prompts=bare).zero_shot)
+    expect_changes(
+        page, backend.predict(index=6, prompts=now).zero_shot, backend.predict(index=6, prompts=bare).zero_shot
+    )
     page.get_by_role("button", name="Start over").click()
     expect(page.get_by_role("button", name="Keep as A")).to_be_visible()
     expect(page.locator("#templates textarea")).to_have_value("a photo of a {}")
     first = backend.first_image("shapes100").index
     expect_prediction(page, backend.predict(index=first))
+
+
+def test_what_is_kept_survives_the_calls_of_programs(open_page, backend, serve):
+    """Gradio keeps the state of 300 sessions, and each call without a session is one."""
+    url, names = serve(backend), ["red circle", "blue star", "green ring"]
+    page = open_page(f"?dataset=shapes100&index=5&classes={','.join(names)}", url=url)
+    page.get_by_role("button", name="Keep as A").click()
+    expect(page.get_by_role("button", name="Forget A")).to_be_visible()
+    calls, call = [], f"{url}gradio_api/call/predict"
+    while len(calls) < 310:
+        answer = page.request.post(call, data={"data": [None, 0, "shapes100", "a, b", None, False, 1, None]})
+        assert answer.status in (200, 503)  # 503: too many of them wait
+        calls += [answer.json()["event_id"]] if answer.ok else []
+    assert "event: complete" in page.request.get(f"{call}/{calls[-1]}").text()
+    page.locator("#templates textarea").fill("{}")
+    bare = backend.predict(index=5, prompts=PromptSet(names, ["{}"]))
+    expect_prediction(page, bare)
+    expect(page.locator(".earlier-key")).to_have_text("A")
+    expect_changes(page, backend.predict(index=5, prompts=PromptSet(names)).zero_shot, bare.zero_shot)
 
 
 def test_the_sharpness_stretches_the_shares_and_keeps_the_order(open_page, backend):

@@ -128,7 +128,7 @@ def test_light_requests_and_other_steps_take_no_place():
 
 def test_a_prediction_takes_a_place_only_for_several_batches(toy_backend):
     taken = []
-    with toy_backend.visitor_request("a", stays) as progress:
+    with toy_backend.heavy_requests.request("a", stays) as progress:
         toy_backend.predict(index=0, prompts=PromptSet([f"red {n}" for n in range(128)]), progress=progress)
         taken.append(progress.started)
         toy_backend.predict(index=0, prompts=PromptSet([f"blue {n}" for n in range(129)]), progress=progress)

@@ -100,7 +100,7 @@ def test_the_page_does_not_say_where_a_checkpoint_is(toy_encoder):
 
 def test_the_least_recently_used_model_is_dropped(make_loader):
     load = make_loader()
-    pool = ModelPool(load, ["first", "best", "a", "b", "c"], "best", limit=2)
+    pool = ModelPool(load, ["first", "best", "a", "b", "c"], "best", limit=2, idle_seconds=0)
     for name in ("best", "a", "b", "a", "c"):
         _ = pool.get(name).encoder
     # The first and the preferred one stay, whatever visitors choose.
@@ -110,10 +110,25 @@ def test_the_least_recently_used_model_is_dropped(make_loader):
     assert load.calls == ["first", "best", "a", "b", "c", "b"]
 
 
+def test_a_model_in_use_is_not_dropped_for_others(make_loader):
+    """Two models that were asked for in turns pushed out a third in use."""
+    load = make_loader()
+    pool = ModelPool(load, ["first", *"abcd"])
+    for name in "abc":
+        _ = pool.get(name).encoder
+    with pytest.raises(ModelError, match="'d' is not loaded, because a, b, c were used within 60 s and stay"):
+        _ = pool.get("d").encoder
+    assert "a, b, c are in use" in pool.status("d").message
+    for name in "ab":
+        pool.peek(name).last_used -= 60
+    assert pool.retry("d").encoder.name == "d"
+    assert [name for name in pool.names if pool.peek(name)] == ["first", "c", "d"]
+
+
 def test_models_are_loaded_one_at_a_time_and_memory_is_bounded(make_loader):
     gates = {name: threading.Event() for name in "abcd"}
     load = make_loader(gates)
-    pool = ModelPool(load, ["first", *"abcd"])
+    pool = ModelPool(load, ["first", *"abcd"], idle_seconds=0)
     for name in "abcd":
         pool.get(name)
     assert pool.get("first").encoder.name == "first"  # does not wait for the others

@@ -246,7 +246,9 @@ def head(n_train):
 
 def card(toy_dataset, provenance):
     probe = provenance and LinearProbe(provenance, (ProbeScore("red", 0.9),))
-    return probe_card(Prediction("toy", "toys", 0, "red", (ZeroShotScore("red", 0.9, 0.2),), probe), toy_dataset)
+    return probe_card(
+        Prediction("toy", "toys", 0, "red", (ZeroShotScore("red", 0.9, 0.2),), probe), toy_dataset, may_start=True
+    )
 
 
 def test_without_a_head_a_button_fits_one(toy_dataset, monkeypatch):

@@ -465,7 +465,7 @@ def test_the_page_classifies_uploads_and_no_other_file_of_the_server(ready, tmp_
 
 def test_markup_in_a_class_name_is_text_in_gradios_error_message(ready):
     """A class list may come with a link, and Gradio shows the message of `gr.Error` as HTML."""
-    keep = handler(build_ui(ready), "keep")
+    keep = handler(build_ui(ready), "keep_or_forget")
     names = "<form action=x><img src=//x>, <form action=x><img src=//x>"
     with pytest.raises(gr.Error) as raised:
         keep("toys", "a {}", names, False, {})

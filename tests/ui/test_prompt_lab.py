@@ -2,7 +2,6 @@
 
 import re
 import threading
-from copy import deepcopy
 from dataclasses import replace
 
 import gradio as gr
@@ -19,6 +18,7 @@ from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.background import BackgroundTask
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.ui.figure_style import PROBE, ZERO_SHOT
+from clip_demo.ui.kept_prompts import keep
 from clip_demo.ui.page import build_ui
 from clip_demo.ui.prompt_lab import experiments
 from clip_demo.ui.prompt_lab.background import progress_bar, progress_of
@@ -118,20 +118,19 @@ def test_a_template_is_added_at_the_end_or_removed():
 def test_the_baseline_is_the_readme_template_until_another_is_pinned(toy_backend, toy_dataset):
     fields = ("toys", "toy", "a {}", "red, green", True)
     typed = PromptSet(("red", "green"), ("a {}",), True)
-    assert parse_request(toy_backend, *fields, {}) == Request(
+    assert parse_request(toy_backend, *fields, "") == Request(
         toy_dataset, "toy", typed, PromptSet.for_dataset(toy_dataset)
     )
-    pinned = {"toys": PromptSet(toy_dataset.classnames, ("the {}",), True)}
-    assert deepcopy(pinned) == pinned  # as gr.State does
-    assert parse_request(toy_backend, *fields, pinned).baseline == pinned["toys"]
+    pinned = PromptSet(toy_dataset.classnames, ("the {}",), True)
+    assert parse_request(toy_backend, *fields, keep("", "toys", pinned)).baseline == pinned
     # Explore's A may have any names; a test set needs one for each class.
-    short = {"toys": PromptSet(("red", "green"))}
+    short = keep("", "toys", PromptSet(("red", "green")))
     assert parse_request(toy_backend, *fields, short).baseline == PromptSet.for_dataset(toy_dataset)
 
 
 def test_a_request_is_checked_when_it_is_made(toy_backend):
     with pytest.raises(ClassnamesError):
-        parse_request(toy_backend, "toys", "toy", "a {}", "red", False, {})
+        parse_request(toy_backend, "toys", "toy", "a {}", "red", False, "")
 
 
 # --- headline ----------------------------------------------------------------------------------------------------

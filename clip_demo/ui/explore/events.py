@@ -18,6 +18,7 @@ from ...datasets.example_photos import example_photos
 from ...errors import ClipDemoError
 from ...zero_shot.prompt_set import PromptSet
 from ..event_options import INSTANT, QUIET, event_value, now, page_error
+from ..kept_prompts import keep, read_kept
 from ..permalink import (
     EXAMPLE,
     README_INDEX,
@@ -75,14 +76,16 @@ def _text(value: Any) -> str:
 
 
 def _connect_show(backend: Backend, fields: Fields, controls: Controls, state: PageState) -> None:
-    memory = [state.words, state.pinned, state.notice, state.query, state.reported]
+    memory = [state.words, state.kept, state.notice, state.query, state.reported]
 
     def show_restored(request: str, *values: Any) -> list[Any]:
         # Gradio reports a change of every text field when the page opens, before `restore` has read the link: the
         # results would show the default model for a moment, and the address would lose what the link says.
         drawn = {}
         if request:
-            drawn = show(backend, *view_of(backend, values[: -len(memory)]), *values[-len(memory) :])
+            words, kept, *others = values[-len(memory) :]
+            view = view_of(backend, values[: -len(memory)])
+            drawn = show(backend, *view, words, read_kept(kept), *others)
         return [drawn.get(name, gr.skip()) for name in OUTPUTS]
 
     shown = gr.on(
@@ -157,14 +160,14 @@ def _connect_words(backend: Backend, fields: Fields, controls: Controls, state: 
         except ClipDemoError as error:
             raise page_error(error) from error
 
-    def keep(dataset: str, templates: str, classes: str, underscores: bool, pinned: Mapping[str, PromptSet]) -> Any:
-        if dataset in pinned:
-            return [{name: prompts for name, prompts in pinned.items() if name != dataset}, now()]
+    def keep_or_forget(dataset: str, templates: str, classes: str, underscores: bool, kept: str) -> list[str]:
+        if dataset in read_kept(kept):
+            return [keep(kept, dataset, None), now()]
         try:
             prompts = PromptSet.parse(templates, classes, underscores)
         except ClipDemoError as error:
             raise page_error(error) from error
-        return [{**pinned, dataset: prompts}, now()]
+        return [keep(kept, dataset, prompts), now()]
 
     chosen = [fields.source, fields.example, fields.dataset]
     controls.own_list.click(own_list, inputs=chosen, outputs=fields.classes, **INSTANT)
@@ -172,8 +175,8 @@ def _connect_words(backend: Backend, fields: Fields, controls: Controls, state: 
         likely_list, inputs=fields.all(), outputs=fields.classes, preprocess=False, **MODEL_QUEUE, **QUIET
     )
     controls.keep.click(
-        keep,
-        inputs=[fields.dataset, fields.templates, fields.classes, fields.replace_underscores, state.pinned],
-        outputs=[state.pinned, state.request],
+        keep_or_forget,
+        inputs=[fields.dataset, fields.templates, fields.classes, fields.replace_underscores, state.kept],
+        outputs=[state.kept, state.request],
         **QUIET,  # queued: Gradio shows no error message of an event outside the queue
     )

@@ -9,6 +9,7 @@ from ...backend import Backend
 from ...models.catalog import BUILT_IN
 from ..event_options import INSTANT, QUIET, event_value, load_if_downloaded, now
 from ..permalink import View, from_query, start
+from ..permissions import models_to_choose
 from .guided_start import experiments, strip
 from .guided_start import view_of as view_of_experiment
 from .layout import Controls, Fields, index_range
@@ -40,9 +41,9 @@ def connect_links(demo: gr.Blocks, backend: Backend, fields: Fields, controls: C
     state.link.change(restore, **restored)
 
     def start_over(model: str) -> list[Any]:
-        return [None, {}, strip(experiments(backend, model)), *fill(start(backend, None, model))]
+        return [None, "", strip(experiments(backend, model)), *fill(start(backend, None, model))]
 
-    begun = [state.words, state.pinned, controls.guide, *outputs]
+    begun = [state.words, state.kept, controls.guide, *outputs]
     controls.start_over.click(start_over, inputs=fields.model, outputs=begun, **INSTANT)
     _connect_guide(backend, fields, controls, fill, outputs)
     js = "(note) => clipExplorer.copyLink(note)"
@@ -66,7 +67,7 @@ def _connect_guide(backend: Backend, fields: Fields, controls: Controls, fill: C
 
 def model_choices(backend: Backend) -> list[tuple[str, str]]:
     """Return the choices of the model dropdown, with the size of those that would be downloaded."""
-    return [(f"{name} ({_source(backend, name)})", name) for name in backend.models]
+    return [(f"{name} ({_source(backend, name)})", name) for name in models_to_choose(backend)]
 
 
 def _source(backend: Backend, model: str) -> str:

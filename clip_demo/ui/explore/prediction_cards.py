@@ -26,6 +26,8 @@ def results(
     prompts: PromptSet,
     knowledge: Sequence[WordKnowledge] = (),
     comparison: Comparison | None = None,
+    *,
+    may_start: bool = True,
 ) -> str:
     """Return both cards.
 
@@ -41,9 +43,12 @@ def results(
         What the model knows of the class names with a zero-shot bar; empty where that is not known.
     comparison : Comparison, optional
         The zero-shot scores with other words, marked in the bars.
+    may_start : bool
+        See `clip_demo.ui.permissions`.
     """
     zero_shot = _zero_shot_card(prediction, prompts, knowledge, comparison)
-    return f'<div class="results"><div class="cards">{zero_shot}{probe_card(prediction, dataset)}</div></div>'
+    probe = probe_card(prediction, dataset, may_start=may_start)
+    return f'<div class="results"><div class="cards">{zero_shot}{probe}</div></div>'
 
 
 def _zero_shot_card(
@@ -64,25 +69,27 @@ def _zero_shot_card(
     return _frame("zero-shot", "Zero-shot", about, f'<ol class="bars">{bars}</ol>{rank}')
 
 
-def probe_card(prediction: Prediction, dataset: Dataset) -> str:
+def probe_card(prediction: Prediction, dataset: Dataset, *, may_start: bool) -> str:
     """Return the bars of the linear probe, or a note that there is no head and how to fit one."""
     n = len(dataset.classnames)
     about = f"trained on <b>{escape(dataset.title)}</b>’s <b>{n} classes</b>; ignores your list"
     probe = prediction.linear_probe
     if probe is None:
-        return _frame("probe", "Linear probe", about, _no_head(prediction, dataset))
+        return _frame("probe", "Linear probe", about, _no_head(prediction, dataset, may_start))
     early = early_head(probe.head, dataset)
-    more = f'<p class="early">This is {early}.</p>{offer(dataset, "Train it on all images")}' if early else ""
+    again = offer(dataset, "Train it on all images", may_start=may_start)
+    more = f'<p class="early">This is {early}.</p>{again}' if early else ""
     bars = "".join(_bar(score, prediction.truth) for score in probe.top[:SHOWN])
     rank = _rank_of_truth(probe.top, prediction.truth, "one of its classes")
     return _frame("probe", "Linear probe", about, f'<ol class="bars">{bars}</ol>{rank}{more}')
 
 
-def _no_head(prediction: Prediction, dataset: Dataset) -> str:
+def _no_head(prediction: Prediction, dataset: Dataset, may_start: bool) -> str:
+    how = "Or type on" if may_start else "One can be trained on"
     return (
         f'<p class="nothing">No probe was trained for <b>{escape(prediction.model)}</b> on '
         f"<b>{escape(dataset.title)}</b> yet.</p>"
-        f'{offer(dataset)}<p class="advice">Or type on the machine that runs this page: '
+        f'{offer(dataset, may_start=may_start)}<p class="advice">{how} the machine that runs this page: '
         f"<code>python -m clip_demo fit-probe --model {escape(prediction.model)} --dataset {escape(dataset.name)}"
         "</code></p>"
     )

@@ -19,6 +19,7 @@ from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import MAX_CLASSNAMES, parse_templates
 from ..event_options import load_if_downloaded
 from ..permalink import EXAMPLE, OWN, View, to_link
+from ..permissions import may_download, may_start
 from ..presence import visitor_request
 from ..uploads import uploaded_path
 from . import view as html
@@ -40,7 +41,7 @@ def show(
     view: View,
     photo: Mapping[str, Any] | None,
     words: Words | None,
-    pinned: Mapping[str, PromptSet],
+    kept: Mapping[str, PromptSet],
     notice: str,
     before: str,
     reported: tuple[Any, ...],
@@ -55,7 +56,7 @@ def show(
         The visitor's own photo, as Gradio sends it.
     words : Words or None
         Of the last results.
-    pinned : mapping of str to PromptSet
+    kept : mapping of str to PromptSet
         The prompt set that the visitor keeps as A, by dataset.
     notice : str
         A message about the link.
@@ -67,15 +68,15 @@ def show(
     status = load_if_downloaded(backend, view.model)
     drawn, prediction, error = {}, None, None
     try:
-        note = _instead(status, view, photo)
+        note = _instead(backend, status, view, photo)
         if note:
             drawn = {"results": note, "verdict": "", "hint": ""}
         else:
             with visitor_request(backend) as progress:
-                prediction, drawn = _answer(backend, view, photo, words, pinned, progress)
+                prediction, drawn = _answer(backend, view, photo, words, kept, progress)
     except ClipDemoError as problem:
         error = problem
-    image, available, no_image = _image(backend.datasets[view.dataset], view, prediction and prediction.truth)
+    image, available, no_image = _image(backend, view, prediction and prediction.truth)
     messages = html.field_messages(error or no_image)
     link = to_link(backend, view)
     if view.source == EXAMPLE and parse_qs(before).get("photo") == [view.example]:
@@ -91,7 +92,7 @@ def show(
         **drawn,
         **({"image": image} if image is not None else {}),
         **{name if name == "alert" else f"{name}_message": text for name, text in messages.items()},
-        "keep": "Forget A" if view.dataset in pinned else "Keep as A",
+        "keep": "Forget A" if view.dataset in kept else "Keep as A",
         "query": link.query,
         "link_note": link.note,
         "notice": notice,
@@ -99,10 +100,10 @@ def show(
     }
 
 
-def _instead(status: ModelStatus, view: View, photo: Mapping[str, Any] | None) -> str:
+def _instead(backend: Backend, status: ModelStatus, view: View, photo: Mapping[str, Any] | None) -> str:
     """Return what stands in place of the cards while there is nothing to predict; "" otherwise."""
     if status.state == "absent":
-        return html.missing_model(status)
+        return html.missing_model(status, may_download=may_download(backend, status.name))
     if status.state in html.WAITING:
         return html.waiting(status)
     return html.NO_PHOTO if view.source == OWN and photo is None else ""
@@ -113,7 +114,7 @@ def _answer(
     view: View,
     photo: Mapping[str, Any] | None,
     words: Words | None,
-    pinned: Mapping[str, PromptSet],
+    kept: Mapping[str, PromptSet],
     progress: Progress,
 ) -> tuple[Prediction, dict[str, Any]]:
     """Return the prediction and what is drawn of it."""
@@ -129,8 +130,9 @@ def _answer(
     knowledge = backend.word_knowledge(prompts.classnames, view.model)
     bars = {score.label for score in prediction.zero_shot[:SHOWN]}
     shown = [each for each in knowledge if each.name in bars]
+    comparison = _comparison(predict, words, kept.get(view.dataset))
     return prediction, {
-        "results": results(prediction, dataset, prompts, shown, _comparison(predict, words, pinned.get(view.dataset))),
+        "results": results(prediction, dataset, prompts, shown, comparison, may_start=may_start(backend)),
         "verdict": verdict(prediction, dataset, shown),
         "hint": word_line(prompts.classnames, knowledge) + hint(prediction),
         "code": code(
@@ -199,10 +201,11 @@ def _filled(index: float | None, dataset: Dataset) -> float:
     return index
 
 
-def _image(dataset: Dataset, view: View, truth: str | None) -> tuple[str | None, bool | None, ClipDemoError | None]:
+def _image(backend: Backend, view: View, truth: str | None) -> tuple[str | None, bool | None, ClipDemoError | None]:
     """Return the image as HTML, whether the dataset is available (None: unknown), and an error."""
     if view.source == OWN:
         return "", None, None
+    dataset = backend.datasets[view.dataset]
     if view.source == EXAMPLE:
         return html.example_figure(example_photos()[view.example]), None, None
     try:
@@ -211,6 +214,7 @@ def _image(dataset: Dataset, view: View, truth: str | None) -> tuple[str | None,
         available = dataset.available()  # true if the files are damaged
         if truth is None:
             return None, available, error
-        return html.missing_image(dataset, view.index, truth), available, None
+        allowed = may_download(backend, view.dataset)
+        return html.missing_image(dataset, view.index, truth, may_download=allowed), available, None
     except ClipDemoError as error:
         return None, None, error

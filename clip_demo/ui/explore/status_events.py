@@ -17,6 +17,7 @@ from ...serving.model_handle import ModelStatus
 from .. import probe_job_panel
 from ..event_options import INSTANT, now, press
 from ..permalink import first_index, is_default_list, own_classes
+from ..permissions import may_download, may_start
 from ..status_line import chip, download_panel, status_line
 from .layout import Controls, Fields, index_range
 from .view import WAITING
@@ -38,8 +39,10 @@ class PageState:
         A message about the link, which `show` writes until the visitor changes something.
     drawn, reported : gr.State
         The `facts` that the results, and the status line, were drawn from.
-    words, pinned : gr.State
-        What the bars are compared with: the last `Words`, and the prompt set that the visitor keeps as A, by dataset.
+    words : gr.State
+        What the bars are compared with: the last `Words`.
+    kept : gr.Textbox
+        The prompt set that the visitor keeps as A, by dataset; see `clip_demo.ui.kept_prompts`.
     timer : gr.Timer
         Triggers `refresh` while it is active.
     """
@@ -50,18 +53,18 @@ class PageState:
     link_note: gr.Textbox
     link: gr.Textbox
     notice: gr.Textbox
+    kept: gr.Textbox
     drawn: gr.State
     reported: gr.State
     words: gr.State
-    pinned: gr.State
     timer: gr.Timer
 
     @classmethod
     def make(cls) -> PageState:
         """Make the components inside the current gradio context."""
-        names = ("request", "refresh", "query", "link-note", "link", "notice")
+        names = ("request", "refresh", "query", "link-note", "link", "notice", "kept")
         hidden = (gr.Textbox(visible="hidden", elem_id=name) for name in names)
-        return cls(*hidden, gr.State(()), gr.State(()), gr.State(), gr.State({}), gr.Timer(1.0, active=False))
+        return cls(*hidden, gr.State(()), gr.State(()), gr.State(), gr.Timer(1.0, active=False))
 
 
 def facts(model: ModelStatus, dataset: str, available: bool | None, n_train: int | None) -> tuple[Any, ...]:
@@ -93,9 +96,9 @@ def report(backend: Backend, status: Status) -> list[Any]:
         chip(status, backend.datasets[status.dataset.name]),
         status_line(status, backend.datasets[status.dataset.name], backend.preferred_model),
         _offer(status),
-        _download_button(missing),
+        _download_button(missing if missing and may_download(backend, missing.name) else None),
         download_panel(missing),
-        probe_job_panel.panel(status.job),
+        probe_job_panel.panel(status.job, may_start=may_start(backend)),
         _facts(status),
         gr.Timer(active=moving),
     ]
@@ -139,7 +142,8 @@ def connect_status(backend: Backend, fields: Fields, controls: Controls, state: 
     _connect_dataset(backend, fields, controls, outputs)
 
     def choose_model(dataset: str, model: str) -> list[Any]:
-        backend.load_model(model)
+        if backend.is_downloaded(model) or may_download(backend, model):
+            backend.load_model(model)
         return [*report(backend, backend.status(model, dataset)), now()]
 
     def accept_offer(dataset: str) -> list[Any]:
@@ -157,7 +161,7 @@ def _connect_refresh(backend: Backend, controls: Controls, state: PageState, opt
 
     def download(dataset: str, model: str, drawn: tuple) -> list[Any]:
         missing = next((name for name, each in backend.datasets.items() if not each.available()), None)
-        if missing is not None:
+        if missing is not None and may_download(backend, missing):
             backend.download_dataset(missing)
         return refresh(dataset, model, drawn)
 

@@ -32,8 +32,10 @@ def waiting(model: ModelStatus, what: str = "The bars") -> str:
     )
 
 
-def missing_model(model: ModelStatus) -> str:
-    """Return a note that a model is not loaded, and the button that downloads and loads it."""
+def missing_model(model: ModelStatus, *, may_download: bool = True) -> str:
+    """Return a note that a model is not loaded, and the button that downloads and loads it, for who may do that."""
+    if not may_download:
+        return f'<div class="waiting"><p>{escape(model.name)} is not on this server. Choose another model.</p></div>'
     size = f" ({model.megabytes:,} MB)" if model.megabytes else ""
     button = job_button("load", f"Download and load {model.name}{size}")
     return f'<div class="waiting"><p>{escape(model.name)} is not loaded.</p>{button}</div>'
@@ -63,14 +65,15 @@ def example_figure(photo: ExamplePhoto) -> str:
     return _figure(img, photo.label, "Example photo")
 
 
-def missing_image(dataset: Dataset, index: float, truth: str) -> str:
+def missing_image(dataset: Dataset, index: float, truth: str, *, may_download: bool = True) -> str:
     """Return what is shown in place of a test image that is not available, though its stored features are."""
-    note = (
-        '<p class="gone">The image itself is not on this machine; these predictions come from stored features. To see '
-        f"it, press “Download {escape(dataset.title)}”, or run <code>python -m clip_demo download "
-        f"{escape(dataset.name)}</code></p>"
-    )
-    return _figure(note, truth, _name(dataset, index))
+    note = "The image itself is not on this machine; these predictions come from stored features."
+    if may_download:
+        note += (
+            f" To see it, press “Download {escape(dataset.title)}”, or run <code>python -m clip_demo download "
+            f"{escape(dataset.name)}</code>"
+        )
+    return _figure(f'<p class="gone">{note}</p>', truth, _name(dataset, index))
 
 
 def _name(dataset: Dataset, index: float) -> str:

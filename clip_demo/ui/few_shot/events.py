@@ -12,6 +12,7 @@ from .. import probe_job_panel
 from ..event_options import INSTANT, now, page_error, press
 from ..explore.layout import Fields
 from ..explore.view import WAITING, missing_model
+from ..permissions import may_download, may_start
 from . import text
 from .figure import curve_figure
 from .layout import FewShotOutputs
@@ -46,7 +47,8 @@ def connect_probe(tab: gr.Tab, backend: Backend, fields: Fields, outputs: FewSho
         # A plot that has not changed is not drawn again, because it would flicker.
         drawn = [gr.skip()] * 3 if facts == before else _curve(status, chosen, curve)
         changing = status.model.state in WAITING or _is_running(status)
-        return [*drawn, _panel(status, chosen, curve), facts, gr.Timer(active=changing)]
+        panel = _panel(backend, status, chosen, curve)
+        return [*drawn, panel, facts, gr.Timer(active=changing)]
 
     def follow(dataset: str, model: str, before: tuple) -> list[Any]:
         # Nothing was drawn before the tab is opened for the first time.
@@ -80,10 +82,10 @@ def _curve(status: Status, dataset: Dataset, curve: FewShotCurve | None) -> list
     return [text.summary(curve, dataset.title) + text.legend(curve), plot, "".join(numbers)]
 
 
-def _panel(status: Status, dataset: Dataset, curve: FewShotCurve | None) -> str:
+def _panel(backend: Backend, status: Status, dataset: Dataset, curve: FewShotCurve | None) -> str:
     """Return the progress of the job; without a job, the button for what the curve needs next."""
     if status.model.state == "absent":
-        return missing_model(status.model)
+        return missing_model(status.model, may_download=may_download(backend, status.model.name))
     if status.job is None and status.model.state == "ready" and not (curve and curve.complete):
-        return probe_job_panel.offer(dataset, "Fit the linear probe now")
-    return probe_job_panel.panel(status.job)
+        return probe_job_panel.offer(dataset, "Fit the linear probe now", may_start=may_start(backend))
+    return probe_job_panel.panel(status.job, may_start=may_start(backend))

@@ -80,7 +80,10 @@ class LabContext:
                 pass
             return [gr.skip()] * len(outputs)
 
-        gr.on(triggers, handler, inputs=[*self.inputs, *inputs], outputs=outputs, trigger_mode="always_last", **QUEUED)
+        inputs = [*self.inputs, *inputs]
+        # Without preprocessing: it refuses a choice that a section has added, once Gradio has dropped the session.
+        options = {"preprocess": False, "trigger_mode": "always_last", **QUEUED}
+        gr.on(triggers, handler, inputs=inputs, outputs=outputs, **options)
 
     def update_state(
         self, trigger: Callable, update: Callable[[Any, str], Any], state: gr.State, redraw: gr.Textbox

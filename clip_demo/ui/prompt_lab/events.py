@@ -18,7 +18,9 @@ from ...progress import together
 from ...serving.background import BackgroundTask
 from ..event_options import INSTANT, QUIET, load_if_downloaded, now, page_error, press
 from ..explore.view import WAITING, alert, missing_model, waiting
+from ..kept_prompts import keep
 from ..permalink import own_classes
+from ..permissions import may_download
 from ..presence import visitor_request
 from ..template_field import connect_presets
 from . import template_switches
@@ -31,7 +33,7 @@ from .layout import SECTIONS, Lab
 from .sections import connect_calibration, connect_classes, connect_confusions, connect_images
 
 
-def connect(backend: Backend, lab: Lab, explore: ExploreTab, pinned: gr.State) -> None:
+def connect(backend: Backend, lab: Lab, explore: ExploreTab, kept: gr.Textbox) -> None:
     """Connect the lab's components with each other, with the Explore tab and with the backend.
 
     Parameters
@@ -39,18 +41,18 @@ def connect(backend: Backend, lab: Lab, explore: ExploreTab, pinned: gr.State) -
     backend : Backend
     lab : Lab
     explore : ExploreTab
-    pinned : gr.State
-        The visitor's baselines, a dict of dataset name to `PromptSet`. The Explore tab calls them A.
+    kept : gr.Textbox
+        The visitor's baselines, which the Explore tab calls A; see `clip_demo.ui.kept_prompts`.
     """
     # Hidden fields: a change of `request` evaluates the prompt set, a change in `redraw` draws one section.
     request = gr.Textbox(visible="hidden", elem_id="lab-request")
     redraw = {name: gr.Textbox(visible="hidden", elem_id=f"lab-redraw-{name.lower()}") for name in SECTIONS}
     fields = explore.fields
-    context = LabContext(backend, [fields.dataset, fields.model, *lab.prompts.values(), pinned], explore)
+    context = LabContext(backend, [fields.dataset, fields.model, *lab.prompts.values(), kept], explore)
     _connect_tabs(backend, lab, explore, request)
     _connect_headline(context, lab, request, list(redraw.values()))
     _connect_prompts(backend, lab, fields.dataset)
-    _connect_baseline(context, lab, pinned, request)
+    _connect_baseline(context, lab, kept, request)
     for name, tab in lab.tabs.items():
         tab.select(None, outputs=redraw[name], js=f"() => clipLab.open({name!r})", **QUIET)
     connect_classes(context, redraw["Classes"], **lab.sections["Classes"])
@@ -128,7 +130,7 @@ def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterato
     backend = context.backend
     status = load_if_downloaded(backend, model)
     if status.state == "absent":
-        yield "", missing_model(status), False
+        yield "", missing_model(status, may_download=may_download(backend, model)), False
     elif status.state in WAITING:
         yield "", waiting(status, "The numbers"), True
     else:
@@ -153,7 +155,7 @@ def _connect_prompts(backend: Backend, lab: Lab, dataset: gr.Radio) -> None:
         switch.input(change, inputs=[fields.templates, switch], outputs=fields.templates, **INSTANT)
 
 
-def _connect_baseline(context: LabContext, lab: Lab, pinned: gr.State, request: gr.Textbox) -> None:
+def _connect_baseline(context: LabContext, lab: Lab, kept: gr.Textbox, request: gr.Textbox) -> None:
     def pin(*values) -> list[Any]:
         try:
             parsed = context.parse(*values)
@@ -161,11 +163,11 @@ def _connect_baseline(context: LabContext, lab: Lab, pinned: gr.State, request: 
                 parsed.evaluate(context.backend, progress)  # a baseline that cannot be evaluated is refused
         except ClipDemoError as error:
             raise page_error(error) from error
-        return [{**values[-1], parsed.dataset.name: parsed.prompts}, now(), now()]
+        return [keep(values[-1], parsed.dataset.name, parsed.prompts), now(), now()]
 
-    def unpin(dataset, pinned) -> list[Any]:
-        return [{name: prompts for name, prompts in pinned.items() if name != dataset}, now(), now()]
+    def unpin(dataset: str, text: str) -> list[str]:
+        return [keep(text, dataset, None), now(), now()]
 
-    outputs = [pinned, request, context.explore.request]
+    outputs = [kept, request, context.explore.request]
     lab.headline.pin.click(pin, inputs=context.inputs, outputs=outputs, **QUEUED)
-    lab.headline.unpin.click(unpin, inputs=[context.inputs[0], pinned], outputs=outputs, **INSTANT)
+    lab.headline.unpin.click(unpin, inputs=[context.inputs[0], kept], outputs=outputs, **INSTANT)

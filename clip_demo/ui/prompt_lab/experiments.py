@@ -168,7 +168,7 @@ def connect_names(
     inputs, outputs = [classname, names], [classname, table]
     context.draw([redraw.change, names.change], draw, inputs, outputs)
     classname.input(now, outputs=redraw, **INSTANT)
-    table.use(use, inputs=[classes, classname], outputs=classes, **INSTANT)
+    table.use(use, inputs=[classes, classname], outputs=classes, preprocess=False, **INSTANT)
 
 
 def _names_table(backend: Backend, request: Request, report: EvaluationReport, position: int, text: str | None) -> str:

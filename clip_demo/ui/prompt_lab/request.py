@@ -1,13 +1,14 @@
 """The request for an evaluation, parsed from the lab's fields and checked once per event."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...backend import Backend
 from ...datasets.base import Dataset
+from ...datasets.catalog import resolve_dataset
 from ...evaluation.report import EvaluationReport
 from ...progress import Progress
 from ...zero_shot.prompt_set import PromptSet
+from ..kept_prompts import read_kept
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def parse_request(
     templates: str | None,
     classes: str | None,
     replace_underscores: bool,
-    pinned: Mapping[str, PromptSet],
+    kept: str | None,
 ) -> Request:
     """Return the request for the values of the fields.
 
@@ -53,17 +54,18 @@ def parse_request(
     templates, classes : str or None
         As typed.
     replace_underscores : bool
-    pinned : mapping of str to PromptSet
-        The visitor's baselines by dataset. Without one, or if it has another number of classes, as A on the Explore
-        tab may have, the baseline is the template of openai/CLIP's README with the dataset's own class names.
+    kept : str or None
+        The visitor's baselines by dataset; see `clip_demo.ui.kept_prompts`. Without one, or if it has another number
+        of classes, as A on the Explore tab may have, the baseline is the template of openai/CLIP's README with the
+        dataset's own class names.
 
     Raises
     ------
-    ClassnamesError, TemplateError
+    ClassnamesError, TemplateError, DatasetError
     """
-    chosen = backend.datasets[dataset]
+    chosen = resolve_dataset(backend.datasets, dataset)
     prompts = PromptSet.parse(templates, classes, replace_underscores)
-    baseline = pinned.get(dataset)
+    baseline = read_kept(kept).get(dataset)
     if baseline is None or len(baseline.classnames) != len(chosen.classnames):
         baseline = PromptSet.for_dataset(chosen)
     return Request(chosen, model, prompts, baseline)
