@@ -427,6 +427,9 @@ class NumberedEncoder:
         self.encoded_images += len(inputs)
         return 2 * self.directions[inputs]
 
+    def tokens(self, prompt):
+        return prompt
+
     def encode_texts(self, prompts):
         return 3 * self.directions[[int(prompt.split()[-1]) for prompt in prompts]]
 

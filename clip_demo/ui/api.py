@@ -118,7 +118,7 @@ def _prompts(
     replace_underscores: bool,
 ) -> PromptSet:
     return PromptSet.for_dataset(
-        resolve_dataset(backend.datasets, dataset or backend.default_dataset),
+        resolve_dataset(backend.datasets, backend.default_dataset if dataset in (None, "") else dataset),
         _parsed(parse_classnames, classnames),
         _parsed(parse_templates, templates),
         replace_underscores,

@@ -133,7 +133,10 @@ def test_predict_by_plain_http(served, toy_backend):
         ({"index": 20}, lambda backend: backend.predict(index=20)),
         ({"index": 1, "dataset": "nowhere"}, lambda backend: backend.predict(index=1, dataset="nowhere")),
         ({"index": 1, "classnames": ["red"]}, lambda backend: PromptSet(["red"])),
-        ({"index": 1, "classnames": "red, Red"}, lambda backend: PromptSet(["red", "Red"])),
+        (
+            {"index": 1, "classnames": "red, Red"},
+            lambda backend: backend.predict(index=1, prompts=PromptSet(["red", "Red"])),
+        ),
         ({"index": 1, "templates": "a {"}, lambda backend: PromptSet(["red", "blue"], ["a {"])),
         ({"index": 1, "top_k": 0}, lambda backend: backend.predict(index=1, top_k=0)),
         ({"index": 1, "model": "/etc/passwd"}, lambda backend: backend.predict(index=1, model="/etc/passwd")),
