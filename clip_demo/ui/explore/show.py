@@ -12,7 +12,7 @@ import gradio as gr
 from ...backend import Backend, Prediction
 from ...datasets.base import Dataset
 from ...datasets.example_photos import example_photos
-from ...errors import ClipDemoError, DatasetError, IndexRangeError
+from ...errors import ClipDemoError, DatasetError, IndexRangeError, InputError
 from ...serving.model_handle import ModelStatus
 from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import MAX_CLASSNAMES, parse_templates
@@ -181,7 +181,10 @@ def _comparison(predict: partial[Prediction], words: Words, kept: PromptSet | No
     other, name = (kept, "A") if kept else (words.previous, "before")
     if other is None or other == words.prompts:
         return None
-    return Comparison(name, predict(prompts=other).zero_shot)
+    try:
+        return Comparison(name, predict(prompts=other).zero_shot)
+    except InputError:  # kept although this model does not take them, and said so
+        return None
 
 
 def _filled(index: float | None, dataset: Dataset) -> float:
