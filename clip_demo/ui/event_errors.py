@@ -13,6 +13,7 @@ from collections import Counter
 from typing import Any
 
 import gradio as gr
+import httpx
 import orjson
 from fastapi.exceptions import RequestValidationError
 from gradio.exceptions import InvalidPathError
@@ -134,7 +135,7 @@ def _log(error: Exception) -> None:
 
 def exception_handlers() -> dict[type[Exception], Any]:
     """Return what FastAPI answers to a request that Gradio cannot assign to an event."""
-    return dict.fromkeys((RequestValidationError, KeyError, FnIndexInferError, TypeError), _refuse)
+    return dict.fromkeys((RequestValidationError, KeyError, FnIndexInferError, TypeError, httpx.InvalidURL), _refuse)
 
 
 async def _refuse(request: Request, error: Exception) -> JSONResponse:
@@ -143,7 +144,9 @@ async def _refuse(request: Request, error: Exception) -> JSONResponse:
     found = _ENDPOINT.fullmatch(request.url.path)
     route, name = found.groups() if found else ("", "")
     status, names = 422, ", ".join(endpoints.get(name, ()))
-    if route and name not in endpoints:
+    if isinstance(error, httpx.InvalidURL):
+        status, message = 400, "This address cannot be read: it is too long or damaged. Shorten it."
+    elif route and name not in endpoints:
         status, message = 404, f"There is no endpoint /{name[:60]}; use one of /{', /'.join(endpoints)}."
     elif isinstance(error, RequestValidationError):
         form = f"an object with its parameters: {names}"

@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -119,7 +120,7 @@ def _check_name(name: str, position: int) -> None:
             "it again.",
             page=f"Class name {position}, {quoted(name)}, has half of a character. Type it again.",
         )
-    if not name.replace("_", " ").strip():
+    if all(character == "_" or _is_invisible(character) for character in name):
         raise ClassnamesError(
             f"classnames: number {position} is blank; give it a name or remove it.",
             page=f"Class name {position} is blank. Type a name or remove it.",
@@ -209,6 +210,11 @@ def same_class(a: str | None, b: str | None) -> bool:
 
 def _key(name: str) -> str:
     return " ".join(name.replace("_", " ").casefold().split())
+
+
+def _is_invisible(character: str) -> bool:
+    kind = unicodedata.category(character)  # spaces and line ends, control and format characters
+    return kind[0] == "Z" or kind in ("Cc", "Cf")
 
 
 def is_broken(text: str) -> bool:

@@ -56,6 +56,7 @@ def test_templates_are_separated_by_line_breaks_and_keep_their_commas():
         ([str(i) for i in range(1001)], f"got 1001; {CLASSES}"),
         (["cat", " "], "number 2 is blank; give it a name or remove it."),
         (["_", "cat"], "number 1 is blank; give it a name or remove it."),
+        (["cat", "\u200b\x07\ufeff_\u3000"], "number 2 is blank; give it a name or remove it."),
         (["cat", "dog", "cat"], "'cat' occurs twice; remove one of them."),
         (["cat", "cat "], "'cat' occurs twice; remove one of them."),
         (["cat", "dog\ud83d"], "number 2 ('dog\\ud83d') has half of a character, which no text can have; type it "

@@ -67,11 +67,13 @@ def show(
     try:
         note = _instead(status, view, photo)
         if note:
-            drawn = {"results": note, "verdict": "", "hint": ""}
+            drawn = {"results": note, "verdict": "", "hint": "", "words": None}
         else:
             prediction, drawn = _answer(backend, view, photo, words, pinned)
     except ClipDemoError as problem:
         error = problem
+        if words is None:  # there are no results to keep, but perhaps a note that the model is loading
+            drawn = {"results": ""}
     image, available, no_image = _image(backend.datasets[view.dataset], view, prediction and prediction.truth)
     messages = html.field_messages(error or no_image)
     link = to_link(backend, view)

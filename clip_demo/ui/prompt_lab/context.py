@@ -109,5 +109,8 @@ class LabContext:
 
 
 def _with_pages(before: dict[str, Any], value: Any) -> dict[str, Any]:
-    """Return the state of a gallery with another number of pages."""
-    return {**before, "pages": max(1, min(int(value), MAX_PAGES))}
+    """Return the state of a gallery with another number of pages; a client may send anything."""
+    try:
+        return {**before, "pages": max(1, min(int(value), MAX_PAGES))}
+    except (TypeError, ValueError, OverflowError):
+        return before
