@@ -305,3 +305,11 @@ def test_the_client_for_python_gets_the_same_sentences(page):
             client.predict(*range(9), api_name="/predict")
     finally:
         client.close()
+
+
+def test_an_address_that_is_too_long_to_read_is_refused_in_a_sentence(page, caplog):
+    with closing(http.client.HTTPConnection("127.0.0.1", page.server_port, timeout=30)) as connection:
+        connection.request("GET", "/?classes=" + "a" * 65_600)
+        response = connection.getresponse()
+        assert response.status == 400 and "too long" in json.loads(response.read())["error"]
+    assert caplog.text == ""
