@@ -10,6 +10,7 @@ from .backend import Backend, Prediction, Status
 from .datasets.cifar100_classes import CIFAR100_CLASSNAMES
 from .errors import (
     ArtifactError,
+    BusyError,
     Cancelled,
     ClassnamesError,
     ClipDemoError,
@@ -35,6 +36,7 @@ __all__ = [
     "README_TEMPLATE",
     "ArtifactError",
     "Backend",
+    "BusyError",
     "Cancelled",
     "ClassnamesError",
     "ClipDemoError",

@@ -405,7 +405,7 @@ class Backend:
     # --- what the methods share -----------------------------------------------------------------------------------
 
     def _dataset(self, name: str | None) -> Dataset:
-        return resolve_dataset(self.datasets, name or self.requested_dataset)
+        return resolve_dataset(self.datasets, self.requested_dataset if name in (None, "") else name)
 
     def _ready(self, model: str | None) -> ModelHandle:
         """Return a model; a call waits only for the default one."""

@@ -128,5 +128,5 @@ def page_message_of(error: BaseException, otherwise: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return text in quotation marks for the page, shortened to 40 characters."""
-    return f"“{text if len(text) <= 40 else text[:39] + '…'}”"
+    """Return text in quotation marks for the page, shortened to 40 characters. Halves of characters become “?”."""
+    return f"“{text if len(text) <= 40 else text[:39] + '…'}”".encode("utf-8", "replace").decode("utf-8")

@@ -26,7 +26,8 @@ def best(scores: np.ndarray, k: int) -> np.ndarray:
 
 def check_top_k(top_k: int) -> int:
     """Return `top_k` as an int, or raise an OptionError where it is not a whole number of at least 1."""
-    if isinstance(top_k, bool) or not isinstance(top_k, (int, float)) or top_k != top_k // 1 or top_k < 1:
+    number = isinstance(top_k, (int, float, np.integer)) and not isinstance(top_k, bool)
+    if not number or top_k != top_k // 1 or top_k < 1:
         raise OptionError(
             f"top_k: {top_k!r} is not allowed; use a whole number of at least 1.",
             page="Type how many classes to show: a whole number of at least 1.",

@@ -37,6 +37,9 @@ class ToyEncoder:
         self.encoded_images += len(inputs)
         return 2 * np.stack(inputs).astype(np.float32)
 
+    def tokens(self, prompt):
+        return tuple(prompt.lower().split())
+
     def encode_texts(self, prompts):
         self.encoded_prompts += prompts
         rows = []

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import threading
 
 import numpy as np
@@ -14,6 +15,7 @@ from clip_demo.datasets.base import Dataset
 from clip_demo.datasets.shapes100 import Shapes100
 from clip_demo.errors import (
     ClassnamesError,
+    ClipDemoError,
     DatasetError,
     ImageError,
     IndexRangeError,
@@ -93,6 +95,26 @@ def test_the_default_prompts_are_the_datasets_class_names_in_the_readmes_templat
 def test_top_k_is_limited_by_the_number_of_classes(toy_backend):
     assert len(toy_backend.predict(index=0, top_k=50).zero_shot) == 5
     assert len(toy_backend.predict(index=0, top_k=1).zero_shot) == 1
+
+
+def test_numbers_of_numpy_are_numbers(toy_backend):
+    prediction = toy_backend.predict(index=np.int64(3), top_k=np.int64(2), logit_scale=np.float32(10))
+    assert prediction == toy_backend.predict(index=3, top_k=2)
+
+
+@pytest.mark.parametrize("nothing", [0, False, []])
+def test_only_none_and_no_text_stand_for_the_default(toy_backend, nothing):
+    assert toy_backend.predict(index=3, dataset="", model="") == toy_backend.predict(index=3)
+    for name in ("dataset", "model"):
+        with pytest.raises(ClipDemoError, match=f"^{name}: {re.escape(repr(nothing))} is "):
+            toy_backend.predict(index=3, **{name: nothing})
+
+
+def test_names_that_a_tokenizer_tells_apart_are_two_classes_under_the_switch_that_is_on(toy_backend):
+    prompts = PromptSet(("red_car", "red car"), ("{}",))
+    assert {each.label for each in toy_backend.predict(index=0, prompts=prompts).zero_shot} == {"red_car", "red car"}
+    with pytest.raises(ClassnamesError, match="'red_car' and 'red car' make the same prompts"):
+        toy_backend.predict(index=0, prompts=prompts.varied(replace_underscores=True))
 
 
 def test_underscores_become_spaces_in_the_prompt_and_stay_in_the_label(toy_backend, toy_encoder):
@@ -426,6 +448,9 @@ class NumberedEncoder:
     def encode_images(self, inputs):
         self.encoded_images += len(inputs)
         return 2 * self.directions[inputs]
+
+    def tokens(self, prompt):
+        return prompt
 
     def encode_texts(self, prompts):
         return 3 * self.directions[[int(prompt.split()[-1]) for prompt in prompts]]

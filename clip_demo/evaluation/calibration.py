@@ -84,7 +84,7 @@ def reliability(confidence: np.ndarray, correct: np.ndarray) -> Reliability:
 
 def check_logit_scale(logit_scale: float) -> float:
     """Return `logit_scale` as a float, or raise an OptionError."""
-    number = isinstance(logit_scale, (int, float)) and not isinstance(logit_scale, bool)
+    number = isinstance(logit_scale, (int, float, np.integer, np.floating)) and not isinstance(logit_scale, bool)
     if not number or not math.isfinite(logit_scale) or not 0 < logit_scale <= MAX_LOGIT_SCALE:
         raise OptionError(
             f"logit_scale: {logit_scale!r} is not allowed; use a number above 0 and at most {MAX_LOGIT_SCALE:,}, "

@@ -74,6 +74,12 @@ class ClipModel:
         pixels = pixels.float().div(255).sub_(self._mean).div_(self._std)
         return encode_image(self.network, pixels.to(self._device)).float().cpu().numpy()
 
+    def tokens(self, prompt: str) -> tuple[int, ...]:
+        """Return the tokens of a prompt up to the end of text, where its feature is read; without torch."""
+        tokenizer = import_clip().clip._tokenizer
+        tokens, end = tokenizer.encode(prompt), tokenizer.encoder["<|endoftext|>"]
+        return tuple(tokens[: tokens.index(end)] if end in tokens else tokens)
+
     @torch.inference_mode()
     def encode_texts(self, prompts: Sequence[str]) -> np.ndarray:
         """Return the features of prompts, as ``network.encode_text`` computes them.

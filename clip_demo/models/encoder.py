@@ -1,6 +1,6 @@
 """The interface of a model."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,6 +36,13 @@ class Encoder(Protocol):
 
     def encode_images(self, inputs: Sequence[Any]) -> np.ndarray:
         """Return the features of preprocessed images: shape (n, d), float32, not normalised."""
+        ...
+
+    def tokens(self, prompt: str) -> Hashable:
+        """Return what the features of a prompt depend on: prompts with equal tokens have equal features.
+
+        Cheap, and safe to call in any thread. A prompt of any length is allowed.
+        """
         ...
 
     def encode_texts(self, prompts: Sequence[str]) -> np.ndarray:

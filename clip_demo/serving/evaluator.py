@@ -50,7 +50,7 @@ class Evaluator:
         progress: Progress | None = None,
     ) -> EvaluationReport:
         """Evaluate a prompt set, and a baseline on the same images where one is given."""
-        images = self._labelled_images(model, dataset, progress)
+        images = self._labelled_images(model, dataset, progress, prompts, *([] if baseline is None else [baseline]))
 
         def predict(each: PromptSet) -> Predictions:
             key = (model.encoder.sha256, dataset.name, each)
@@ -97,7 +97,7 @@ class Evaluator:
         self, model: ModelHandle, dataset: Dataset, prompts: PromptSet, progress: Progress | None = None
     ) -> tuple[TemplateRow, ...]:
         """Measure every template of a prompt set."""
-        images = self._labelled_images(model, dataset, progress)
+        images = self._labelled_images(model, dataset, progress, prompts)
         # Not remembered, as in `compare_names`: many prompt sets would displace everything that visitors look at.
         return ablate_templates(partial(_predict, model, images, progress), prompts, progress)
 
@@ -111,11 +111,15 @@ class Evaluator:
         progress: Progress | None = None,
     ) -> tuple[NameRow, ...]:
         """Measure other names for the class at `position`: each prompt set of `renamed` has one of them."""
-        images = self._labelled_images(model, dataset, progress)
+        images = self._labelled_images(model, dataset, progress, prompts, *renamed)
         members = np.flatnonzero(images.labels == position)
         return compare_names(partial(_predict, model, images, progress), prompts, renamed, position, members, progress)
 
-    def _labelled_images(self, model: ModelHandle, dataset: Dataset, progress: Progress | None) -> LabelledImages:
+    def _labelled_images(
+        self, model: ModelHandle, dataset: Dataset, progress: Progress | None, *prompts: PromptSet
+    ) -> LabelledImages:
+        for each in prompts:  # first: they may be refused, and encoding the images may take an hour
+            model.features.check_distinct(each)
         encoder = model.encoder
         head = self._heads.get(encoder.sha256, dataset.name)
 

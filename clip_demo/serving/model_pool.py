@@ -107,7 +107,7 @@ class ModelPool:
         ModelError
             When the model is not on offer.
         """
-        name = name or self.default
+        name = self.default if name in (None, "") else name
         if not isinstance(name, str) or name not in self.names:
             raise self._not_on_offer(name)
         with self._lock:

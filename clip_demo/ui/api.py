@@ -1,4 +1,4 @@
-"""The public endpoints: prediction, evaluation and word knowledge for programs."""
+"""The public endpoints: prediction, evaluation and word knowledge for programs. `Page` passes their errors on."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,7 +7,6 @@ import gradio as gr
 
 from ..backend import Backend
 from ..datasets.catalog import resolve_dataset
-from ..errors import ClipDemoError
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import parse_classnames, parse_templates
 from .permissions import check_model
@@ -40,20 +39,17 @@ def _add_predict(backend: Backend) -> None:
         of the page; without it the default model is used. The answer has `model`, `dataset`, `index`, `truth`,
         `zero_shot` (label, probability, cosine) and `linear_probe` (head, top) or null.
         """
-        try:
-            check_model(backend, model)
-            with visitor_request(backend) as progress:
-                return backend.predict(
-                    image=None if image is None else uploaded_path(image),
-                    index=index,
-                    dataset=dataset,
-                    prompts=_prompts(backend, dataset, classnames, templates, replace_underscores),
-                    top_k=top_k,
-                    model=model,
-                    progress=progress,
-                ).to_dict()
-        except ClipDemoError as error:
-            raise _answer(error) from error
+        check_model(backend, model)
+        with visitor_request(backend) as progress:
+            return backend.predict(
+                image=None if image is None else uploaded_path(image),
+                index=index,
+                dataset=dataset,
+                prompts=_prompts(backend, dataset, classnames, templates, replace_underscores),
+                top_k=top_k,
+                model=model,
+                progress=progress,
+            ).to_dict()
 
     # A queue of its own: a busy program does not block the page. The limit is the size of two batches of the encoder.
     gr.api(predict, api_name="predict", concurrency_id="endpoint", concurrency_limit=32)
@@ -78,20 +74,17 @@ def _add_evaluate(backend: Backend) -> None:
         `top5`, `per_class`, `n`, `difference` (top1, low, high, p_value, gained, lost) or null, and `probe_top1`
         or null.
         """
-        try:
-            prompts = _prompts(backend, dataset, classnames, templates, replace_underscores)
-            baseline = baseline_of(
-                prompts,
-                _parsed(parse_classnames, baseline_classnames),
-                _parsed(parse_templates, baseline_templates),
-                baseline_replace_underscores,
-            )
-            check_model(backend, model)
-            with visitor_request(backend) as progress:
-                report = backend.evaluate(prompts, dataset=dataset, model=model, baseline=baseline, progress=progress)
-            return report.accuracy.to_dict()
-        except ClipDemoError as error:
-            raise _answer(error) from error
+        prompts = _prompts(backend, dataset, classnames, templates, replace_underscores)
+        baseline = baseline_of(
+            prompts,
+            _parsed(parse_classnames, baseline_classnames),
+            _parsed(parse_templates, baseline_templates),
+            baseline_replace_underscores,
+        )
+        check_model(backend, model)
+        with visitor_request(backend) as progress:
+            report = backend.evaluate(prompts, dataset=dataset, model=model, baseline=baseline, progress=progress)
+        return report.accuracy.to_dict()
 
     # Few at a time: each may use the model for a long time.
     gr.api(evaluate, api_name="evaluate", concurrency_id="evaluations", concurrency_limit=2)
@@ -105,18 +98,10 @@ def _add_word_knowledge(backend: Backend) -> None:
         captions), "guessed" (from words with near word vectors) or "unknown"; `images`; and `near`, the nearest
         learned words. It is empty for models whose training captions are not known, such as OpenAI's.
         """
-        try:
-            check_model(backend, model)
-            return [asdict(each) for each in backend.word_knowledge(names, model)]
-        except ClipDemoError as error:
-            raise _answer(error) from error
+        check_model(backend, model)
+        return [asdict(each) for each in backend.word_knowledge(names, model)]
 
     gr.api(word_knowledge, api_name="word_knowledge", concurrency_id="endpoint")
-
-
-def _answer(error: ClipDemoError) -> gr.Error:
-    """Return an error with the message for programs, which is text and not HTML."""
-    return gr.Error(str(error), print_exception=False)
 
 
 def _prompts(
@@ -127,7 +112,7 @@ def _prompts(
     replace_underscores: bool,
 ) -> PromptSet:
     return PromptSet.for_dataset(
-        resolve_dataset(backend.datasets, dataset or backend.default_dataset),
+        resolve_dataset(backend.datasets, backend.default_dataset if dataset in (None, "") else dataset),
         _parsed(parse_classnames, classnames),
         _parsed(parse_templates, templates),
         replace_underscores,

@@ -7,12 +7,13 @@ from typing import Any
 import gradio as gr
 
 from ..backend import Backend
-from ..errors import ClipDemoError
+from ..errors import ClipDemoError, page_message_of
 from ..serving.model_handle import ModelStatus
 from .permissions import may_download, may_start
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 INSTANT = {**QUIET, "queue": False}
+UNEXPECTED = "Something went wrong on the server. Try again, or reload the page."
 
 
 def now() -> str:
@@ -29,12 +30,18 @@ def load_if_downloaded(backend: Backend, model: str) -> ModelStatus:
     return status
 
 
-def page_error(error: ClipDemoError) -> gr.Error:
+def page_error(error: Exception) -> gr.Error:
     """Return an error that Gradio shows at the edge of the page.
 
     Gradio shows the message as HTML, and it may repeat a class name that came with a link.
     """
-    return gr.Error(escape(error.page_message), print_exception=False)
+    return gr.Error(escape(page_message_of(error, UNEXPECTED)), print_exception=False)
+
+
+def program_error(error: Exception) -> gr.Error:
+    """Return an error with the message for programs, which is text and not HTML."""
+    message = str(error) if isinstance(error, ClipDemoError) else page_message_of(error, UNEXPECTED)
+    return gr.Error(message, print_exception=False)
 
 
 def event_value(event: gr.EventData, name: str) -> Any:

@@ -10,6 +10,7 @@ from ..backend import Backend
 from ..paths import EXAMPLES
 from . import presentation
 from .api import add_endpoints
+from .event_errors import Page, exception_handlers
 from .event_options import QUIET
 from .explore import events as explore_events
 from .explore import layout as explore
@@ -37,7 +38,7 @@ _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 def build_ui(backend: Backend) -> gr.Blocks:
     """Return the page, to be launched with `launch_options`. The backend's model may still be loading."""
     refuse_addresses()
-    with gr.Blocks(title="CLIP Explorer", analytics_enabled=False) as demo:
+    with Page(title="CLIP Explorer", analytics_enabled=False) as demo:
         top = _top(backend)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Explore", id="explore") as explore_tab:
@@ -90,7 +91,7 @@ def launch_options() -> dict[str, Any]:
         "head": f"<script>{_static('.js')}</script>",
         "allowed_paths": [str(EXAMPLES)],
         "max_file_size": MAX_UPLOAD_BYTES,
-        "app_kwargs": {"middleware": [Middleware(RequestLimits)]},
+        "app_kwargs": {"middleware": [Middleware(RequestLimits)], "exception_handlers": exception_handlers()},
         # One thread for each place in the queues; most of them wait for the encoder.
         "max_threads": 80,
         # A session takes half a megabyte, and a program that sends no session id gets a new one with each call.

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 from gradio import processing_utils
 from gradio.utils import get_upload_folder
 
@@ -14,6 +13,7 @@ from ..paths import EXAMPLES
 
 MAX_UPLOAD_BYTES = 20_000_000
 NO_UPLOAD = "image: this is not an uploaded file; upload a file, or pass handle_file(PATH) from a program."
+NOT_ARRIVED = "This photo did not arrive. Upload it again."
 
 
 def uploaded_path(upload: Any) -> Path:
@@ -37,7 +37,7 @@ def uploaded_path(upload: Any) -> Path:
     path = upload.get("path") if isinstance(upload, Mapping) else None
     found = _regular_file(path) if isinstance(path, str) else None
     if found is None:
-        raise ImageError(NO_UPLOAD, page="This photo did not arrive. Upload it again.")
+        raise ImageError(NO_UPLOAD, page=NOT_ARRIVED)
     real, size = found
     if size > MAX_UPLOAD_BYTES:
         raise ImageError(
@@ -54,7 +54,7 @@ def refuse_addresses() -> None:
 
 
 async def _refuse(url: str, cache_dir: str) -> str:
-    raise gr.Error(NO_UPLOAD, print_exception=False)
+    raise ImageError(NO_UPLOAD, page=NOT_ARRIVED)
 
 
 def _regular_file(path: str) -> tuple[Path, int] | None:

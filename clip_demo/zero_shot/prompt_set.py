@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..datasets.base import Dataset
@@ -89,17 +89,41 @@ class PromptSet:
         given = {name: value for name, value in parts.items() if value is not None}
         return replace(self, **given) if given else self
 
+    def check_distinct(self, tokens: Callable[[str], Hashable]) -> None:
+        """Raise a ClassnamesError where a model cannot tell two class names apart.
+
+        A tokenizer makes the same of some different texts, such as "Cat" and "cat", or "&" and "&amp;". Their classes
+        would share a probability.
+
+        Parameters
+        ----------
+        tokens : callable
+            Returns what the model's tokenizer makes of a prompt; see `clip_demo.models.encoder.Encoder.tokens`.
+        """
+        prompts, groups = self.prompts, [range(len(self.classnames))]
+        for template in range(len(self.templates)):  # most often the first tells all classes apart
+            keys = {i: tokens(prompts[i][template]) for group in groups for i in group}
+            groups = [same for group in groups for same in _grouped(group, keys) if len(same) > 1]
+        if groups:
+            first, second = (self.classnames[i] for i in groups[0][:2])
+            raise ClassnamesError(
+                f"classnames: {first!r} and {second!r} make the same prompts for this model: its tokenizer does not "
+                "tell them apart. Remove one of them.",
+                page=f"{quoted(first)} and {quoted(second)} are the same to CLIP. Remove one.",
+            )
+
     def position(self, classname: str) -> int:
-        """Return the position of a class name; case, spaces and underscores do not count.
+        """Return the position of a class name; where it is not there, of one that `same_class` takes for it.
 
         Raises
         ------
         ClassnamesError
             When the name is not in the class list.
         """
-        for i, each in enumerate(self.classnames):
-            if isinstance(classname, str) and same_class(each, classname):
-                return i
+        for is_same in (str.__eq__, same_class):
+            for i, each in enumerate(self.classnames):
+                if isinstance(classname, str) and is_same(each, classname):
+                    return i
         raise ClassnamesError(
             f"classname: {classname!r} is not in the class list; use one of its names.",
             page=f"{quoted(str(classname))} is not on the class list. Choose one of its names.",
@@ -125,6 +149,14 @@ class PromptSet:
                 page=f"The list has {len(self.classnames):,} class names, but {dataset.title} has "
                 f"{len(dataset.classnames):,} classes. Type one name for each class, in the dataset’s order.",
             )
+
+
+def _grouped(positions: Sequence[int], keys: dict[int, Hashable]) -> list[list[int]]:
+    """Return the positions with equal keys together."""
+    groups: dict[Hashable, list[int]] = {}
+    for i in positions:
+        groups.setdefault(keys[i], []).append(i)
+    return list(groups.values())
 
 
 def baseline_of(

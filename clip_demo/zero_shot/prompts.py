@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ClassnamesError, TemplateError, quoted
@@ -64,7 +65,7 @@ def check_classnames(classnames: Iterable[str]) -> tuple[str, ...]:
     Parameters
     ----------
     classnames : iterable of str
-        From 2 to 1000 names. Names that differ only in case, spaces or underscores name the same class.
+        From 2 to 1000 names. Different ones may still be the same to a model; see `PromptSet.check_distinct`.
 
     Raises
     ------
@@ -76,23 +77,11 @@ def check_classnames(classnames: Iterable[str]) -> tuple[str, ...]:
             f"classnames: got a bare string ({_short(classnames)}), which would be read character by character; "
             "give a list such as ['cat', 'dog']."
         )
-    if not isinstance(classnames, Iterable):
+    if not isinstance(classnames, Iterable) or isinstance(classnames, Mapping):
         raise ClassnamesError(f"classnames: got {classnames!r}; give a list such as ['cat', 'dog'].")
     names = tuple(classnames)
     for position, name in enumerate(names, 1):
-        if not isinstance(name, str):
-            raise ClassnamesError(f"classnames: number {position} is {name!r}, not text; give a list of strings.")
-        if len(name) > MAX_LENGTH:
-            raise ClassnamesError(
-                f"classnames: number {position} ({_short(name)}) has {len(name)} characters; at most {MAX_LENGTH} are "
-                "allowed. Shorten it.",
-                page=f"{quoted(name)} is longer than {MAX_LENGTH} characters. Shorten it.",
-            )
-        if not name.replace("_", " ").strip():
-            raise ClassnamesError(
-                f"classnames: number {position} is blank; give it a name or remove it.",
-                page=f"Class name {position} is blank. Type a name or remove it.",
-            )
+        _check_name(name, position)
     names = tuple(name.strip() for name in names)
     if not 2 <= len(names) <= MAX_CLASSNAMES:
         listed = f" ({names[0]!r})" if len(names) == 1 else ""
@@ -101,19 +90,41 @@ def check_classnames(classnames: Iterable[str]) -> tuple[str, ...]:
             "separated by commas.",
             page=f"The list has {len(names):,} class names. Use at most {MAX_CLASSNAMES:,}."
             if len(names) > 1
+            else f"{quoted(names[0])} is the only class name. Type at least two, one per line."
+            if names
             else "Type at least two class names, one per line.",
         )
-    seen: dict[str, str] = {}
+    seen: set[str] = set()
     for name in names:
-        first = seen.get(_key(name))
-        if first is not None:
-            reason, page = f"{name!r} occurs twice", f"{quoted(name)} is on the list twice"
-            if first != name:
-                reason = f"{first!r} and {name!r} name the same class"
-                page = f"{quoted(first)} and {quoted(name)} are the same class"
-            raise ClassnamesError(f"classnames: {reason}; remove one of them.", page=f"{page}. Remove one.")
-        seen[_key(name)] = name
+        if name in seen:
+            raise ClassnamesError(
+                f"classnames: {name!r} occurs twice; remove one of them.",
+                page=f"{quoted(name)} is on the list twice. Remove one.",
+            )
+        seen.add(name)
     return names
+
+
+def _check_name(name: str, position: int) -> None:
+    if not isinstance(name, str):
+        raise ClassnamesError(f"classnames: number {position} is {name!r}, not text; give a list of strings.")
+    if len(name) > MAX_LENGTH:
+        raise ClassnamesError(
+            f"classnames: number {position} ({_short(name)}) has {len(name)} characters; at most {MAX_LENGTH} are "
+            "allowed. Shorten it.",
+            page=f"{quoted(name)} is longer than {MAX_LENGTH} characters. Shorten it.",
+        )
+    if is_broken(name):
+        raise ClassnamesError(
+            f"classnames: number {position} ({_short(name)}) has half of a character, which no text can have; type "
+            "it again.",
+            page=f"Class name {position}, {quoted(name)}, has half of a character. Type it again.",
+        )
+    if all(character == "_" or _is_invisible(character) for character in name):
+        raise ClassnamesError(
+            f"classnames: number {position} is blank; give it a name or remove it.",
+            page=f"Class name {position} is blank. Type a name or remove it.",
+        )
 
 
 def check_templates(templates: Iterable[str]) -> tuple[str, ...]:
@@ -134,7 +145,7 @@ def check_templates(templates: Iterable[str]) -> tuple[str, ...]:
         raise TemplateError(
             f"templates: got a bare string ({_short(templates)}); give a list such as ['a photo of a {{}}']."
         )
-    if not isinstance(templates, Iterable):
+    if not isinstance(templates, Iterable) or isinstance(templates, Mapping):
         raise TemplateError(f"templates: got {templates!r}; give a list such as ['a photo of a {{}}'].")
     templates = tuple(templates)
     checked = tuple(_check_template(template, len(templates) == 1) for template in templates)
@@ -157,6 +168,11 @@ def _check_template(template: str, alone: bool) -> str:
             f"templates: {_short(template)} has {len(template)} characters; at most {MAX_LENGTH} are allowed. "
             "Shorten it.",
             page=f"Shorten {here}: at most {MAX_LENGTH} characters are allowed.",
+        )
+    if is_broken(template):
+        raise TemplateError(
+            f"templates: {_short(template)} has half of a character, which no text can have; type it again.",
+            page=f"There is half of a character in {here}. Type it again.",
         )
     normal = template.strip().replace("{c}", "{}")
     count = normal.count("{}")
@@ -194,6 +210,16 @@ def same_class(a: str | None, b: str | None) -> bool:
 
 def _key(name: str) -> str:
     return " ".join(name.replace("_", " ").casefold().split())
+
+
+def _is_invisible(character: str) -> bool:
+    kind = unicodedata.category(character)  # spaces and line ends, control and format characters
+    return kind[0] == "Z" or kind in ("Cc", "Cf")
+
+
+def is_broken(text: str) -> bool:
+    """Whether text has a lone surrogate, half of a character such as an emoji, which UTF-8 cannot express."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _short(text: str) -> str:

@@ -5,7 +5,7 @@ Only the built-in model has such a list (``assets/tiny-words.npz``), because onl
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import OptionError
 from ..paths import BUILT_IN_WORDS
-from .prompts import MAX_CLASSNAMES, MAX_LENGTH
+from .prompts import MAX_CLASSNAMES, MAX_LENGTH, is_broken
 
 LEARNED_IMAGES = 50  # a word is learned if the captions of so many training images had it
 # Words that say nothing about what an image shows; a name is judged by its other words.
@@ -122,11 +122,11 @@ def word_knowledge(names: Iterable[str], model_sha256: str, path: Path = BUILT_I
     OptionError
         For a bare string, too many names, or a name that is not text or too long.
     """
-    given = tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else None
+    given = tuple(names) if isinstance(names, Iterable) and not isinstance(names, (str, Mapping)) else None
     if given is None or len(given) > MAX_CLASSNAMES:
         came = repr(names)[:60] if given is None else f"{len(given)} names"
     else:
-        wrong = [name for name in given if not isinstance(name, str) or len(name) > MAX_LENGTH]
+        wrong = [name for name in given if not isinstance(name, str) or len(name) > MAX_LENGTH or is_broken(name)]
         came = repr(wrong[0])[:60] if wrong else ""
     if came:
         raise OptionError(

@@ -47,6 +47,34 @@ def test_features_do_not_depend_on_the_batch(model, images):
     np.testing.assert_allclose(model.encode_texts(prompts)[299], model.encode_texts(prompts[299:])[0], atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("sweet_pepper", "sweet pepper", False),
+        ("Cat", "cat", True),
+        ("a & b", "a &amp; b", True),
+        ("it’s", "it's", True),
+        ("ｃａｔ", "cat", True),
+        ("cafe\u0301", "caf\u00e9", True),
+        ("\ufeffcat", "cat", True),
+        ("ca\x07t", "cat", True),
+        (f"a{' ' * 300}b", "a b", True),
+        ("cat <|endoftext|> one", "cat <|endoftext|> two", True),
+        ("cat", "cats", False),
+        ("🐱", "🐶", False),
+        ("c\u200dat", "cat", False),
+    ],
+)
+def test_prompts_have_equal_tokens_where_openai_clip_reads_the_same(model, one, other, same):
+    assert (model.tokens(one) == model.tokens(other)) is same
+    theirs, end = clip.tokenize([one, other]), 49407
+    read = [row[: row.tolist().index(end)].tolist() for row in theirs]  # the feature is read at the first end of text
+    assert (read[0] == read[1]) is same
+    features = model.encode_texts([one, other])
+    assert np.allclose(*features, atol=1e-5) is same
+    assert model.tokens("word " * 500) == model.tokens("word") * 500  # longer than a prompt may be
+
+
 def test_a_prompt_with_too_many_tokens_is_named(model):
     message = r"'word word .*\.\.\.' has 78 tokens, .* at most 77 are allowed"
     with pytest.raises(PromptTooLongError, match=message) as caught:

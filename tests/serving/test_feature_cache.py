@@ -7,7 +7,7 @@ import pytest
 from helpers import BusyEncoder, wait_for
 from PIL import Image
 
-from clip_demo.errors import Cancelled, PromptTooLongError
+from clip_demo.errors import Cancelled, ClassnamesError, PromptTooLongError
 from clip_demo.serving.encoder_queue import EncoderQueue
 from clip_demo.serving.feature_cache import MAX_CHARACTERS, PROMPTS, FeatureCache
 from clip_demo.zero_shot.classifier import class_weights
@@ -30,6 +30,23 @@ def recorded(toy_encoder):
 
 def image(colour):
     return lambda: Image.new("RGB", (8, 8), colour)
+
+
+def test_names_that_the_model_cannot_tell_apart_are_refused_and_nothing_is_encoded(toy_encoder):
+    with pytest.raises(ClassnamesError, match="'red' and 'Red' make the same prompts for this model"):
+        FeatureCache(toy_encoder).class_weights(PromptSet(("red", "blue", "Red")))
+    assert toy_encoder.encoded_prompts == []
+    assert len(FeatureCache(toy_encoder).class_weights(PromptSet(("red_a", "red a"), ("{}",)))) == 2
+
+
+def test_tokens_are_remembered_so_that_one_edited_class_costs_one_prompt(toy_encoder):
+    asked, tokens = [], toy_encoder.tokens
+    toy_encoder.tokens = lambda prompt: asked.append(prompt) or tokens(prompt)
+    cache, names = FeatureCache(toy_encoder), [f"name {i}" for i in range(1000)]
+    cache.class_weights(PromptSet(names, ("a {}", "the {}")))
+    assert len(asked) == 1000
+    cache.class_weights(PromptSet(["edited", *names[1:]], ("a {}", "the {}")))
+    assert asked[1000:] == ["a edited"]
 
 
 def in_thread(call):

@@ -133,7 +133,10 @@ def test_predict_by_plain_http(served, toy_backend):
         ({"index": 20}, lambda backend: backend.predict(index=20)),
         ({"index": 1, "dataset": "nowhere"}, lambda backend: backend.predict(index=1, dataset="nowhere")),
         ({"index": 1, "classnames": ["red"]}, lambda backend: PromptSet(["red"])),
-        ({"index": 1, "classnames": "red, Red"}, lambda backend: PromptSet(["red", "Red"])),
+        (
+            {"index": 1, "classnames": "red, Red"},
+            lambda backend: backend.predict(index=1, prompts=PromptSet(["red", "Red"])),
+        ),
         ({"index": 1, "templates": "a {"}, lambda backend: PromptSet(["red", "blue"], ["a {"])),
         ({"index": 1, "top_k": 0}, lambda backend: backend.predict(index=1, top_k=0)),
         ({"index": 1, "model": "/etc/passwd"}, lambda backend: backend.predict(index=1, model="/etc/passwd")),
@@ -473,10 +476,10 @@ def test_markup_in_a_class_name_is_text_in_gradios_error_message(ready):
 
 
 def test_every_error_with_a_visitors_text_is_made_in_one_place():
-    """The others are those for programs, which show no HTML, and a constant sentence."""
+    """The other one is for programs, which show no HTML."""
     folder = Path(event_options.__file__).parent
     made = [path.name for path in folder.rglob("*.py") for _ in re.findall(r"gr\.Error\(", path.read_text())]
-    assert sorted(made) == ["api.py", "event_options.py", "uploads.py"]
+    assert made == ["event_options.py"] * 2
 
 
 @pytest.fixture
@@ -498,9 +501,10 @@ def many_models(toy_encoder, toy_dataset):
 
 def test_an_error_keeps_the_last_results_and_is_shown_below_its_field(ready):
     view = replace(start(ready), index=3, classes="red\ngreen")
+    words = shown(ready, view).words
 
     def messages(**changes):
-        page = shown(ready, replace(view, **changes))
+        page = shown(ready, replace(view, **changes), words=words)
         assert page.results == gr.skip() and page.words == gr.skip() and page.alert == ""
         return page, {name: getattr(page, f"{name}_message") for name in ("image", "templates", "classes")}
 
@@ -510,6 +514,23 @@ def test_an_error_keeps_the_last_results_and_is_shown_below_its_field(ready):
     assert "True label: <strong><bdi>yellow</bdi></strong>" in page.image  # the image does not depend on the template
     assert sentence_of(lambda: PromptSet(["red"])) in unescape(messages(classes="red")[1]["classes"])
     assert "Type an image number from 0 to 19." in messages(index=None)[1]["image"]
+
+
+def test_an_error_ends_the_note_that_a_model_is_loading(many_models):
+    backend, _, go = many_models
+    view = replace(start(backend), model="RN50", classes="red")
+    page = shown(backend, view, words=shown(backend, start(backend)).words)
+    assert "RN50 is loading" in page.results and page.words is None
+    go.set()
+    assert backend.encoder("RN50")
+    page = shown(backend, view, words=page.words)
+    assert "“red” is the only class name." in page.classes_message and page.results == ""
+
+
+def test_words_that_are_kept_but_cannot_be_predicted_are_left_out(ready):
+    kept = {"toys": PromptSet(("red", "Red"))}
+    page = shown(ready, start(ready), pinned=kept)
+    assert 'class="card' in page.results and page.classes_message == "" and page.keep == "Forget A"
 
 
 def test_stored_features_replace_a_dataset_that_is_not_available(ready, toy_dataset, monkeypatch):
@@ -567,7 +588,7 @@ def test_a_link_to_a_model_that_is_not_downloaded_loads_nothing(many_models):
 @pytest.mark.parametrize("model", ["gone", "RN50x4"])
 def test_a_model_that_is_no_longer_on_offer_is_an_error_that_keeps_the_results(many_models, model):
     backend, loaded, _ = many_models
-    page = shown(backend, replace(start(backend), model=model))
+    page = shown(backend, replace(start(backend), model=model), words=shown(backend, start(backend)).words)
     expected = sentence_of(lambda: backend.load_model(model))
     assert expected in unescape(page.alert) and page.results == gr.skip() and loaded == ["tiny"]
 

@@ -156,6 +156,42 @@ def test_the_position_of_a_class_ignores_case_spaces_and_underscores(name):
     assert PROMPTS.position(name) == 1
 
 
+def test_the_position_of_a_class_is_that_of_its_own_spelling_where_that_is_on_the_list():
+    assert PromptSet(("sweet_pepper", "sweet pepper", "cat")).position("sweet pepper") == 1
+
+
+def test_two_names_that_become_the_same_tokens_are_refused():
+    prompts = PromptSet(("dog", "sweet_pepper", "sweet pepper", "Dog"), ("a {}", "{}"))
+    prompts.check_distinct(str)
+    with pytest.raises(ClassnamesError) as caught:
+        prompts.check_distinct(str.lower)
+    assert str(caught.value) == (
+        "classnames: 'dog' and 'Dog' make the same prompts for this model: its tokenizer does not tell them apart. "
+        "Remove one of them."
+    )
+    assert caught.value.page_message == "“dog” and “Dog” are the same to CLIP. Remove one."
+    with pytest.raises(ClassnamesError, match="'sweet_pepper' and 'sweet pepper' make the same prompts"):
+        prompts.varied(replace_underscores=True).check_distinct(str)
+
+
+def test_names_are_distinct_if_one_template_tells_them_apart():
+    prompts = PromptSet(("cat", "cats", "dog"), ("the {}s", "a {}"))
+    prompts.check_distinct(lambda prompt: prompt.replace("catss", "cats"))
+    with pytest.raises(ClassnamesError, match="'cat' and 'cats'"):
+        prompts.check_distinct(lambda prompt: prompt.replace("cats", "cat").replace("cats", "cat"))
+
+
+def test_a_thousand_names_are_told_apart_by_their_first_prompts():
+    asked = []
+    names, templates = [f"name {i}" for i in range(1000)], [f"{i} {{}}" for i in range(20)]
+    PromptSet(names, templates).check_distinct(lambda prompt: asked.append(prompt) or prompt)
+    assert asked == [f"0 {name}" for name in names]
+    asked.clear()
+    with pytest.raises(ClassnamesError, match="'name 0' and 'Name 0'"):
+        PromptSet([*names[:-1], "Name 0"], templates).check_distinct(lambda p: asked.append(p) or p.lower())
+    assert len(asked) == 1000 + 2 * 19  # of the two, all prompts
+
+
 @pytest.mark.parametrize("name", ["zebra", "", None, 1])
 def test_the_message_for_a_class_that_is_not_in_the_list(name):
     with pytest.raises(ClassnamesError) as caught:
@@ -185,9 +221,7 @@ def test_the_message_for_too_few_or_too_many_names(n):
     assert caught.value.page_message == "Type 1 to 50 other names for the class, one per line."
 
 
-@pytest.mark.parametrize(
-    ("name", "message"), [("Sweet_Pepper", "'Sweet_Pepper' and 'sweet_pepper' name the same"), (" ", "1 is blank")]
-)
+@pytest.mark.parametrize(("name", "message"), [("sweet_pepper", "'sweet_pepper' occurs twice"), (" ", "1 is blank")])
 def test_other_names_are_checked_too(name, message):
     with pytest.raises(ClassnamesError, match=message):
         PROMPTS.renamed(0, [name])

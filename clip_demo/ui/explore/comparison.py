@@ -70,6 +70,6 @@ class Comparison:
 
 
 def find_class(scores: Sequence[Score], label: str | None) -> tuple[int, Score] | None:
-    """Return rank, from 1, and score of a class; None if it has no score. Spelling counts as in `same_class`."""
-    ranked = ((rank, score) for rank, score in enumerate(scores, 1) if same_class(score.label, label))
-    return next(ranked, None)
+    """Return rank, from 1, and score of a class, or of one that `same_class` takes for it; None without a score."""
+    found = [(rank, score) for rank, score in enumerate(scores, 1) if same_class(score.label, label)]
+    return min(found, key=lambda each: each[1].label != label, default=None)

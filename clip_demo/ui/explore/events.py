@@ -110,6 +110,7 @@ def _connect_show(backend: Backend, fields: Fields, controls: Controls, state: P
         **QUIET,
     )
     shown.then(None, inputs=state.query, js="(query) => clipExplorer.received(query)", **QUIET)
+    shown.failure(None, js="() => clipExplorer.failed()", **QUIET)  # which triggers no `then`
 
 
 def _connect_index(backend: Backend, fields: Fields, controls: Controls, request: gr.Textbox) -> None:

@@ -12,7 +12,7 @@ import gradio as gr
 from ...backend import Backend, Prediction
 from ...datasets.base import Dataset
 from ...datasets.example_photos import example_photos
-from ...errors import ClipDemoError, DatasetError, IndexRangeError
+from ...errors import ClipDemoError, DatasetError, IndexRangeError, InputError
 from ...progress import Progress
 from ...serving.model_handle import ModelStatus
 from ...zero_shot.prompt_set import PromptSet
@@ -70,12 +70,14 @@ def show(
     try:
         note = _instead(backend, status, view, photo)
         if note:
-            drawn = {"results": note, "verdict": "", "hint": ""}
+            drawn = {"results": note, "verdict": "", "hint": "", "words": None}
         else:
             with visitor_request(backend) as progress:
                 prediction, drawn = _answer(backend, view, photo, words, kept, progress)
     except ClipDemoError as problem:
         error = problem
+        if words is None:  # there are no results to keep, but perhaps a note that the model is loading
+            drawn = {"results": ""}
     image, available, no_image = _image(backend, view, prediction and prediction.truth)
     messages = html.field_messages(error or no_image)
     link = to_link(backend, view)
@@ -190,7 +192,10 @@ def _comparison(predict: partial[Prediction], words: Words, kept: PromptSet | No
     other, name = (kept, "A") if kept else (words.previous, "before")
     if other is None or other == words.prompts:
         return None
-    return Comparison(name, predict(prompts=other).zero_shot)
+    try:
+        return Comparison(name, predict(prompts=other).zero_shot)
+    except InputError:  # kept although this model does not take them, and said so
+        return None
 
 
 def _filled(index: float | None, dataset: Dataset) -> float:

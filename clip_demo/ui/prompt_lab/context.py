@@ -1,5 +1,6 @@
 """What all sections of the lab share: how they are redrawn, keep their state and open an image in the Explore tab."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ import gradio as gr
 
 from ...backend import Backend
 from ...errors import ClipDemoError
-from ..event_options import INSTANT, QUIET, now
+from ..event_options import INSTANT, QUIET, event_value, now
 from ..explore.layout import Fields
 from ..permalink import TEST_IMAGE
 from ..presence import visitor_request
@@ -91,7 +92,10 @@ class LabContext:
         """Replace a section's state by ``update(state, value of the click)``, and redraw the section."""
 
         def handler(before: Any, event: gr.EventData) -> list[Any]:
-            return [update(before, event.value), now()]
+            try:
+                return [update(before, event_value(event, "value")), now()]
+            except (KeyError, TypeError, ValueError, OverflowError):  # a client may send anything
+                return [before, now()]
 
         trigger(handler, inputs=state, outputs=[state, redraw], **INSTANT)
 
@@ -101,8 +105,10 @@ class LabContext:
         fields, tabs = self.explore.fields, self.explore.tabs
 
         def open_image(event: gr.EventData) -> list[Any]:
-            index = int(event.value)
-            return [index, TEST_IMAGE, gr.Tabs(selected="explore"), now()]
+            index = str(event_value(event, "value"))
+            if not re.fullmatch(r"[0-9]{1,9}", index):  # a client may send anything
+                return [gr.skip()] * 4
+            return [int(index), TEST_IMAGE, gr.Tabs(selected="explore"), now()]
 
         outputs = [fields.index, fields.source, tabs, self.explore.request]
         gallery.open(open_image, outputs=outputs, **INSTANT)

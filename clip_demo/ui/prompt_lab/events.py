@@ -144,6 +144,9 @@ def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterato
             yield "", headline(task.result().accuracy, request), False
         except ClipDemoError as error:
             yield alert(error.page_message, stale=True, what="numbers"), gr.skip(), False
+        except Exception:
+            yield "", "", False  # no progress and no note that a model is loading, for ever
+            raise
 
 
 def _connect_prompts(backend: Backend, lab: Lab, dataset: gr.Radio) -> None:

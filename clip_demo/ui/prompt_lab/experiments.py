@@ -14,7 +14,7 @@ from ...progress import Progress, together
 from ...serving.background import BackgroundTask
 from ...zero_shot.prompts import parse_classnames
 from ...zero_shot.templates import CIFAR100_TEMPLATES
-from ..event_options import INSTANT, now
+from ..event_options import INSTANT, event_value, now
 from ..explore.view import alert
 from ..presence import visitor_request
 from . import template_switches
@@ -55,7 +55,8 @@ def connect_templates(
     measured = gr.State(_Measured())
 
     def toggle(text: str, event: gr.EventData) -> str:
-        return template_switches.toggle(text or "", event.value)
+        template = event_value(event, "value")
+        return template_switches.toggle(text or "", template) if isinstance(template, str) else text
 
     def stopped(model: str, before: _Measured) -> list[Any]:
         return [before._replace(slow=model), *_ended(False)]
@@ -104,6 +105,9 @@ def _run(context: LabContext, at_once: bool, *values: Any) -> Iterator[list[Any]
             gr.skip(),
             gr.Button(visible=False),
         ]
+    except Exception:
+        yield [gr.skip(), *_ended(False)]
+        raise
 
 
 def _ended(measured: bool) -> list[Any]:
@@ -160,9 +164,9 @@ def connect_names(
         return [dropdown, _names_table(context.backend, request, report, position, names)]
 
     def use(text: str, position: int, event: gr.EventData) -> str:
-        names = list(parse_classnames(text or ""))
-        if isinstance(position, int) and position < len(names):
-            names[position] = event.value
+        names, name = list(parse_classnames(text or "")), event_value(event, "value")
+        if isinstance(name, str) and position in range(len(names)):
+            names[position] = name
         return "\n".join(names)
 
     inputs, outputs = [classname, names], [classname, table]

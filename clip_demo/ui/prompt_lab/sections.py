@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..event_options import INSTANT, now
+from ..event_options import INSTANT, event_value, now
 from .calibration import calibration_text
 from .confusions import COARSE, cell_gallery, confusion_table, views
 from .context import LabContext
@@ -66,7 +66,9 @@ def connect_confusions(
         return [{"cell": None, "pages": 1}, now()]
 
     def open_group(event: gr.EventData) -> list[Any]:
-        return [event.value, *unpick()]
+        group = event_value(event, "value")
+        # A client may send anything; a group that is not there becomes `COARSE` when the section is drawn.
+        return [group if isinstance(group, str) and len(group) < 100 else COARSE, *unpick()]
 
     context.draw([redraw.change], draw, [state, by, view], [view, table, gallery])
     context.update_state(table.cell, pick, state, redraw)

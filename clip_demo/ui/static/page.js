@@ -26,6 +26,27 @@ window.clipExplorer = {
     document.documentElement.classList.add("clip-waiting");
   },
 
+  // After an unexpected error. Gradio shows its message.
+  failed() {
+    document.documentElement.classList.remove("clip-waiting");
+    document.querySelector("#results .waiting:has(.spinner)")?.remove();
+    return [];
+  },
+
+  // Says a sentence at the edge of the page; `html` is escaped as Gradio expects it.
+  say(html) {
+    document.querySelector("#says")?.remove();
+    const box = Object.assign(document.createElement("div"), { id: "says", className: "alert", role: "alert" });
+    const text = document.createElement("strong");
+    text.textContent = new DOMParser().parseFromString(html, "text/html").body.textContent;
+    const dismiss = Object.assign(document.createElement("button"), { type: "button", className: "dismiss" });
+    dismiss.setAttribute("aria-label", "Dismiss");
+    dismiss.textContent = "✕";
+    box.append(text, dismiss);
+    document.body.append(box);
+    setTimeout(() => box.remove(), 10_000); // as long as Gradio shows its messages
+  },
+
   received(query) {
     // Requests are not counted: a lost response would leave the page dimmed forever.
     document.documentElement.classList.remove("clip-waiting");
@@ -190,6 +211,17 @@ window.clipExplorer = {
     Object.entries(titles).forEach(([id, text]) => document.getElementById(id).setAttribute("title", text));
     this.toggleGuide(!this.guideIsClosed());
   },
+};
+
+// Gradio shows no message of an event outside the queue.
+const gradioFetch = window.fetch;
+window.fetch = async (...request) => {
+  const response = await gradioFetch(...request);
+  if (!response.ok && new URL(response.url).pathname.includes("/gradio_api/run/")) {
+    const answer = response.clone().json();
+    answer.then(({ error }) => error && clipExplorer.say(error), () => {});
+  }
+  return response;
 };
 
 if (clipExplorer.guideIsClosed()) document.documentElement.classList.add("clip-guide-closed");

@@ -189,7 +189,8 @@
     enter() {
       find('[role="tab"]').click(); // the tab Explore
       root.classList.add("presenting");
-      root.requestFullscreen?.().catch(() => {}); // refused in a frame; the view then fills the window
+      // Refused in a frame; the view then fills the window. Some browsers return no promise.
+      Promise.resolve(root.requestFullscreen?.()).catch(() => {});
       for (const id of ["image", "photo", "results", "status"]) {
         const place = document.getElementById(id);
         const changes = { subtree: true, childList: true, characterData: true, attributeFilter: ["src"] };
@@ -204,7 +205,7 @@
       this.observer.disconnect();
       this.hideAlt(false);
       root.classList.remove("presenting", "guessing", "covered", "coding", "no-steps");
-      if (document.fullscreenElement) document.exitFullscreen();
+      if (document.fullscreenElement) Promise.resolve(document.exitFullscreen()).catch(() => {});
       find("#present button").focus();
     },
 
