@@ -91,6 +91,8 @@ class Backend:
         weights_root: str | Path | None = None,
         device: str | None = None,
         hold: threading.Event | None = None,
+        activation: str | None = None,
+        heads: int | None = None,
     ) -> Backend:
         """Return a backend for a model by its name; the model loads in the background.
 
@@ -110,13 +112,19 @@ class Backend:
         hold : threading.Event, optional
             Models start to load when it is set, so that a starting server has the processor for itself; default at
             once.
+        activation : {"quickgelu", "gelu"}, optional
+        heads : int, optional
+            How a checkpoint is computed; see `clip_demo.models.load.load_model`.
 
         Raises
         ------
-        ModelError, DatasetError
-            When a name is unknown or `data_root` is not a folder. `status` reports what fails later.
+        ModelError, DatasetError, OptionError
+            When a name is unknown, `data_root` is not a folder, or an option is not allowed. `status` reports what
+            fails later.
         """
-        models = ModelPool.open(model, weights_root=weights_root, device=device, hold=hold)
+        models = ModelPool.open(
+            model, weights_root=weights_root, device=device, hold=hold, activation=activation, heads=heads
+        )
         return cls(models, datasets=open_datasets(data_root), default_dataset=dataset)
 
     # --- models and datasets --------------------------------------------------------------------------------------
@@ -144,6 +152,10 @@ class Backend:
     def encoder(self, model: str | None = None) -> Encoder:
         """Return a model; waits until it is loaded."""
         return self._models.get(model).encoder
+
+    def assumption(self, model: str | None = None) -> str:
+        """Return what was assumed of a checkpoint that does not say it, usually nothing; waits until it is loaded."""
+        return self._models.get(model).assumption
 
     def is_downloaded(self, model: str) -> bool:
         """Whether a model can be loaded without a download; looks at files."""
@@ -242,6 +254,7 @@ class Backend:
             truth=truth,
             zero_shot=zero_shot_scores(weights, features, scale, prompts.classnames, top_k),
             linear_probe=linear_probe(self._stores.heads.get(chosen.encoder.sha256, on.name), features, top_k),
+            assumption=chosen.assumption,
         )
 
     def word_knowledge(self, names: Iterable[str], model: str | None = None) -> tuple[WordKnowledge, ...]:

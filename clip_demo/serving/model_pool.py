@@ -9,7 +9,17 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import ModelError
-from ..models.catalog import AUTO, BUILT_IN, PREFERRED, available_models, check_model, is_downloaded, size_of, title_of
+from ..models.catalog import (
+    AUTO,
+    BUILT_IN,
+    PREFERRED,
+    available_models,
+    check_model,
+    check_network_options,
+    is_downloaded,
+    size_of,
+    title_of,
+)
 from ..models.encoder import Encoder
 from ..progress import Progress
 from .encoder_queue import EncoderQueue
@@ -62,9 +72,12 @@ class ModelPool:
         weights_root: str | Path | None = None,
         device: str | None = None,
         hold: threading.Event | None = None,
+        activation: str | None = None,
+        heads: int | None = None,
     ) -> ModelPool:
         """Return a pool that offers a model and all others that have names; see `clip_demo.backend.Backend.open`."""
         first = BUILT_IN if model == AUTO else check_model(model)
+        check_network_options(model, activation, heads)
 
         def load(name: str, progress: Progress) -> Encoder:
             if hold is not None:
@@ -72,7 +85,8 @@ class ModelPool:
             # Imported in the background: torch takes seconds, and a server should answer before that.
             from ..models.load import load_model
 
-            return load_model(name, device=device, weights_root=weights_root, progress=progress)
+            options = {"activation": activation, "heads": heads} if name not in available_models() else {}
+            return load_model(name, device=device, weights_root=weights_root, progress=progress, **options)
 
         return cls(
             load,
