@@ -117,3 +117,10 @@ def test_the_limit_of_open_files_is_raised_as_far_as_it_may_be():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(app.__file__).parent)
     assert done.stdout.strip() == "(500, 500)", done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--activation", "gelu"), ("--heads", "2", "--model", "ViT-B/32")])
+def test_options_of_a_checkpoint_are_refused_for_other_models(arguments, capsys):
+    assert app.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"app.py: {arguments[0][2:]}: of ") and len(error.splitlines()) == 1

@@ -1,6 +1,7 @@
 """Opening of checkpoints in several layouts, and a converted copy that opens fast."""
 
 import hashlib
+import pickle
 import re
 import zipfile
 from collections.abc import Collection
@@ -89,11 +90,12 @@ def read_checkpoint(
                 f"'token_embedding.weight' has the shape {tuple(found.weights['token_embedding.weight'].shape)}, and "
                 f"openai-clip's tokenizer has {VOCABULARY} tokens"
             )
-        marks = openai_marks(sizes)
-        if not trusted:
-            marks = Marks(activation, heads) | marks_inside(stored, sizes) | marks_inside(said, sizes)
-            marks |= marks_beside(path, sizes)
-            _check_heads(path, heads, attention_width(sizes))
+        _check_heads(path, heads, attention_width(sizes))
+        marks = Marks(activation, heads)
+        if trusted:
+            marks |= openai_marks(sizes)
+        else:
+            marks |= marks_inside(stored, sizes) | marks_inside(said, sizes) | marks_beside(path, sizes)
         assumption = _assumption(marks, sizes, found)
         marks |= openai_marks(sizes)
         network = build_clip(found.weights, activation=marks.activation, heads=marks.heads, text_heads=marks.text_heads)
@@ -185,10 +187,11 @@ def _reason(error: Exception) -> str:
     text = str(error)
     if isinstance(error, LayoutError):
         return text
-    if objects := re.findall(r"GLOBAL ([\w.]+)", text):
+    if isinstance(error, pickle.UnpicklingError):
+        objects = re.findall(r"GLOBAL ([\w.]+)", text)
         return (
-            f"it holds Python objects of {objects[0]}, which are not opened because they can run code; save the "
-            "weights alone, with `torch.save(model.state_dict(), ...)`"
+            f"it holds Python objects{f' of {objects[0]}' if objects else ''}, which are not opened because they can "
+            "run code; save the weights alone, with `torch.save(model.state_dict(), ...)`"
         )
     damaged = ("PytorchStreamReader", "incomplete metadata", "unexpected EOF")
     if isinstance(error, (zipfile.BadZipFile, EOFError)) or any(each in text for each in damaged):

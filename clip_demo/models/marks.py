@@ -92,8 +92,10 @@ def marks_inside(stored: object, sizes: Mapping) -> Marks:
             marks |= Marks("quickgelu")
         if isinstance(activation := mapping.get("activation"), str) and activation in ACTIVATIONS:
             marks |= Marks(activation)
+        # OpenAI's weights in open_clip: its version 2 computes them with QuickGELU, version 3 with the model's own.
+        is_openai = mapping.get("pretrained") == "openai"
         for key in _NAME_KEYS:
-            if isinstance(mapping.get(key), str):
+            if isinstance(mapping.get(key), str) and not is_openai:
                 marks |= _of_name(mapping[key], sizes)
     return marks
 

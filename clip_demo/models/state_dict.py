@@ -27,6 +27,7 @@ _OTHERS = {
     "lora_": "it is a LoRA adapter, which needs the model that it was trained for: merge both, with `merge_and_unload` "
     "of peft, and save the model's state dict",
     "visual.trunk.": "its image encoder is one of timm, not of openai-clip",
+    "vision_model.head.": "it is a SigLIP, whose network is not CLIP's",
     "text.transformer.embeddings.": "its text encoder is one of transformers, not of openai-clip",
 }
 
@@ -109,7 +110,9 @@ def _root(name: str) -> str | None:
 def _no_clip(stored: Mapping) -> str:
     names = [name for _, mapping in _mappings(stored) for name in _tensors(mapping)]
     if not names:
-        return f"it has no tensors (its keys: {listed(map(str, stored)) or 'none'}); save `model.state_dict()`"
+        return (
+            f"it has no tensors with names (its keys: {listed(map(str, stored)) or 'none'}); save `model.state_dict()`"
+        )
     hint = next((hint for part, hint in _OTHERS.items() if any(part in name for name in names)), "")
     return f"it has no {_ANCHORS[-1]!r} and no {_ANCHORS[-2]!r}, but {listed(names)}" + (f"; {hint}" if hint else "")
 

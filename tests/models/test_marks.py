@@ -1,6 +1,7 @@
 """What a checkpoint says of its network, against open_clip's and transformers' own models."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from clip_demo.download import sha256_of
 from clip_demo.errors import ModelError, OptionError
 from clip_demo.features.feature_store import FeatureStore, TestFeatures
 from clip_demo.models.load import load_model
+from clip_demo.models.sources import ARCHIVES, is_openai_file
 
 PROMPTS = ["a photo of a cat", "two dogs"]
 TAKEN = "taken as QuickGELU, heads of 64"
@@ -125,6 +127,7 @@ def test_the_configuration_of_transformers_is_believed(images, tmp_path, heads):
         ({"args": {"model": "ViT-B-32", "force_quick_gelu": False}}, "activation gelu"),
         ({"args": {"model": "ViT-B-32", "force_quick_gelu": True}}, ""),
         ({"hyper_parameters": {"quick_gelu": False}}, "activation gelu"),
+        ({"args": {"model": "ViT-B-32", "pretrained": "openai"}}, None),  # it depends on the version of open_clip
         ({"name": "RN50"}, None),  # a model of openai-clip and of open_clip
         ({"name": "my ViT-B-32"}, None),
         ({"model_name": 3, "args": [], "config": None, "epoch": 2}, None),
@@ -223,6 +226,18 @@ def test_options_that_do_not_fit_are_refused(small, tmp_path, options, said):
     torch.save(small, tmp_path / "x.pt")
     with pytest.raises(OptionError, match=said):
         load_model(str(tmp_path / "x.pt"), device="cpu", **options)
+
+
+def test_a_file_of_openai_needs_no_mark_and_an_option_is_stronger(small, tmp_path, monkeypatch):
+    path = save(small, tmp_path, {"model_cfg": {"quick_gelu": False}})  # a configuration that is not this file's
+    monkeypatch.setattr("clip_demo.models.load.is_openai_file", lambda sha256: sha256 == sha256_of(Path(path)))
+    model = load_model(path, device="cpu")
+    assert "taken" not in model.note and model.checkpoint.differences == ""
+    assert load_model(path, device="cpu", activation="gelu").checkpoint.differences == "activation gelu"
+
+
+def test_the_files_of_openais_models_are_known():
+    assert all(is_openai_file(sha256) for sha256, _ in ARCHIVES.values()) and not is_openai_file("0" * 64)
 
 
 def test_of_models_with_a_name_the_options_are_known():

@@ -1,5 +1,6 @@
 """Odd checkpoints: those that hold a CLIP open, and the others are refused with what is wrong and what would help."""
 
+import pickle
 import re
 import zipfile
 
@@ -82,6 +83,7 @@ REFUSED = {
                         r"it has no 'visual.conv1.weight' and no 'token_embedding.weight', but '\w+', '\w+', '\w+'"),
     "more": ({**VIT, "head.weight": NUMBERS}, "openai-clip has no 'head.weight'; save the state dict of the CLIP"),
     "LoRA": ({"base_model.model.visual.mlp.lora_A.weight": NUMBERS}, "it is a LoRA adapter, .* `merge_and_unload`"),
+    "SigLIP": ({"vision_model.embeddings.patch_embedding.weight": NUMBERS, "vision_model.head.probe": NUMBERS}, "SigLIP"),
     "LoRA beside its model": ({**VIT, "visual.mlp.lora_A.weight": NUMBERS}, "it is a LoRA adapter"),
     "timm": ({**VIT, "visual.trunk.norm.weight": NUMBERS}, "its image encoder is one of timm"),
     "two models": ({"model": VIT, "ema": VIT}, "it holds several models, at 'model', 'ema'; save the state dict of"),
@@ -95,8 +97,8 @@ REFUSED = {
     "escape codes": ({"\x1b[31mred\n": NUMBERS}, r"but '\\x1b\[31mred\\n'"),
     "scale, not its logarithm": ({**VIT, "logit_scale": torch.tensor(100.0)}, r"no numbers \(logit_scale\)"),
     "too large": ({**VIT, "visual.proj": VIT["visual.proj"].double() * 1e300}, r"no numbers \(visual.proj\)"),
-    "nothing": ({}, r"it has no tensors \(its keys: none\)"),
-    "numbers": ({"a": 1}, r"it has no tensors \(its keys: 'a'\); save `model.state_dict\(\)`"),
+    "nothing": ({}, r"it has no tensors with names \(its keys: none\)"),
+    "numbers": ({"a": 1}, r"it has no tensors with names \(its keys: 'a'\); save `model.state_dict\(\)`"),
     "list": ([1, 2], "it holds a list, not a state dict"),
     "tensor": (NUMBERS, "it holds a Tensor"),
     "module": (torch.nn.Linear(2, 2), r"Python objects of torch.nn.modules.linear.Linear, .*torch.save\(model.state"),
@@ -121,7 +123,11 @@ def test_what_is_no_clip_is_refused(stored, said, tmp_path):
 
 def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     path = tmp_path / "x.pt"
-    for content, said in ((b"", "begins with b''"), (b"<!DOCTYPE html>", "begins with b'<!DOCTYPE'")):
+    for content, said in (
+        (b"", "begins with b''"),
+        (b"<!DOCTYPE html>", "begins with b'<!DOCTYPE'"),
+        (pickle.dumps({"a": 1}), "it holds Python objects, which are not opened because they can run code"),
+    ):
         path.write_bytes(content)
         assert said in refusal(path)
     with zipfile.ZipFile(path, "w") as archive:
