@@ -83,7 +83,7 @@ REFUSED = {
                         r"it has no 'visual.conv1.weight' and no 'token_embedding.weight', but '\w+', '\w+', '\w+'"),
     "more": ({**VIT, "head.weight": NUMBERS}, "openai-clip has no 'head.weight'; save the state dict of the CLIP"),
     "LoRA": ({"base_model.model.visual.mlp.lora_A.weight": NUMBERS}, "it is a LoRA adapter, .* `merge_and_unload`"),
-    "SigLIP": ({"vision_model.embeddings.patch_embedding.weight": NUMBERS, "vision_model.head.probe": NUMBERS}, "SigLIP"),
+    "SigLIP": ({"vision_model.embeddings.patch_embedding.weight": NUMBERS, "vision_model.head.a": NUMBERS}, "SigLIP"),
     "LoRA beside its model": ({**VIT, "visual.mlp.lora_A.weight": NUMBERS}, "it is a LoRA adapter"),
     "timm": ({**VIT, "visual.trunk.norm.weight": NUMBERS}, "its image encoder is one of timm"),
     "two models": ({"model": VIT, "ema": VIT}, "it holds several models, at 'model', 'ema'; save the state dict of"),
