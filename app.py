@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from clip_demo.backend import Backend
 from clip_demo.errors import ClipDemoError
-from clip_demo.models.catalog import AUTO
+from clip_demo.models.catalog import ACTIVATIONS, AUTO
 from clip_demo.serving.host_rules import HostRules
 from clip_demo.ui.address import check_address, is_loopback, without_proxy
 from clip_demo.ui.page import build_ui, launch_options
@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             device=options.device,
             hold=serving,
             rules=HostRules(public, frozenset(options.offer)),
+            activation=options.activation,
+            heads=options.heads,
         )
         if options.build_head:
             backend.start_probe_job(model=backend.preferred_model, if_missing=True)
@@ -106,6 +108,10 @@ def make_parser() -> argparse.ArgumentParser:
     add("--model", default=AUTO, metavar="M", help="auto (default: starts with tiny and offers ViT-B/32 when it is "
         "downloaded and loaded), tiny (built in), a CLIP model such as RN50, which is downloaded once, or the path "
         "of a checkpoint")  # fmt: skip
+    add("--activation", choices=ACTIVATIONS, help="of a checkpoint: gelu for most models of open_clip (default: what "
+        "the file says, otherwise quickgelu, as in OpenAI's models)")  # fmt: skip
+    add("--heads", type=int, metavar="N", help="attention heads of a checkpoint's image encoder, such as 16 in "
+        "open_clip's ViT-H-14 (default: what the file says, otherwise its width / 64)")  # fmt: skip
     add("--dataset", metavar="SET", help="the dataset at the start, cifar100 or shapes100 (default: cifar100 if it is "
         "on disk, otherwise shapes100, which needs no download)")  # fmt: skip
     add("--data-root", metavar="DIR", help="folder that contains cifar-100-python (default: $CLIP_DEMO_DATA, otherwise "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -101,10 +100,8 @@ class Backend:
         *,
         dataset: str | None = None,
         data_root: str | Path | None = None,
-        weights_root: str | Path | None = None,
-        device: str | None = None,
-        hold: threading.Event | None = None,
         rules: HostRules = NO_RULES,
+        **options,
     ) -> Backend:
         """Return a backend for a model by its name; the model loads in the background.
 
@@ -117,21 +114,19 @@ class Backend:
             The default dataset.
         data_root : path, optional
             Folder that holds ``cifar-100-python``; see `clip_demo.datasets.cifar100.data_roots`.
-        weights_root : path, optional
-            Folder of OpenAI's weights; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
-        device : str, optional
-            Device of the models; default a GPU where there is one.
-        hold : threading.Event, optional
-            Models start to load when it is set, so that a starting server has the processor for itself; default at
-            once.
         rules : HostRules
+            What visitors of the page may start.
+        **options
+            ``weights_root``, ``device``, ``activation``, ``heads`` and ``hold`` of
+            `clip_demo.serving.model_pool.ModelPool.open`.
 
         Raises
         ------
         ModelError, DatasetError, OptionError
-            When a name is unknown or `data_root` is not a folder. `status` reports what fails later.
+            When a name is unknown, `data_root` is not a folder, or an option is not allowed. `status` reports what
+            fails later.
         """
-        models = ModelPool.open(model, weights_root=weights_root, device=device, hold=hold)
+        models = ModelPool.open(model, **options)
         return cls(models, datasets=open_datasets(data_root), default_dataset=dataset, rules=rules)
 
     # --- models and datasets --------------------------------------------------------------------------------------
@@ -159,6 +154,10 @@ class Backend:
     def encoder(self, model: str | None = None) -> Encoder:
         """Return a model; waits until it is loaded."""
         return self._models.get(model).encoder
+
+    def assumption(self, model: str | None = None) -> str:
+        """Return what was assumed of a checkpoint that does not say it, usually nothing; waits until it is loaded."""
+        return self._models.get(model).assumption
 
     def is_downloaded(self, model: str) -> bool:
         """Whether a model can be loaded without a download; looks at files."""
@@ -260,6 +259,7 @@ class Backend:
             truth=truth,
             zero_shot=zero_shot_scores(weights, features, scale, prompts.classnames, top_k),
             linear_probe=linear_probe(self._stores.heads.get(chosen.encoder.sha256, on.name), features, top_k),
+            assumption=chosen.assumption,
         )
 
     def word_knowledge(self, names: Iterable[str], model: str | None = None) -> tuple[WordKnowledge, ...]:

@@ -157,3 +157,10 @@ def test_what_strangers_may_download_can_stand_in_the_environment(monkeypatch):
     monkeypatch.setenv("CLIP_DEMO_OFFER", "ViT-B/32  cifar100")
     assert app.make_parser().parse_args([]).offer == ["ViT-B/32", "cifar100"]
     assert app.make_parser().parse_args(["--offer", "RN50"]).offer == ["RN50"]
+
+
+@pytest.mark.parametrize("arguments", [("--activation", "gelu"), ("--heads", "2", "--model", "ViT-B/32")])
+def test_options_of_a_checkpoint_are_refused_for_other_models(arguments, capsys):
+    assert app.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"app.py: {arguments[0][2:]}: of ") and len(error.splitlines()) == 1

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ..benchmark.sections import SECTIONS
 from ..datasets.catalog import DATASETS
-from ..models.catalog import available_models
+from ..models.catalog import ACTIVATIONS, available_models
 from ..paths import cache_folder
 from . import commands
 
@@ -208,8 +208,22 @@ def _add_model_options(command) -> None:
         "--model", default="tiny", metavar="M",
         help="tiny, a CLIP model such as ViT-B/32, or the path of a checkpoint (default: tiny)",
     )  # fmt: skip
+    _add_network_options(command)
     _add_device(command)
     _add_folders(command)
+
+
+def _add_network_options(command) -> None:
+    command.add_argument(
+        "--activation", choices=ACTIVATIONS,
+        help="of a checkpoint: gelu for most models of open_clip (default: what the file says, otherwise quickgelu, as "
+        "in OpenAI's models)",
+    )  # fmt: skip
+    command.add_argument(
+        "--heads", type=int, metavar="N",
+        help="attention heads of a checkpoint's image encoder, such as 16 in open_clip's ViT-H-14 (default: what the "
+        "file says, otherwise its width / 64)",
+    )  # fmt: skip
 
 
 def _add_device(command) -> None:

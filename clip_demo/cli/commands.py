@@ -13,7 +13,7 @@ from ..datasets.catalog import CIFAR100, open_datasets, resolve_dataset
 from ..download import RemoteFile, describe
 from ..errors import OptionError
 from ..evaluation import tables
-from ..models.catalog import BUILT_IN, OPENAI_MODELS, PREFERRED, is_downloaded
+from ..models.catalog import BUILT_IN, OPENAI_MODELS, PREFERRED, is_downloaded, title_of
 from ..models.sources import fetch_weights, weights_files
 from ..paths import cache_folder, converted_path, weights_path
 from ..zero_shot.prompt_set import PromptSet, baseline_of
@@ -152,12 +152,16 @@ def open_backend(options: Namespace) -> Backend:
         data_root=options.data_root,
         weights_root=options.weights_root,
         device=options.device,
+        activation=getattr(options, "activation", None),
+        heads=getattr(options, "heads", None),
     )
     dataset = backend.datasets[backend.default_dataset]
     if getattr(options, "image", None) is None and not dataset.available():
         print(f"{dataset.title} is not on disk and is downloaded now.", file=sys.stderr)
         with ProgressBars("B") as bars:
             dataset.download(bars)
+    if options.model not in (BUILT_IN, *OPENAI_MODELS) and (assumption := backend.assumption()):
+        print(f"{title_of(options.model)}: {assumption}.", file=sys.stderr)
     return backend
 
 

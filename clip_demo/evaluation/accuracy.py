@@ -24,6 +24,8 @@ class Accuracy:
         To a baseline, on the same images; None without one.
     probe_top1 : float or None
         Top-1 accuracy of the linear probe; None without a head.
+    assumption : str
+        As in `clip_demo.serving.prediction.Prediction`.
     """
 
     top1: float
@@ -32,10 +34,12 @@ class Accuracy:
     n: int
     difference: Difference | None = None
     probe_top1: float | None = None
+    assumption: str = ""
 
     def to_dict(self) -> dict:
         """Return the JSON form that the command line and the endpoint share."""
-        return {**asdict(self), "per_class": list(self.per_class)}
+        plain = {**asdict(self), "per_class": list(self.per_class)}
+        return plain if self.assumption else {key: value for key, value in plain.items() if key != "assumption"}
 
 
 def accuracy(
@@ -45,6 +49,7 @@ def accuracy(
     *,
     difference: Difference | None = None,
     probe_top1: float | None = None,
+    assumption: str = "",
 ) -> Accuracy:
     """Return the accuracy of zero-shot prediction.
 
@@ -55,11 +60,12 @@ def accuracy(
     labels : numpy.ndarray, shape (n,), int
         True classes.
     n_classes : int
-    difference, probe_top1
+    difference, probe_top1, assumption
         See `Accuracy`.
     """
     per_class = tuple(per_class_mean(rank == 0, labels, n_classes).tolist())
-    return Accuracy(float((rank == 0).mean()), float((rank < 5).mean()), per_class, len(labels), difference, probe_top1)
+    top1, top5 = float((rank == 0).mean()), float((rank < 5).mean())
+    return Accuracy(top1, top5, per_class, len(labels), difference, probe_top1, assumption)
 
 
 def ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -78,11 +78,14 @@ class EvaluationReport:
     labelled_images : LabelledImages
     predictions : Predictions
     baseline_predictions : Predictions or None
+    assumption : str
+        See `Accuracy`.
     """
 
     labelled_images: LabelledImages
     predictions: Predictions
     baseline_predictions: Predictions | None = None
+    assumption: str = ""
 
     @property
     def prompts(self) -> PromptSet:
@@ -124,6 +127,7 @@ class EvaluationReport:
             len(self.names),
             difference=before and paired_difference(self.predictions.correct, before.correct),
             probe_top1=None if probe is None else float(probe.mean()),
+            assumption=self.assumption,
         )
 
     @cached_property

@@ -112,6 +112,8 @@ def load_features(path: str | Path) -> tuple[TestFeatures, str, str]:
             features = stored["features"].astype(np.float32)
             if "scale" in stored:
                 features *= stored["scale"]
+            if not (np.isfinite(features).all() and features.any(axis=1).all()):
+                raise ValueError("some are infinite, zero or no numbers")
             data = TestFeatures(features, stored["labels"].astype(np.int64))
             return data, str(stored["model_sha256"]), str(stored["image_set"])
     except Exception as error:  # A bad zip, npz or field: for the user they all mean the same.

@@ -190,6 +190,8 @@ def load_head(path: str | Path) -> Head:
         ) from error
     if head.coef.shape[:1] != head.intercept.shape or len(head.classes_) != len(head.intercept):
         raise HeadError(f"head: {str(path)!r} has parts of different lengths; fit it again.")
+    if not (np.isfinite(head.coef).all() and np.isfinite(head.intercept).all()):
+        raise HeadError(f"head: {str(path)!r} has weights that are infinite or no numbers; fit it again.")
     return head
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..download import places
-from ..errors import ModelError
+from ..errors import ModelError, OptionError
 from ..paths import converted_path, weights_path
 from .sources import ARCHIVES, weights_files
 
@@ -11,6 +11,8 @@ BUILT_IN = "tiny"
 # "auto" starts with the built-in model and switches to the preferred one as soon as that is loaded.
 AUTO = "auto"
 PREFERRED = "ViT-B/32"
+
+ACTIVATIONS = ("quickgelu", "gelu")  # of a checkpoint: openai-clip's, and that of most models of open_clip
 
 OPENAI_MODELS = tuple(ARCHIVES)  # `clip.available_models()` of openai-clip 1.0.1
 # Computed from the architectures: two bytes per weight, four where openai-clip keeps single precision.
@@ -41,6 +43,22 @@ def check_model(name: str) -> str:
             page=f"The model {title_of(name)} is no longer on this machine. Choose another model.",
         )
     return name
+
+
+def check_network_options(name: str, activation: str | None, heads: int | None) -> None:
+    """Raise an OptionError where one of these options is not allowed or not for this model.
+
+    See `clip_demo.models.load.load_model` for the arguments.
+    """
+    if activation not in (None, *ACTIVATIONS):
+        raise OptionError(f"activation: got {activation!r}; use {' or '.join(map(repr, ACTIVATIONS))}.")
+    if heads is not None and (isinstance(heads, bool) or not isinstance(heads, int) or heads < 1):
+        raise OptionError(f"heads: got {heads!r}; use a whole number of at least 1.")
+    given = [option for option, value in (("activation", activation), ("heads", heads)) if value is not None]
+    if given and name in (AUTO, *available_models()):
+        raise OptionError(
+            f"{', '.join(given)}: of {name!r} they are known; give them for the path of a checkpoint only."
+        )
 
 
 def title_of(name: str) -> str:

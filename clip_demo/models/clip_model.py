@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..errors import PromptTooLongError, quoted
+from ..errors import ModelError, PromptTooLongError, quoted
+from .checkpoint import Checkpoint
 from .data_parallel import run_data_parallel
 from .forward import encode_image, encode_text, fold_batch_norm
 from .openai_clip import import_clip
@@ -22,22 +23,35 @@ class ClipModel:
     network : clip.model.CLIP
     name, note, sha256 : str
         See `Encoder`.
+    checkpoint : Checkpoint, optional
+        The checkpoint that the network came from, where it is not a model with a name.
 
     Attributes
     ----------
     network : clip.model.CLIP
         In evaluation mode, for what the encoder interface does not offer, such as gradients or hooks. On a CPU, the
         batch normalisations of a ResNet are folded into its convolutions.
+    transform : torchvision.transforms.Compose
+        Turns an RGB image into the network's input, shape (3, height, width), as openai-clip's ``preprocess``.
     """
 
-    def __init__(self, network: torch.nn.Module, *, name: str, note: str, sha256: str):
-        self.network = network.eval().requires_grad_(False)
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        *,
+        name: str,
+        note: str,
+        sha256: str,
+        checkpoint: Checkpoint | None = None,
+    ):
+        self.network, self.checkpoint = network.eval().requires_grad_(False), checkpoint
         self.name, self.note, self.sha256 = name, note, sha256
         self.logit_scale = float(network.logit_scale.exp())
         # openai-clip's transforms: resize, crop and convert with Pillow; then to a tensor, and normalise.
-        *self._image_transforms, _, normalize = (
-            import_clip().clip._transform(network.visual.input_resolution).transforms
-        )
+        self.transform = import_clip().clip._transform(network.visual.input_resolution)
+        *self._image_transforms, _, normalize = self.transform.transforms
+        if checkpoint is not None:
+            normalize.mean, normalize.std = checkpoint.marks.mean, checkpoint.marks.std
         self._mean, self._std = (torch.tensor(each).view(3, 1, 1) for each in (normalize.mean, normalize.std))
         self._device = network.logit_scale.device
         if self._device.type == "cpu":
@@ -66,7 +80,20 @@ class ClipModel:
         numpy.ndarray, shape (n, d), float32
             Not normalised.
         """
-        return run_data_parallel(self._forward, inputs) if self._device.type == "cpu" else self._forward(inputs)
+        return self._checked(
+            run_data_parallel(self._forward, inputs) if self._device.type == "cpu" else self._forward(inputs)
+        )
+
+    def _checked(self, features: np.ndarray) -> np.ndarray:
+        """Return features of which the cosines are numbers; finite weights can be too large, or all zero."""
+        lengths = np.linalg.norm(features.astype(np.float64), axis=-1)
+        if not (np.isfinite(lengths) & (lengths > 0)).all():
+            raise ModelError(
+                f"model: {self.name!r} computes features that are zero or no numbers, so it has no predictions; its "
+                "weights are damaged or too large. Use another model.",
+                page=f"{self.name} gives no usable numbers: its weights are damaged. Choose another model.",
+            )
+        return features
 
     @torch.inference_mode()
     def _forward(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
@@ -99,7 +126,7 @@ class ClipModel:
         PromptTooLongError
             When a prompt has too many tokens; the message names it.
         """
-        return encode_text(self.network, self._tokenize(list(prompts))).float().cpu().numpy()
+        return self._checked(encode_text(self.network, self._tokenize(list(prompts))).float().cpu().numpy())
 
     def _tokenize(self, prompts: list[str]) -> torch.Tensor:
         clip, limit = import_clip(), self.network.context_length

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from .architecture import NOT_WEIGHTS
+from .architecture import NOT_WEIGHTS, LayoutError, listed
 
 # Names of `transformers.CLIPModel` and of openai-clip.
 _NAMES = {
@@ -43,10 +43,10 @@ def from_transformers(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch
 
     Raises
     ------
-    KeyError
-        When there is a name that openai-clip has no place for.
+    LayoutError
+        When there is a name that openai-clip has no place for, or a part of an attention is missing.
     """
-    result, attention = {}, {}
+    result, attention, foreign = {}, {}, []
     for name, value in state_dict.items():
         block = _BLOCK.fullmatch(name)
         norm, _, kind = name.rpartition(".")
@@ -64,9 +64,15 @@ def from_transformers(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch
             else:
                 attention.setdefault(f"{target}.attn.in_proj_{kind}", {})[part] = value
         elif not name.endswith(".position_ids"):  # of older versions: 0, 1, 2, ...
-            raise KeyError(name)
+            foreign.append(name)
+    qkv = [f"self_attn.{each}_proj" for each in "qkv"]
+    foreign += [f"{name}.{part}" for name, parts in attention.items() for part in parts if part not in qkv]
+    if foreign:
+        raise LayoutError(f"openai-clip has no {listed(foreign)}; save the state dict of the CLIP alone")
     for name, parts in attention.items():  # q, k and v one below the other
-        result[name] = torch.cat([parts[f"self_attn.{each}_proj"] for each in "qkv"])
+        if len(parts) < 3:
+            raise LayoutError(f"it lacks {listed([part for part in qkv if part not in parts])} of {name!r}")
+        result[name] = torch.cat([parts[part] for part in qkv])
     return result
 
 

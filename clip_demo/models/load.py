@@ -9,11 +9,11 @@ from ..download import match, sha256_of
 from ..errors import ModelError, OptionError
 from ..paths import BUILT_IN_CHECKPOINT, converted_path, weights_path
 from ..progress import Progress
-from .catalog import BUILT_IN, OPENAI_MODELS, check_model
-from .checkpoint import open_checkpoint, open_converted, write_converted
+from .catalog import BUILT_IN, OPENAI_MODELS, check_model, check_network_options
+from .checkpoint import open_checkpoint, open_converted, read_checkpoint, write_converted
 from .clip_model import ClipModel
 from .openai_clip import import_clip
-from .sources import ARCHIVES, fetch_weights, weights_files
+from .sources import ARCHIVES, fetch_weights, is_openai_file, weights_files
 
 
 def load_model(
@@ -22,6 +22,8 @@ def load_model(
     device: str | None = None,
     weights_root: str | Path | None = None,
     progress: Progress | None = None,
+    activation: str | None = None,
+    heads: int | None = None,
 ) -> ClipModel:
     """Load a CLIP.
 
@@ -37,16 +39,23 @@ def load_model(
         Folder of OpenAI's weights; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
     progress : callable, optional
         Called during a download with the model's name, the bytes received and the bytes in total.
+    activation : {"quickgelu", "gelu"}, optional
+        Of a checkpoint's network; default what the file or the files beside it say, otherwise QuickGELU.
+    heads : int, optional
+        Number of attention heads of a checkpoint's image encoder; default what the file or the files beside it say,
+        otherwise one for 64 of its width.
 
     Raises
     ------
     ModelError
         When the name is unknown, the download fails, or the file is not a CLIP checkpoint.
     OptionError
-        When the device is not available.
+        When the device is not available, or `activation` or `heads` do not fit.
     """
     check_model(name)
+    check_network_options(name, activation, heads)
     device = _check_device(device)
+    opened = None
     if name == BUILT_IN:
         note = "built in, trained by this project on small images; not one of OpenAI's models"
         network, sha256 = open_checkpoint(BUILT_IN_CHECKPOINT)
@@ -56,12 +65,17 @@ def load_model(
         also_known_as(sha256, ARCHIVES[name][0])
     else:
         path = Path(name).expanduser()
-        name, note = path.name, f"a checkpoint from {path}"
-        network, sha256 = open_checkpoint(path)
-        also_known_as(sha256, sha256_of(path))
+        file_sha256 = sha256_of(path)
+        opened = read_checkpoint(path, activation, heads, trusted=is_openai_file(file_sha256))
+        network, sha256 = opened.network, opened.sha256
+        name, note = path.name, ", ".join(filter(None, [f"a checkpoint from {path}", opened.assumption]))
+        if not opened.differences:
+            also_known_as(sha256, file_sha256)
+        elif given := ", ".join(filter(None, [activation, heads and f"{heads} heads"])):
+            name += f" ({given})"  # or stored heads and features would replace those of the same file without options
     if device.startswith("cuda"):
         import_clip().model.convert_weights(network)  # float16 wherever openai-clip uses it
-    return ClipModel(network.to(device), name=name, note=note, sha256=sha256)
+    return ClipModel(network.to(device), name=name, note=note, sha256=sha256, checkpoint=opened)
 
 
 def _open_openai(name: str, root: str | Path | None, progress: Progress | None) -> tuple[torch.nn.Module, str]:

@@ -112,6 +112,11 @@ def weights_files(name: str) -> tuple[RemoteFile, ...]:
     return tuple(files)
 
 
+def is_openai_file(sha256: str) -> bool:
+    """Whether a file with this checksum is one of OpenAI's models."""
+    return any(file.sha256 == sha256 for name in ARCHIVES for file in weights_files(name))
+
+
 def fetch_weights(
     name: str, root: str | Path | None = None, progress: Progress | None = None
 ) -> tuple[Path, RemoteFile]:

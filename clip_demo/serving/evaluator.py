@@ -57,7 +57,7 @@ class Evaluator:
             return self._predictions.get(key, partial(_predict, model, images, progress, each), progress)
 
         before = None if baseline is None else predict(baseline)
-        return EvaluationReport(images, predict(prompts), before)
+        return EvaluationReport(images, predict(prompts), before, model.assumption)
 
     def zero_shot(self, model: ModelHandle, dataset: Dataset) -> tuple[float, tuple[str, ...]]:
         """Return the zero-shot accuracy, 0 to 1, with the dataset's own prompt set, and the templates of that."""

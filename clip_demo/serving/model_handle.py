@@ -91,6 +91,11 @@ class ModelHandle:
         return self._task.result()[1]
 
     @property
+    def assumption(self) -> str:
+        """What was assumed of a checkpoint that does not say it; see `clip_demo.models.checkpoint.Checkpoint`."""
+        return getattr(getattr(self.encoder, "checkpoint", None), "assumption", "")
+
+    @property
     def status(self) -> ModelStatus:
         """The current state."""
         state, note, message, share = self.state, "", "", None

@@ -10,7 +10,17 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import ModelError
-from ..models.catalog import AUTO, BUILT_IN, PREFERRED, available_models, check_model, is_downloaded, size_of, title_of
+from ..models.catalog import (
+    AUTO,
+    BUILT_IN,
+    PREFERRED,
+    available_models,
+    check_model,
+    check_network_options,
+    is_downloaded,
+    size_of,
+    title_of,
+)
 from ..models.encoder import Encoder
 from ..progress import Progress
 from .encoder_queue import EncoderQueue
@@ -69,9 +79,33 @@ class ModelPool:
         weights_root: str | Path | None = None,
         device: str | None = None,
         hold: threading.Event | None = None,
+        activation: str | None = None,
+        heads: int | None = None,
     ) -> ModelPool:
-        """Return a pool that offers a model and all others that have names; see `clip_demo.backend.Backend.open`."""
+        """Return a pool that offers a model and all others that have names.
+
+        Parameters
+        ----------
+        model : str
+            See `clip_demo.backend.Backend.open`.
+        weights_root : path, optional
+            Folder of OpenAI's weights; default ``$CLIP_DEMO_WEIGHTS``, else ``~/.cache/clip``.
+        device : str, optional
+            Device of the models; default a GPU where there is one.
+        hold : threading.Event, optional
+            Models start to load when it is set, so that a starting server has the processor for itself; default at
+            once.
+        activation : {"quickgelu", "gelu"}, optional
+        heads : int, optional
+            How a checkpoint is computed; see `clip_demo.models.load.load_model`.
+
+        Raises
+        ------
+        ModelError, OptionError
+            When the name is unknown, or an option is not allowed.
+        """
         first = BUILT_IN if model == AUTO else check_model(model)
+        check_network_options(model, activation, heads)
 
         def load(name: str, progress: Progress) -> Encoder:
             if hold is not None:
@@ -79,7 +113,8 @@ class ModelPool:
             # Imported in the background: torch takes seconds, and a server should answer before that.
             from ..models.load import load_model
 
-            return load_model(name, device=device, weights_root=weights_root, progress=progress)
+            options = {"activation": activation, "heads": heads} if name not in available_models() else {}
+            return load_model(name, device=device, weights_root=weights_root, progress=progress, **options)
 
         return cls(
             load,

@@ -28,6 +28,9 @@ class Prediction:
         The most probable classes of the class list, the most probable first; ties in the order of the list.
     linear_probe : LinearProbe or None
         None without a head for this model and dataset.
+    assumption : str
+        What was assumed of a checkpoint that does not say it, and is the reason if its predictions are wrong; usually
+        empty, and then not in the JSON form.
     """
 
     model: str
@@ -36,6 +39,7 @@ class Prediction:
     truth: str | None
     zero_shot: tuple[ZeroShotScore, ...]
     linear_probe: LinearProbe | None
+    assumption: str = ""
 
     @property
     def agree(self) -> bool | None:
@@ -46,4 +50,5 @@ class Prediction:
 
     def to_dict(self) -> dict:
         """Return the JSON form that the command line and the endpoint share."""
-        return json.loads(json.dumps(asdict(self)))  # tuples become lists
+        plain = json.loads(json.dumps(asdict(self)))  # tuples become lists
+        return plain if self.assumption else {key: value for key, value in plain.items() if key != "assumption"}

@@ -37,7 +37,8 @@ def _add_predict(backend: Backend) -> None:
         Give either `image`, a file, or `index`, a test image of `dataset` ("cifar100" or "shapes100").
         `classnames` and `templates` are lists, or text as it is typed on the page. `model` is one of the models
         of the page; without it the default model is used. The answer has `model`, `dataset`, `index`, `truth`,
-        `zero_shot` (label, probability, cosine) and `linear_probe` (head, top) or null.
+        `zero_shot` (label, probability, cosine) and `linear_probe` (head, top) or null. Where the model is a checkpoint
+        that does not say how it is computed, it also has `assumption`.
         """
         check_model(backend, model)
         with visitor_request(backend) as progress:
@@ -71,8 +72,8 @@ def _add_evaluate(backend: Backend) -> None:
         `dataset`, `templates`, `replace_underscores` and `model` are as for ``/predict``. `classnames` are other
         names for the dataset's classes, one for each, in its order. The baseline is the same prompt set with the
         given baseline arguments in place of the others; without any there is no baseline. The answer has `top1`,
-        `top5`, `per_class`, `n`, `difference` (top1, low, high, p_value, gained, lost) or null, and `probe_top1`
-        or null.
+        `top5`, `per_class`, `n`, `difference` (top1, low, high, p_value, gained, lost) or null, `probe_top1` or null,
+        and `assumption` as in ``/predict``.
         """
         prompts = _prompts(backend, dataset, classnames, templates, replace_underscores)
         baseline = baseline_of(

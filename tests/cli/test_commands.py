@@ -3,6 +3,7 @@ import io
 import json
 
 import pytest
+import torch
 from helpers import Server, publish
 from PIL import Image
 
@@ -299,3 +300,34 @@ def test_bench_runs_the_sections_that_are_asked_for(run, monkeypatch, arguments,
     status, out, _ = run("bench", *arguments, "--json")
     assert status == 0 and calls == [(section, settings) for section in sections]
     assert [row["what"] for row in json.loads(out)] == list(sections)
+
+
+def test_a_checkpoint_that_does_not_say_its_network_is_taken_as_openais(run, tmp_path):
+    path = tmp_path / "x.pt"
+    torch.save(random_clip(SMALL_VIT).state_dict(), path)
+    predict = ("predict", "--index", "12", "--dataset", "shapes100", "--model", str(path))
+    status, out, err = run(*predict, "--json")
+    assert status == 0 and "x.pt: taken as QuickGELU, heads of 64, " in err
+    assert json.loads(out)["assumption"].startswith("taken as QuickGELU, heads of 64, ")
+    for arguments in (predict, ("zero-shot", *predict[1:])):
+        status, other, err = run(*arguments)
+        assert status == 0 and "taken as QuickGELU, heads of 64" in err and "taken" not in other
+    status, told, err = run(*predict, "--json", "--activation", "gelu", "--heads", "2")
+    assert (status, err) == (0, "") and "assumption" not in json.loads(told)
+    assert json.loads(told)["zero_shot"] != json.loads(out)["zero_shot"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        (["--model", "{}", "--heads", "7"], "clip_demo: heads: got 7; "),
+        (["--model", "{}", "--heads", "0"], "clip_demo: heads: got 0; "),
+        (["--activation", "gelu"], "clip_demo: activation: of 'tiny' they are known; "),
+    ],
+)
+def test_options_that_do_not_fit_the_model_are_refused(run, tmp_path, arguments, start):
+    path = tmp_path / "x.pt"
+    torch.save(random_clip(SMALL_VIT).state_dict(), path)
+    given = [each.format(path) for each in arguments]
+    status, out, err = run("zero-shot", "--index", "12", "--dataset", "shapes100", *given)
+    assert (status, out) == (2, "") and err.startswith(start) and len(err.splitlines()) == 1

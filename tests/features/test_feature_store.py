@@ -55,6 +55,16 @@ def test_a_folder_that_cannot_be_written_costs_no_answer(toy_encoder, toy_datase
     assert "features cannot be stored" in caplog.text
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0])
+def test_features_without_a_direction_are_computed_again(value, toy_encoder, toy_dataset, tmp_path):
+    features = np.ones((20, 3), np.float32)
+    features[7] = value
+    path = save_features(TestFeatures(features, toy_dataset.labels()), tmp_path, toy_encoder, toy_dataset)
+    with pytest.raises(ArtifactError, match="some are infinite, zero or no numbers"):
+        load_features(path)
+    assert FeatureStore([tmp_path]).get(toy_encoder.sha256, toy_dataset.name) is None
+
+
 def test_a_damaged_file_is_skipped_with_one_warning(tmp_path, caplog):
     (tmp_path / "a-toys.npz").write_bytes(b"nonsense")
     with pytest.raises(ArtifactError, match="does not hold test features") as caught:

@@ -85,6 +85,14 @@ def test_parts_of_different_lengths_are_refused(fit, tmp_path):
         load_head(path)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_head_of_no_numbers_is_refused(fit, tmp_path, value):
+    head = fit()
+    path = save_head(replace(head, intercept=np.full_like(head.intercept, value)), tmp_path)
+    with pytest.raises(HeadError, match="infinite or no numbers; fit it again"):
+        load_head(path)
+
+
 def test_a_pickle_in_a_head_is_not_opened(tmp_path):
     path = tmp_path / "evil.npz"
     np.savez(path, coef=np.array([{}], dtype=object), intercept=np.zeros(1), classes=np.array(["a"]), metadata="{}")

@@ -26,11 +26,11 @@ def test_a_state_dict_gives_the_same_model_as_an_archive(checkpoint):
 
 def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path):
     (tmp_path / "notes.pt").write_text("hello")
-    with pytest.raises(ModelError, match=r"notes.pt' is not a CLIP checkpoint \(SafetensorError") as caught:
+    with pytest.raises(ModelError, match=r"notes.pt' is not a CLIP checkpoint .*begins with b'hello'\)") as caught:
         open_checkpoint(tmp_path / "notes.pt")
     assert caught.value.page_message == ("notes.pt is damaged or does not contain a CLIP model. Choose another model.")
     torch.save({"weight": torch.zeros(2)}, tmp_path / "other.pt")
-    with pytest.raises(ModelError, match=r"other.pt' is not a CLIP checkpoint \(KeyError"):
+    with pytest.raises(ModelError, match=r"other.pt' is not a CLIP checkpoint .*but 'weight'\)"):
         open_checkpoint(tmp_path / "other.pt")
 
 

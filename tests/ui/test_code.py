@@ -33,7 +33,7 @@ ODD_NAMES = (
     "{",
     "猫",
     "tab\there",
-    "\0",
+    "cat\0",
 )
 ODD_TEMPLATES = ("a 'photo' of a {}", 'a "photo" of $image, \\N {}', "\\N{} ü")
 
@@ -149,6 +149,17 @@ def test_a_checkpoint_in_single_precision(run, tmp_path):
     lines = run(program.replace('"it\'s {mine}.pt"', repr(str(path))))
     backend = Backend(ModelPool.of(load_model(str(path), device="cpu")))
     assert_same(lines, backend, index=12, dataset="shapes100", prompts=prompts)
+
+
+@pytest.mark.parametrize("options", [{}, {"activation": "gelu", "heads": 2}], ids=["wrapped", "GELU"])
+def test_a_checkpoint_that_openai_clip_does_not_open(run, tmp_path, options):
+    path = tmp_path / "own.pt"
+    torch.save({"epoch": 3, "state_dict": random_clip(SMALL_VIT).state_dict()}, path)
+    model, prompts = load_model(str(path), device="cpu", **options), PromptSet.for_dataset(SHAPES)
+    program = code(model=str(path), dataset=SHAPES, prompts=prompts, index=12, checkpoint=model.checkpoint)
+    assert str(tmp_path) not in program and length(program) <= 23
+    lines = run(program.replace('"own.pt"', repr(str(path))))
+    assert_same(lines, Backend(ModelPool.of(model)), index=12, dataset="shapes100", prompts=prompts)
 
 
 @pytest.mark.parametrize("model", ["tiny", "ViT-L/14@336px", "/srv/models/own.pt"])

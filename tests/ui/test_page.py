@@ -16,15 +16,18 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
 from clip_demo.backend import Backend, Prediction
+from clip_demo.benchmark.random_checkpoints import SMALL_VIT, random_clip
 from clip_demo.datasets.example_photos import example_photos
 from clip_demo.datasets.shapes100 import UNSEEN_CLASSNAMES
 from clip_demo.errors import ClipDemoError, DatasetError
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
+from clip_demo.models.load import load_model
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.serving.probe_job import ProbeJobStatus
 from clip_demo.ui import event_options
@@ -362,6 +365,22 @@ def test_typed_text_is_escaped():
     label = "<img src=x onerror=alert(1)>\"'"
     page = cards(toy_prediction([label], [label], truth=label))
     assert "<img" not in page and "&lt;img" in page and "<img" not in said(toy_prediction([label], truth=label))
+
+
+def test_the_page_and_its_answers_say_what_was_assumed_of_a_checkpoint(toy_dataset, tmp_path):
+    torch.save(random_clip(SMALL_VIT).state_dict(), tmp_path / "own.pt")
+    pool = ModelPool.of(load_model(str(tmp_path / "own.pt"), device="cpu"))
+    backend = Backend(pool, datasets={toy_dataset.name: toy_dataset})
+    backend.encoder()
+    taken = "taken as QuickGELU, heads of 64, as OpenAI&#x27;s models are"
+    assert taken in status_line(backend.status(), toy_dataset)
+    page = launch(backend)
+    try:
+        for answer in (page.client.predict(index=3, api_name="/predict"), page.client.predict(api_name="/evaluate")):
+            assert answer["assumption"].startswith("taken as QuickGELU, heads of 64, ")
+    finally:
+        page.client.close()
+        page.demo.close()
 
 
 def test_the_status_line_names_model_dataset_and_head(toy_backend, toy_dataset):

@@ -1,14 +1,20 @@
 """The zero-shot prediction that the page shows, as a short program with openai-clip."""
 
+from __future__ import annotations
+
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
 from ...datasets.base import Dataset
 from ...datasets.catalog import CIFAR100
 from ...models.catalog import BUILT_IN, OPENAI_MODELS
 from ...zero_shot.prompt_set import PromptSet
+
+if TYPE_CHECKING:  # its module imports torch
+    from ...models.checkpoint import Checkpoint
 
 _WIDTH = 98  # columns; only a longer name or template makes a longer line
 # `clip_demo.models.openai_clip` says why openai-clip does not import without help.
@@ -55,6 +61,12 @@ weights = torch.load($file, weights_only=True)
 model = clip.model.build_model(weights).float()
 model.load_state_dict(weights)  # again, because build_model rounds to half precision
 preprocess = clip.clip._transform(model.visual.input_resolution)""")
+# What openai-clip cannot open, or would open as another network.
+_LOADED = Template("""\
+# CLIP Explorer opens this checkpoint; run this in the project's folder.
+from clip_demo.models.load import load_model
+loaded = load_model($file, activation=$activation, heads=$heads, device="cpu")
+model, preprocess = loaded.network, loaded.transform""")
 
 
 def code(
@@ -65,6 +77,7 @@ def code(
     index: int | None = None,
     image_name: str | None = None,
     logit_scale: float | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> str:
     """Return a Python program that prints the five most probable classes of a zero-shot prediction.
 
@@ -84,6 +97,8 @@ def code(
         File name of an example photo; default a photo of the reader's own.
     logit_scale : float, optional
         Factor of the cosines in the softmax; default the model's own.
+    checkpoint : Checkpoint, optional
+        The open checkpoint, where `model` is the path of one; default one that openai-clip opens to the same model.
     """
     imports, image = _photo(image_name) if index is None else _test_image(dataset, int(index))
     classes = _list("classes", prompts.classnames)
@@ -93,7 +108,7 @@ def code(
     # `substitute` does not look into what it fills in, so names and templates may contain "$".
     return _PROGRAM.substitute(
         imports=imports,
-        model=_model(model),
+        model=_model(model, checkpoint),
         image=image,
         classes=classes,
         prompts=_prompts(prompts),
@@ -102,12 +117,16 @@ def code(
     )
 
 
-def _model(name: str) -> str:
+def _model(name: str, checkpoint: Checkpoint | None) -> str:
     if name == BUILT_IN:
         return _BUILT_IN_MODEL
     if name in OPENAI_MODELS:
         return f'model, preprocess = clip.load("{name}", device="cpu")'
-    return _CHECKPOINT.substitute(file=_literal(Path(name).name))
+    file = _literal(Path(name).name)
+    if checkpoint is None or checkpoint.as_is:
+        return _CHECKPOINT.substitute(file=file)
+    marks = checkpoint.marks
+    return _LOADED.substitute(file=file, activation=_literal(marks.activation), heads=marks.heads)
 
 
 def _photo(example: str | None) -> tuple[str, str]:

@@ -144,6 +144,7 @@ def _answer(
             index=prediction.index,
             image_name=image["image"].name if view.source == EXAMPLE else None,
             logit_scale=predict.keywords["logit_scale"],
+            checkpoint=getattr(backend.encoder(prediction.model), "checkpoint", None),
         ),
         "words": words,
     }
