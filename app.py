@@ -12,6 +12,7 @@ from clip_demo.backend import Backend
 from clip_demo.errors import ClipDemoError
 from clip_demo.models.catalog import AUTO
 from clip_demo.ui.address import check_address, without_proxy
+from clip_demo.ui.bounded_log import bounded_log
 from clip_demo.ui.page import build_ui, launch_options
 from clip_demo.ui.upload_folder import UploadFolder
 
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClipDemoError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
-    with UploadFolder():
+    with bounded_log(), UploadFolder():
         demo = build_ui(backend)
         # Only the tunnel of a public link may need a proxy.
         is_shared = options.share or os.environ.get("GRADIO_SHARE", "").lower() == "true"

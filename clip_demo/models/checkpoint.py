@@ -48,6 +48,7 @@ def open_checkpoint(path: Path) -> tuple[torch.nn.Module, str]:
             f"model: {str(path)!r} is not a CLIP checkpoint ({type(error).__name__}: {reason}); use an archive of "
             "OpenAI's, or a state dict in the layout of openai-clip, open_clip or transformers as .pt or .safetensors.",
             page=f"{path.name} is damaged or does not contain a CLIP model. Choose another model.",
+            private=True,
         ) from error
     broken = [name for name, value in network.state_dict().items() if not value.isfinite().all()]
     if broken:
@@ -56,6 +57,7 @@ def open_checkpoint(path: Path) -> tuple[torch.nn.Module, str]:
             f"model: {str(path)!r} has weights that are infinite or no numbers ({names}), and so would be every "
             "prediction; the training that made the file has failed. Use another checkpoint.",
             page=f"The weights in {path.name} are damaged: some are no numbers. Choose another model.",
+            private=True,
         )
     return network, weights_sha256(weights)
 
@@ -90,10 +92,9 @@ def write_converted(network: torch.nn.Module, weights: str, source: str, archive
         Whether the copy was written.
     """
     target = converted_path(archive)
-    partial = target.with_name(target.name + ".partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{target}.lock"), atomic_write(target, part=partial) as temporary:
+        with FileLock(f"{target}.lock"), atomic_write(target) as temporary:
             save_file(network.state_dict(), temporary, metadata={"sha256": source, "weights": weights})
     except (OSError, SafetensorError):
         return False  # A read-only folder or a full disk: the archive itself still opens, only more slowly.

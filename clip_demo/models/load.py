@@ -9,7 +9,7 @@ from ..download import match, sha256_of
 from ..errors import ModelError, OptionError
 from ..paths import BUILT_IN_CHECKPOINT, converted_path, weights_path
 from ..progress import Progress
-from .catalog import BUILT_IN, OPENAI_MODELS, check_model
+from .catalog import BUILT_IN, OPENAI_MODELS, check_model, title_of
 from .checkpoint import open_checkpoint, open_converted, write_converted
 from .clip_model import ClipModel
 from .openai_clip import import_clip
@@ -56,7 +56,7 @@ def load_model(
         also_known_as(sha256, ARCHIVES[name][0])
     else:
         path = Path(name).expanduser()
-        name, note = path.name, f"a checkpoint from {path}"
+        name, note = title_of(name), "a checkpoint on this machine"
         network, sha256 = open_checkpoint(path)
         also_known_as(sha256, sha256_of(path))
     if device.startswith("cuda"):

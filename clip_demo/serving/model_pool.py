@@ -64,7 +64,8 @@ class ModelPool:
         hold: threading.Event | None = None,
     ) -> ModelPool:
         """Return a pool that offers a model and all others that have names; see `clip_demo.backend.Backend.open`."""
-        first = BUILT_IN if model == AUTO else check_model(model)
+        given = BUILT_IN if model == AUTO else check_model(model)
+        first = title_of(given)  # visitors read it, and find it in their links
 
         def load(name: str, progress: Progress) -> Encoder:
             if hold is not None:
@@ -72,7 +73,9 @@ class ModelPool:
             # Imported in the background: torch takes seconds, and a server should answer before that.
             from ..models.load import load_model
 
-            return load_model(name, device=device, weights_root=weights_root, progress=progress)
+            return load_model(
+                given if name == first else name, device=device, weights_root=weights_root, progress=progress
+            )
 
         return cls(
             load,

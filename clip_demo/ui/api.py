@@ -107,7 +107,7 @@ def _add_word_knowledge(backend: Backend) -> None:
 
 def _answer(error: ClipDemoError) -> gr.Error:
     """Return an error with the message for programs, which is text and not HTML."""
-    return gr.Error(str(error), print_exception=False)
+    return gr.Error(error.public_message, print_exception=False)
 
 
 def _prompts(
