@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 
 from clip_demo.backend import Backend
@@ -14,6 +15,7 @@ from clip_demo.models.catalog import AUTO
 from clip_demo.ui.address import check_address, without_proxy
 from clip_demo.ui.bounded_log import bounded_log
 from clip_demo.ui.page import build_ui, launch_options
+from clip_demo.ui.shutdown import shut_down
 from clip_demo.ui.upload_folder import UploadFolder
 
 EXAMPLE = """example:
@@ -66,7 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 **launch_options(),
             )
         serving.set()  # models are loaded from now on
-        demo.block_thread()
+        with contextlib.suppress(KeyboardInterrupt):
+            while demo.is_running:
+                time.sleep(0.1)
+        shut_down(demo)
     return 0
 
 
@@ -123,4 +128,11 @@ if __name__ == "__main__":
     # A process manager or a container stops the page as Ctrl+C does.
     signal.signal(signal.SIGTERM, _interrupt)
     _allow_many_connections()
-    sys.exit(main())
+    try:
+        status = main()
+    except KeyboardInterrupt:  # while it was starting
+        status = 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit, which waits for threads that still compute, and then takes seconds to take everything apart.
+    os._exit(status)
