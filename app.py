@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 
 from clip_demo.backend import Backend
@@ -13,7 +14,9 @@ from clip_demo.errors import ClipDemoError
 from clip_demo.models.catalog import ACTIVATIONS, AUTO
 from clip_demo.serving.host_rules import HostRules
 from clip_demo.ui.address import check_address, is_loopback, without_proxy
+from clip_demo.ui.bounded_log import bounded_log
 from clip_demo.ui.page import build_ui, launch_options
+from clip_demo.ui.shutdown import shut_down
 from clip_demo.ui.upload_folder import UploadFolder
 
 EXAMPLE = """example:
@@ -58,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClipDemoError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
-    with UploadFolder():
+    with bounded_log(), UploadFolder():
         demo = build_ui(backend)
         # Only the tunnel of a public link may need a proxy.
         with contextlib.nullcontext() if is_shared else without_proxy():
@@ -72,7 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if public:
             print("* Visitors use what is on this machine; offer them more models or datasets with --offer.")
         serving.set()  # models are loaded from now on
-        demo.block_thread()
+        with contextlib.suppress(KeyboardInterrupt):
+            while demo.is_running:
+                time.sleep(0.1)
+        shut_down(demo)
     return 0
 
 
@@ -139,4 +145,11 @@ if __name__ == "__main__":
     # A process manager or a container stops the page as Ctrl+C does.
     signal.signal(signal.SIGTERM, _interrupt)
     _allow_many_connections()
-    sys.exit(main())
+    try:
+        status = main()
+    except KeyboardInterrupt:  # while it was starting
+        status = 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit, which waits for threads that still compute, and then takes seconds to take everything apart.
+    os._exit(status)

@@ -13,8 +13,15 @@ import numpy as np
 
 from .errors import ArtifactError
 
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be removed, needs no lock
+    fcntl = None
+
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+# Not a usual ending: files of other programs may be in the same folder.
+_PART = ".clip-demo-part"
 
 # Models were known by the SHA-256 of their file before they were known by that of their weights.
 _former: dict[str, set[str]] = {}
@@ -105,16 +112,13 @@ def write_npz(path: Path, /, **arrays: np.ndarray) -> Path:
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path, part: Path | None = None) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Write a file as a whole or not at all: concurrent readers see the old file or the new one.
 
     Parameters
     ----------
     path : pathlib.Path
         The file. Its folder is created.
-    part : pathlib.Path, optional
-        The temporary file, in the same folder; default a new name. A caller that holds a lock gives a fixed name, so
-        that what a killed process left behind is overwritten and not kept forever.
 
     Yields
     ------
@@ -123,16 +127,32 @@ def atomic_write(path: Path, part: Path | None = None) -> Iterator[Path]:
         when the block raises.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if part is None:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        part = Path(name)
+    remove_abandoned_parts(path.parent)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
+    part = Path(name)
     try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)  # until the handle is closed, also by the end of the process
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())  # or a power failure could leave the new name on an empty file
         part.chmod(0o644)  # mkstemp makes files that only their owner can read
+        if fcntl is None:
+            os.close(handle)  # Windows renames no open file
+            handle = -1
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def remove_abandoned_parts(folder: Path) -> None:
+    """Remove what killed processes were writing to a folder with `atomic_write`; what is being written stays."""
+    for part in folder.glob(f".*{_PART}"):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
+            if fcntl is not None:
+                fcntl.flock(opened.enter_context(part.open("rb")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()

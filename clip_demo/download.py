@@ -4,6 +4,7 @@ A plain address is read with httpx, a file on the Hugging Face Hub with huggingf
 obeys ``HF_HOME``, ``HF_HUB_CACHE``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE`` and ``HF_TOKEN``.
 """
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
+
+from .errors import DISK_FULL
 
 if TYPE_CHECKING:  # imported inside functions: the command line starts without it
     import httpx
@@ -147,8 +150,9 @@ def describe(files: Sequence[RemoteFile], folder: Path) -> list[str]:
 def fetch(files: Sequence[RemoteFile], folder: Path, receive: Receive | None = None) -> tuple[Path, RemoteFile]:
     """Return a file that is on this machine; download it where none is.
 
-    An interrupted download is resumed. A file gets its name after its checksum was verified, so a file with that name
-    is always complete. When several processes request the same file, one downloads it and the others wait.
+    An interrupted download is resumed, but what fills the disk is removed. A file gets its name after its checksum was
+    verified, so a file with that name is always complete. When several processes request the same file, one downloads
+    it and the others wait.
 
     Parameters
     ----------
@@ -199,7 +203,7 @@ def _from_any_source(files: Sequence[RemoteFile], folder: Path, receive: Receive
             slow.append((file, source))
             failures[source] = error
         except (httpx.HTTPError, OSError, _WrongChecksum) as error:
-            if getattr(error, "errno", None) == errno.ENOSPC:
+            if getattr(error, "errno", None) in DISK_FULL:
                 raise
             failures[source] = error
     reasons = "\n".join(f"{source}: {_reason(error)}" for source, error in failures.items())
@@ -224,7 +228,7 @@ def _watch(receive: Receive) -> Receive:
 def _reason(error: Exception) -> str:
     import httpx
 
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
         return error.args[1] if "needed" in str(error) else "no space left on the disk"
     if isinstance(error, httpx.HTTPStatusError):
         return f"answered {error.response.status_code} {error.response.reason_phrase}".strip()
@@ -263,6 +267,7 @@ def _from_hub(hub: HubFile, file: RemoteFile, receive: Receive) -> Path:
         # Asked first, because without a network the Hub's own client tries each file six times, for half a minute.
         with _client() as client:
             client.head(constants.ENDPOINT, follow_redirects=False)
+    _remove_abandoned(hub, file)
 
     stopped: list[BaseException] = []
     bars: list[tqdm] = []
@@ -302,6 +307,16 @@ def _from_hub(hub: HubFile, file: RemoteFile, receive: Receive) -> Path:
     return path
 
 
+def _remove_abandoned(hub: HubFile, file: RemoteFile) -> None:
+    """Remove what killed processes left of a file in the Hub's cache: its client never resumes it."""
+    folder = _hub_folder(hub)
+    # The client holds this lock while it downloads.
+    lock = FileLock(folder.parent / ".locks" / folder.name / f"{file.sha256}.lock", timeout=0)
+    with contextlib.suppress(OSError, Timeout), lock:
+        for part in folder.glob(f"blobs/{file.sha256}.*incomplete"):
+            part.unlink(missing_ok=True)
+
+
 class _Nowhere:
     """A text file that keeps nothing."""
 
@@ -325,6 +340,10 @@ def _from_address(url: str, file: RemoteFile, folder: Path, receive: Receive) ->
             raise
         # The wrong bytes may be those that came before, perhaps from elsewhere.
         return _from_address(url, file, folder, receive)
+    except OSError as error:
+        if error.errno in DISK_FULL:  # half a file would keep the disk full
+            part.unlink(missing_ok=True)
+        raise
     os.replace(part, target)
     return target
 

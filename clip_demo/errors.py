@@ -25,6 +25,9 @@ exceptions; only the page turns them into ``gr.Error``, and only the command lin
 import errno
 import re
 
+# No space left; the user's share is used up; a file may not be larger.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class ClipDemoError(ValueError):
     """Base class of everything that a user can cause and fix.
@@ -36,19 +39,24 @@ class ClipDemoError(ValueError):
     page : str, optional
         For the page: a plain sentence and what to do next, without names of arguments, paths and error numbers.
         Default: `default_page` of the class, or else `message` without the argument's name.
+    private : bool, optional
+        Whether `message` may name folders of this machine, which concern only the person who runs the program.
 
     Attributes
     ----------
     page_message : str
         What the page shows.
+    public_message : str
+        What endpoints answer.
     """
 
     default_page = ""
 
-    def __init__(self, message: str = "", *, page: str = ""):
+    def __init__(self, message: str = "", *, page: str = "", private: bool = False):
         super().__init__(message)
         plain = re.sub(r"^[\w-]+(, [\w-]+)*: ", "", message)
         self.page_message = page or self.default_page or plain[:1].upper() + plain[1:]
+        self.public_message = self.page_message if private else message
 
 
 class InputError(ClipDemoError):
@@ -120,7 +128,7 @@ def page_message_of(error: BaseException, otherwise: str) -> str:
     while cause is not None:
         numbers.add(getattr(cause, "errno", None))
         cause = cause.__cause__
-    if errno.ENOSPC in numbers:
+    if numbers.intersection(DISK_FULL):
         return "There is no space left on the disk. Free some space and try again."
     if numbers & {errno.EACCES, errno.EROFS}:
         return "This program is not allowed to use a folder that it needs. Ask the person who runs it."

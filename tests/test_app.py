@@ -69,7 +69,8 @@ def test_a_head_is_fitted_on_request(monkeypatch, arguments, jobs):
     started = []
     backend = SimpleNamespace(start_probe_job=lambda **options: started.append(options), preferred_model="ViT-B/32")
     monkeypatch.setattr(app.Backend, "open", lambda *args, **options: backend)
-    page = SimpleNamespace(launch=lambda **options: None, block_thread=lambda: None)
+    page = SimpleNamespace(launch=lambda **options: None, is_running=False)
+    monkeypatch.setattr(app, "shut_down", lambda page: None)
     monkeypatch.setattr(app, "build_ui", lambda backend: page)
     assert app.main(arguments) == 0 and started == jobs
 

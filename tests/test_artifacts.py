@@ -1,14 +1,19 @@
 """Atomic writing, and files that are found by the checksum inside."""
 
+import contextlib
 import logging
 import os
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from clip_demo.artifacts import ArtifactStore, atomic_write, file_name, write_npz
 from clip_demo.errors import ArtifactError
+from clip_demo.linear_probe.pipeline import Stores
 
 TOY, OTHER = "70" * 32, "ab" * 32
 
@@ -22,12 +27,11 @@ def test_a_file_is_written_with_its_folder_and_readable_by_all(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
-@pytest.mark.parametrize("fixed", [False, True])
-def test_an_exception_inside_leaves_the_old_file_and_nothing_else(tmp_path, fixed):
+def test_an_exception_inside_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "file"
     path.write_text("old")
     with pytest.raises(KeyboardInterrupt):
-        with atomic_write(path, tmp_path / "file.part" if fixed else None) as part:
+        with atomic_write(path) as part:
             part.write_text("half of the n")
             raise KeyboardInterrupt
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["file"]
@@ -43,14 +47,48 @@ def test_a_failure_of_the_renaming_leaves_nothing(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_fixed_part_of_a_killed_process_is_overwritten(tmp_path):
-    path, left = tmp_path / "file", tmp_path / "file.part"
-    left.write_text("what a killed process has left, which is longer")
-    with atomic_write(path, left) as part:
-        assert part == left
+@contextlib.contextmanager
+def writing(path):
+    """Another process that is writing a file; its part is yielded."""
+    code = (
+        "import pathlib, sys; from clip_demo.artifacts import atomic_write\n"
+        "with atomic_write(pathlib.Path(sys.argv[1])) as part:\n"
+        "    part.write_text('half'); print(part, flush=True); input()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-c", code, str(path)]
+    with subprocess.Popen(command, cwd=Path(__file__).parent.parent, **pipes) as process:
+        yield process, Path(process.stdout.readline().rstrip("\n"))
+        process.kill()
+
+
+def test_what_a_killed_process_was_writing_goes_at_the_next_start_and_what_a_running_one_writes_stays(tmp_path):
+    foreign = tmp_path / "heads" / ".someone.part"
+    with (
+        writing(tmp_path / "heads" / "file") as (process, left),
+        writing(tmp_path / "shards" / "toy" / "file") as (other, used),
+    ):
+        foreign.touch()
+        process.kill()
+        process.wait()
+        assert left.is_file() and used.is_file()
+        Stores.open(tmp_path / "assets", tmp_path)
+        assert not left.exists() and used.is_file() and foreign.is_file()
+        with atomic_write(used.with_name("other")) as part:
+            part.write_text("new")
+        assert used.is_file()
+        other.communicate("\n")
+    assert sorted(os.listdir(used.parent)) == ["file", "other"]
+
+
+def test_the_next_file_of_a_folder_removes_what_a_killed_process_left_there(tmp_path):
+    with writing(tmp_path / "file") as (process, left):
+        process.kill()
+        process.wait()
+    assert left.is_file()
+    with atomic_write(tmp_path / "other") as part:
         part.write_text("new")
-    assert path.read_text() == "new" and os.listdir(tmp_path) == ["file"]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert os.listdir(tmp_path) == ["other"]
 
 
 def test_two_writers_of_one_file_have_parts_of_their_own(tmp_path):

@@ -5,11 +5,13 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from helpers import Server
 
 from clip_demo import download
@@ -151,12 +153,34 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk_is_reported(server, small_disk, monkeypatch):
+def test_a_full_disk_is_reported_and_does_not_keep_half_a_file(server, small_disk, monkeypatch):
     assert "3 MB are needed in" in message_of([remote(server)], small_disk)
     # Another program fills the disk after the check.
     monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10_000_000))
     assert message_of([remote(server)], small_disk) == "no space left on the disk"
-    assert not (small_disk / "model.pt").exists()
+    assert left_in(small_disk) == []
+
+
+def test_half_a_file_is_removed_if_the_rest_does_not_fit(server, small_disk):
+    (small_disk / "model.pt.partial").write_bytes(DATA[:500_000])
+    assert "MB are needed in" in message_of([remote(server)], small_disk)
+    assert left_in(small_disk) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of a file's size")
+def test_what_is_larger_than_a_file_may_be_is_removed(server, tmp_path, repository):
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from clip_demo.download import DownloadError, RemoteFile, fetch\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
+        "try: fetch([RemoteFile('model.pt', '0' * 64, 3_000_000, (sys.argv[1],))], Path(sys.argv[2]))\n"
+        "except DownloadError as error: print(error)"
+    )
+    command = [sys.executable, "-c", code, address(server), str(tmp_path)]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
+    assert done.stdout == "no space left on the disk\n", done.stderr
+    assert left_in(tmp_path) == []
 
 
 def test_a_complete_file_in_a_read_only_folder_is_used(server, tmp_path, monkeypatch):
@@ -318,6 +342,21 @@ def test_progress_can_stop_a_download_of_the_hub(hub, tmp_path):
     with pytest.raises(Cancelled):
         fetch([remote(HUB)], tmp_path, cancel)
     assert fetch([remote(HUB)], tmp_path)[0].read_bytes() == DATA
+
+
+def test_what_a_killed_process_left_in_the_hubs_cache_goes_and_what_another_one_receives_stays(
+    hub, tmp_path, hub_cache
+):
+    folder = hub_cache / "models--someone--model"
+    left, others = folder / "blobs" / f"{SHA256}.1a2b3c4d.incomplete", folder / "blobs" / f"{'0' * 64}.1a.incomplete"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    others.touch()
+    with FileLock(hub_cache / ".locks" / folder.name / f"{SHA256}.lock"):
+        download._remove_abandoned(HUB, remote(HUB))
+        assert left.exists()
+    assert fetch([remote(HUB)], tmp_path)[0].read_bytes() == DATA
+    assert not left.exists() and others.exists()
 
 
 def test_offline_the_hub_is_not_asked(hub, tmp_path, monkeypatch):

@@ -133,7 +133,7 @@ def test_the_front_matter_fits_the_requirements(readme, repository):
     assert len(re.search(r"^short_description: (.*)$", readme, re.M)[1]) <= 60  # the Hub's limit
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "assets/README.md"])
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "assets/README.md"])
 def test_every_file_that_a_document_mentions_exists(repository, document):
     text = (repository / document).read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!http)([^)#]+)\)", text)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..artifacts import atomic_write
 from ..download import DownloadError, HubFile, RemoteFile, describe, fetch, match
-from ..errors import DatasetError, page_message_of
+from ..errors import DISK_FULL, DatasetError, page_message_of
 from ..progress import Progress
 from .base import Dataset
 from .cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
@@ -112,6 +112,7 @@ class Cifar100(Dataset):
             raise DatasetError(
                 f"dataset: {self.title} is not on disk. {self._instructions()}",
                 page=f"{self.title} is not on this machine yet. Download it on the Explore tab, or choose Shapes-100.",
+                private=True,
             )
         # Imported here because torchvision imports torch, and a web server should answer before that is loaded.
         from torchvision.datasets import CIFAR100
@@ -124,6 +125,7 @@ class Cifar100(Dataset):
                 f"{self._instructions()}",
                 page=f"The files of {self.title} are damaged. Download them again with "
                 f"“python -m clip_demo download {self.name}”, or choose Shapes-100.",
+                private=True,
             ) from error
         return data.data, np.asarray(data.targets, dtype=np.int64)
 
@@ -150,6 +152,8 @@ class Cifar100(Dataset):
                         shutil.copyfile(path, copy)
                 CIFAR100(self.root, train=False, download=True)  # unpacks the archive that is there
         except (DownloadError, RuntimeError, OSError) as error:
+            if getattr(error, "errno", None) in DISK_FULL and not self._is_complete(self.root):
+                shutil.rmtree(self._folder, ignore_errors=True)  # half of the images would keep the disk full
             failed = "cannot be taken from there" if given else "cannot be downloaded"
             raise DatasetError(
                 f"dataset: {self.title} {failed} ({error}). {self._instructions()}",
@@ -157,6 +161,7 @@ class Cifar100(Dataset):
                     error,
                     f"{self.title} could not be downloaded. Check the network and try again, or choose Shapes-100.",
                 ),
+                private=True,
             ) from error
         finally:
             self._downloading = False

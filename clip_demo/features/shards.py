@@ -106,8 +106,7 @@ class Shards:
         features = np.concatenate(parts).astype(np.float32, copy=False)
         arrays = {"features": features, "indices": self._next, **{k: np.array(v) for k, v in self._key.items()}}
         # Not compressed: features hardly get smaller, and this is faster.
-        part = self._folder / f"{self._split}.part"
-        with atomic_write(self._path, part) as temporary, temporary.open("wb") as file:
+        with atomic_write(self._path) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         return features
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..artifacts import remove_abandoned_parts
 from ..datasets.base import Dataset
 from ..errors import OptionError
 from ..features.extract import Extract
@@ -50,6 +51,8 @@ class Stores:
             cache folder.
         """
         roots = [Path(root) for root in roots or (ASSETS, cache_folder())]
+        for folder in roots[-1].glob("**/"):
+            remove_abandoned_parts(folder)
         return cls(
             HeadStore([root / "heads" for root in roots]),
             FeatureStore([root / "features" for root in roots]),

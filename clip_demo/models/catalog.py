@@ -62,8 +62,11 @@ def check_network_options(name: str, activation: str | None, heads: int | None) 
 
 
 def title_of(name: str) -> str:
-    """Return what a visitor reads as a model's name: of a checkpoint only the file's name, not where it is."""
-    return name if name in available_models() else Path(name).name
+    """Return the name under which visitors know a model: of a checkpoint only the file's name, not where it is."""
+    if name in available_models():
+        return name
+    file = Path(name).name
+    return f"{file} (a file)" if file in available_models() else file
 
 
 def size_of(name: str) -> int | None:

@@ -105,6 +105,7 @@ def read_checkpoint(
         raise ModelError(
             f"model: {str(path)!r} cannot be read ({error.strerror or error}); use a file that this user may read.",
             page=f"{path.name} cannot be read. Ask the person who runs this program.",
+            private=True,
         ) from error
     except Exception as error:  # An arbitrary file can make torch raise anything.
         raise ModelError(
@@ -112,6 +113,8 @@ def read_checkpoint(
             "of OpenAI's, or a state dict in the layout of openai-clip, open_clip or transformers as .pt or "
             ".safetensors.",
             page=f"{path.name} is damaged or does not contain a CLIP model. Choose another model.",
+            private=True,
+            private=True,
         ) from error
     _check_numbers(path, network)
     weights, differences = weights_sha256(found.weights), marks.differences(sizes)
@@ -153,6 +156,7 @@ def _check_numbers(path: Path, network: torch.nn.Module) -> None:
             f"model: {str(path)!r} has weights that are infinite or no numbers ({names}), and so would be every "
             "prediction; the training that made the file has failed. Use another checkpoint.",
             page=f"The weights in {path.name} are damaged: some are no numbers. Choose another model.",
+            private=True,
         )
 
 
@@ -220,10 +224,9 @@ def write_converted(network: torch.nn.Module, weights: str, source: str, archive
         Whether the copy was written.
     """
     target = converted_path(archive)
-    partial = target.with_name(target.name + ".partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{target}.lock"), atomic_write(target, part=partial) as temporary:
+        with FileLock(f"{target}.lock"), atomic_write(target) as temporary:
             save_file(network.state_dict(), temporary, metadata={"sha256": source, "weights": weights})
     except (OSError, SafetensorError):
         return False  # A read-only folder or a full disk: the archive itself still opens, only more slowly.

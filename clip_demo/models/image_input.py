@@ -61,6 +61,7 @@ def read_image(source: Image.Image | str | Path | bytes) -> Image.Image:
         raise ImageError(
             f"image: {str(source)!r} does not exist; give the path of an image.",
             page="The image is no longer here. Upload it again.",
+            private=True,
         ) from error
     except UnidentifiedImageError as error:
         raise ImageError(

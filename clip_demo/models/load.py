@@ -9,7 +9,7 @@ from ..download import match, sha256_of
 from ..errors import ModelError, OptionError
 from ..paths import BUILT_IN_CHECKPOINT, converted_path, weights_path
 from ..progress import Progress
-from .catalog import BUILT_IN, OPENAI_MODELS, check_model, check_network_options
+from .catalog import BUILT_IN, OPENAI_MODELS, check_model, check_network_options, title_of
 from .checkpoint import open_checkpoint, open_converted, read_checkpoint, write_converted
 from .clip_model import ClipModel
 from .openai_clip import import_clip
@@ -68,7 +68,7 @@ def load_model(
         file_sha256 = sha256_of(path)
         opened = read_checkpoint(path, activation, heads, trusted=is_openai_file(file_sha256))
         network, sha256 = opened.network, opened.sha256
-        name, note = path.name, ", ".join(filter(None, [f"a checkpoint from {path}", opened.assumption]))
+        name, note = title_of(name), ", ".join(filter(None, ["a checkpoint on this machine", opened.assumption]))
         if not opened.differences:
             also_known_as(sha256, file_sha256)
         elif given := ", ".join(filter(None, [activation, heads and f"{heads} heads"])):

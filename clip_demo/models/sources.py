@@ -144,4 +144,5 @@ def fetch_weights(
             f"model: {name!r} cannot be downloaded.\n{error}\nWithout a network, bring one of these files and run "
             f"`python -m clip_demo download {name} --from FILE`, or use 'tiny', which needs none.",
             page=page_message_of(error, f"{name} could not be downloaded. Check the network and try again."),
+            private=True,
         ) from error

@@ -78,6 +78,7 @@ class ModelHandle:
             raise ModelError(
                 f"model: {self.name!r} cannot be loaded ({error}).",
                 page=page_message_of(error, f"{self.title} could not be loaded. Try again, or choose another model."),
+                private=True,
             ) from error
 
     @property

@@ -104,7 +104,8 @@ class ModelPool:
         ModelError, OptionError
             When the name is unknown, or an option is not allowed.
         """
-        first = BUILT_IN if model == AUTO else check_model(model)
+        given = BUILT_IN if model == AUTO else check_model(model)
+        first = title_of(given)  # visitors read it, and find it in their links
         check_network_options(model, activation, heads)
 
         def load(name: str, progress: Progress) -> Encoder:
@@ -114,6 +115,7 @@ class ModelPool:
             from ..models.load import load_model
 
             options = {"activation": activation, "heads": heads} if name not in available_models() else {}
+            name = given if name == first else name
             return load_model(name, device=device, weights_root=weights_root, progress=progress, **options)
 
         return cls(

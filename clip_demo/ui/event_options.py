@@ -40,7 +40,7 @@ def page_error(error: Exception) -> gr.Error:
 
 def program_error(error: Exception) -> gr.Error:
     """Return an error with the message for programs, which is text and not HTML."""
-    message = str(error) if isinstance(error, ClipDemoError) else page_message_of(error, UNEXPECTED)
+    message = error.public_message if isinstance(error, ClipDemoError) else page_message_of(error, UNEXPECTED)
     return gr.Error(message, print_exception=False)
 
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 import pickle
 import shutil
+import signal
 import tarfile
 
 import numpy as np
@@ -66,6 +67,7 @@ def test_a_damaged_file_is_refused_before_it_is_unpickled(tmp_path):
             file.truncate(size)
     with pytest.raises(DatasetError, match="is damaged .* delete the folder") as caught:
         Cifar100(tmp_path).image(0)
+    assert str(tmp_path) not in caught.value.public_message == caught.value.page_message
     assert caught.value.page_message == (
         "The files of CIFAR-100 are damaged. Download them again with “python -m clip_demo download cifar100”, or "
         "choose Shapes-100."
@@ -140,6 +142,7 @@ def test_a_failed_download_can_be_repeated(server, tmp_path):
         dataset.download()
     for part in ("CIFAR-100 cannot be downloaded", str(tmp_path), "Shapes-100"):
         assert part in str(caught.value)
+    assert str(tmp_path) not in caught.value.public_message == caught.value.page_message
     assert caught.value.page_message == (
         "CIFAR-100 could not be downloaded. Check the network and try again, or choose Shapes-100."
     )
@@ -147,6 +150,24 @@ def test_a_failed_download_can_be_repeated(server, tmp_path):
     server.data = complete
     dataset.download()
     assert dataset.available()
+
+
+def test_a_full_disk_keeps_the_archive_and_not_half_of_the_images(server, tmp_path):
+    (tmp_path / "cifar-100-python.tar.gz").write_bytes(server.data)
+    resource = pytest.importorskip("resource", reason="Windows has no limit of a file's size")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limits[1]))  # a split has more
+    try:
+        with pytest.raises(DatasetError) as caught:
+            Cifar100(tmp_path).download()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert caught.value.page_message == "There is no space left on the disk. Free some space and try again."
+    assert not (tmp_path / "cifar-100-python").exists()
+    Cifar100(tmp_path).download()
+    assert Cifar100(tmp_path).available() and server.requests == []
 
 
 def test_an_archive_with_a_wrong_checksum_is_not_unpacked(server, tmp_path):

@@ -104,11 +104,11 @@ def test_after_a_kill_the_features_are_the_same_to_the_last_bit(tmp_path, reposi
     (folder,) = (tmp_path / "killed").iterdir()
     written = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npz")}
     assert set(written) == {"train-0000.npz", "train-0001.npz"}  # the third was encoded and not written
-    (folder / "train.part").write_bytes(b"what a killed process leaves behind")
+    (folder / ".train-0002.npz.x.clip-demo-part").write_bytes(b"what a killed process leaves behind")
     with start(tmp_path / "killed") as process:
         reported = process.stdout.read().split()
     assert reported == ["64", "96", "128"]
-    assert not list(folder.glob("*.part"))
+    assert not list(folder.glob(".*part"))
     for name, stamp in written.items():
         assert (folder / name).stat().st_mtime_ns == stamp
     (whole,) = (tmp_path / "whole").iterdir()

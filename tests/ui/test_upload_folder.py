@@ -2,18 +2,27 @@
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from gradio.utils import get_upload_folder
 from gradio_client import Client, handle_file
+from gradio_client.utils import Status
+from helpers import wait_for
 from PIL import Image
 
-from clip_demo.benchmark.server import run_server, wait_until_served
+from clip_demo.benchmark.server import ROOT, run_server, wait_until_served
+from clip_demo.ui.shutdown import WORD
 from clip_demo.ui.upload_folder import UploadFolder, remove_old
+
+# An evaluation of these takes minutes.
+NAMES, TEMPLATES = [f"thing number {i}" for i in range(100)], [f"a {i} {{}}" for i in range(100)]
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +68,48 @@ def test_old_files_go_first_and_then_the_oldest_of_too_many(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"new", "d"}
     remove_old(tmp_path, max_age=90, max_bytes=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def in_a_container():
+    """Return a command that runs another one as process 1, or None where that is not possible."""
+    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    for options in ([], ["--user", "--map-root-user"]):
+        with suppress(OSError):
+            if subprocess.run([*command, *options, "true"], capture_output=True).returncode == 0:
+                return [*command, *options]
+    return None
+
+
+def test_as_process_1_of_a_container_the_app_ends_on_sigterm(parent, tmp_path):
+    """Process 1 gets only the signals that it handles, and is the parent of all processes that lost theirs."""
+    container = in_a_container()
+    if container is None:
+        pytest.skip("this system allows no name spaces for processes")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [*container, sys.executable, "app.py", "--model", "tiny", "--dataset", "shapes100", "--port", str(port)]
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_until_served(url, process)
+            (first,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            assert "\t1\n" in Path(f"/proc/{first}/status").read_text().partition("NSpid")[2]
+            client = Client(url, verbose=False)
+            client.submit(image=handle_file(tmp_path / "a.png"), api_name="/predict").result(timeout=60)
+            assert [path.name for path in parent.glob("clip-explorer-1-*/*/*")] == ["a.png"]
+            assert Path(f"/proc/{first}/task/{first}/children").read_text() == ""  # it starts no process to wait for
+            waiting = client.submit(classnames=NAMES, templates=TEMPLATES, api_name="/evaluate")
+            wait_for(lambda: waiting.status().code is Status.PROCESSING, 30)
+            os.kill(int(first), signal.SIGTERM)
+            assert process.wait(timeout=10) == 0  # Docker would kill it then
+            with pytest.raises(Exception, match=WORD):
+                waiting.result(timeout=30)
+            client.close()
+        finally:
+            process.kill()
+    assert [path for path in parent.rglob("*") if path.name != "vibe_edit_history"] == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
