@@ -114,7 +114,6 @@ def read_checkpoint(
             ".safetensors.",
             page=f"{path.name} is damaged or does not contain a CLIP model. Choose another model.",
             private=True,
-            private=True,
         ) from error
     _check_numbers(path, network)
     weights, differences = weights_sha256(found.weights), marks.differences(sizes)
