@@ -145,13 +145,15 @@ def beside(server, request):
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
-        with Visitor(server) as visitor:
-            attack()
-            # The answer to a second visitor shows that the queue is empty again.
-            server.predict([None, 1, "shapes100", None, None, False, 1, None], "127.0.0.3")
-            time.sleep(2)
-        end.set()
-        watcher.join()
+        try:
+            with Visitor(server) as visitor:
+                attack()
+                # The answer to a second visitor shows that the queue is empty again.
+                server.predict([None, 1, "shapes100", None, None, False, 1, None], "127.0.0.3")
+                time.sleep(2)
+        finally:
+            end.set()
+            watcher.join()
         outcome = Outcome(
             request.node.name, *np.percentile(visitor.seconds, [50, 95, 100]), len(visitor.errors), before,
             max(peak[0], before), server.memory(),
