@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 
 from clip_demo.backend import Backend
+from clip_demo.cli.terminal import run
 from clip_demo.errors import ClipDemoError
 from clip_demo.models.catalog import AUTO
 from clip_demo.ui.address import check_address, without_proxy
@@ -49,10 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if options.build_head:
             backend.start_probe_job(model=backend.preferred_model, if_missing=True)
+        uploads = UploadFolder()
     except ClipDemoError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
-    with UploadFolder():
+    with uploads:
         demo = build_ui(backend)
         # Only the tunnel of a public link may need a proxy.
         is_shared = options.share or os.environ.get("GRADIO_SHARE", "").lower() == "true"
@@ -122,4 +124,4 @@ if __name__ == "__main__":
     # A process manager or a container stops the page as Ctrl+C does.
     signal.signal(signal.SIGTERM, _interrupt)
     _allow_many_connections()
-    sys.exit(main())
+    sys.exit(run(main, "app.py"))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from .artifacts import check_folder
 from .datasets.base import Dataset
-from .datasets.catalog import open_datasets, resolve_dataset
+from .datasets.catalog import open_datasets, resolve_dataset, warn_where_missing
 from .errors import ModelError, OptionError
 from .evaluation.ablations import NameRow, TemplateRow
 from .evaluation.calibration import check_logit_scale
@@ -20,7 +21,7 @@ from .features.extract import encode_directly, encode_split
 from .features.feature_store import TestFeatures, save_features
 from .linear_probe.few_shot_curve import FewShotCurve
 from .linear_probe.head import Head, linear_probe
-from .linear_probe.pipeline import ProbePipeline, Stores
+from .linear_probe.pipeline import ProbePipeline, Stores, check_fit
 from .models.catalog import BUILT_IN
 from .models.encoder import Encoder
 from .models.image_input import image_key, read_image
@@ -116,8 +117,11 @@ class Backend:
         ModelError, DatasetError
             When a name is unknown or `data_root` is not a folder. `status` reports what fails later.
         """
+        datasets = open_datasets(data_root)
+        if dataset is None:
+            warn_where_missing(datasets, data_root)
         models = ModelPool.open(model, weights_root=weights_root, device=device, hold=hold)
-        return cls(models, datasets=open_datasets(data_root), default_dataset=dataset)
+        return cls(models, datasets=datasets, default_dataset=dataset)
 
     # --- models and datasets --------------------------------------------------------------------------------------
 
@@ -306,11 +310,16 @@ class Backend:
         renamed = prompts.renamed(position, names)
         return self._evaluator.compare_names(self._ready(model), on, prompts, position, renamed, progress)
 
+    def has_test_features(self, dataset: str | None = None, model: str | None = None) -> bool:
+        """Whether the features of all test images are stored, so that the images themselves are not needed."""
+        return self._stores.features.get(self.encoder(model).sha256, self._dataset(dataset).name) is not None
+
     def store_features(
         self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None
     ) -> Path:
         """Encode all test images again, and write their features in compact form; return the file."""
-        on, encoder = self._dataset(dataset), self.encoder()
+        on, folder = self._dataset(dataset), check_folder(folder, "folder")
+        encoder = self.encoder()
         features = encode_split(encode_directly(encoder), on, "test", progress)
         return save_features(TestFeatures(features, on.labels()), folder, encoder, on, compact=True)
 
@@ -323,7 +332,8 @@ class Backend:
         self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None
     ) -> FirstImage | None:
         """Find the first image and store it in the head's folder; None where no image fits."""
-        return self._evaluator.find_first_image(self._models.get(), self._dataset(dataset), folder, progress)
+        on, folder = self._dataset(dataset), check_folder(folder, "folder")
+        return self._evaluator.find_first_image(self._models.get(), on, folder, progress)
 
     # --- linear probes --------------------------------------------------------------------------------------------
 
@@ -350,8 +360,17 @@ class Backend:
         progress : callable, optional
         **options
             Passed to `clip_demo.linear_probe.pipeline.ProbePipeline.fit`.
+
+        Raises
+        ------
+        OptionError
+            When an option or a folder is not allowed: before anything is loaded or encoded.
+        ArtifactError
+            When the head cannot be saved.
         """
-        on, model = self._dataset(dataset), self._models.get()
+        on, options = self._dataset(dataset), check_fit(**options)
+        folder = check_folder(folder, "folder")
+        model = self._models.get()
         zero_shot = partial(self._evaluator.zero_shot, model, on)
         head = ProbePipeline(model.encoder, on, self._stores, zero_shot, progress=progress).fit(**options)
         path = self._stores.heads.put(head, folder)

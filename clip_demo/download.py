@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from .paths import is_readable
+
 if TYPE_CHECKING:  # imported inside functions: the command line starts without it
     import httpx
 
@@ -236,7 +238,7 @@ def _reason(error: Exception) -> str:
 def _size(path: Path) -> int | None:
     """Return the bytes of a file; None where there is none, or none that may be read."""
     try:
-        return path.stat().st_size if path.is_file() and os.access(path, os.R_OK) else None
+        return path.stat().st_size if is_readable(path) and path.is_file() else None
     except OSError:
         return None
 

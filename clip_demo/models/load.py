@@ -46,7 +46,7 @@ def load_model(
         When the device is not available.
     """
     check_model(name)
-    device = _check_device(device)
+    device = check_device(device)
     if name == BUILT_IN:
         note = "built in, trained by this project on small images; not one of OpenAI's models"
         network, sha256 = open_checkpoint(BUILT_IN_CHECKPOINT)
@@ -105,7 +105,8 @@ def import_weights(name: str, given: Path, root: str | Path | None = None) -> Pa
     return converted_path(archive)
 
 
-def _check_device(device: str | None) -> str:
+def check_device(device: str | None) -> str:
+    """Return the device, by default the best one here, or raise an OptionError where it is not available."""
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device is None:
         return "cuda" if available["cuda"] else "cpu"

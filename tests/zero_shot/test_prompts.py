@@ -101,7 +101,7 @@ def test_the_message_for_an_invalid_template(templates, message):
     ("classnames", "sentence"),
     [
         ([], "Type at least two class names, one per line."),
-        (["cat"], "Type at least two class names, one per line."),
+        (["cat"], "“cat” is the only class name. Type at least one more, one per line."),
         ([str(i) for i in range(1001)], "The list has 1,001 class names. Use at most 1,000."),
         (["cat", "_"], "Class name 2 is blank. Type a name or remove it."),
         (["cat", "x" * 501], f"“{'x' * 39}…” is longer than 500 characters. Shorten it."),

@@ -12,7 +12,7 @@ from ...errors import ClipDemoError
 from ...evaluation.report import EvaluationReport
 from ...progress import Progress
 from ...serving.background import BackgroundTask
-from ...zero_shot.prompts import parse_classnames
+from ...zero_shot.prompts import join_classnames, parse_classnames
 from ...zero_shot.templates import CIFAR100_TEMPLATES
 from ..event_options import INSTANT, now
 from ..explore.view import alert
@@ -161,7 +161,7 @@ def connect_names(
         names = list(parse_classnames(text or ""))
         if isinstance(position, int) and position < len(names):
             names[position] = event.value
-        return "\n".join(names)
+        return join_classnames(names, "\n")
 
     inputs, outputs = [classname, names], [classname, table]
     context.draw([redraw.change, names.change], draw, inputs, outputs)
