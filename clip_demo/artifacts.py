@@ -18,6 +18,9 @@ from .paths import expanded, is_readable
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
+# Windows does not replace a file that is open. Seconds between attempts, until its reader is done with it.
+_PATIENCE = (0.05, 0.1, 0.2, 0.4, 0.8) if os.name == "nt" else ()
+
 # Models were known by the SHA-256 of their file before they were known by that of their weights.
 _former: dict[str, set[str]] = {}
 
@@ -141,8 +144,8 @@ def atomic_write(path: Path, part: Path | None = None) -> Iterator[Path]:
 
 
 def _replace(part: Path, path: Path) -> None:
-    """Rename a file over another; on Windows, wait for a moment where somebody is reading that."""
-    for seconds in (0.05, 0.1, 0.2, 0.4, 0.8) if os.name == "nt" else ():
+    """Rename a file over another, and wait for a moment where somebody is reading that."""
+    for seconds in _PATIENCE:
         try:
             return os.replace(part, path)
         except PermissionError:

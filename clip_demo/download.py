@@ -103,8 +103,9 @@ def places(file: RemoteFile, folder: Path) -> Iterator[Path]:
     if file.name:
         yield folder / file.name
     for hub in (*(source for source in file.sources if isinstance(source, HubFile)), *file.cached):
-        # Any revision: the checksum decides.
-        yield from sorted(_hub_folder(hub).glob(f"snapshots/*/{hub.path}"))
+        if is_readable(_hub_folder(hub)):
+            # Any revision: the checksum decides.
+            yield from sorted(_hub_folder(hub).glob(f"snapshots/*/{hub.path}"))
 
 
 def _hub_folder(hub: HubFile) -> Path:

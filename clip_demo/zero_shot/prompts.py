@@ -44,9 +44,12 @@ def _unquoted(match: re.Match) -> str:
 
 def join_classnames(names: Iterable[str], separator: str = ", ") -> str:
     """Return text that `parse_classnames` splits into these names again."""
-    return separator.join(
-        name if parse_classnames(name) == (name,) else '"' + name.replace('"', '""') + '"' for name in names
-    )
+    return separator.join(map(_quoted, names))
+
+
+def _quoted(name: str) -> str:
+    plain = parse_classnames(name) == (name,) and name[0] not in '"“'
+    return name if plain else '"' + name.replace('"', '""') + '"'
 
 
 def read_classnames(list_or_file: str, one_per_line: bool = False) -> tuple[str, ...]:
@@ -106,15 +109,15 @@ def parse_class_file(data: bytes, file: str, one_per_line: bool = False) -> tupl
     with contextlib.suppress(ValueError, RecursionError):
         if isinstance(names := json.loads(text), list):
             return tuple(names)
-    lines = [line.strip() for line in re.split(r"[\r\n]", text) if line.strip()]
+    lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text)]
     if one_per_line:
-        return tuple(lines)
-    wrapped = all(line.endswith(_COMMAS) for line in lines[:-1])
+        return tuple(filter(None, lines))
+    wrapped = all(line.endswith(_COMMAS) for line in [line for line in lines if line][:-1])
     for number, line in enumerate(lines, 1):
         if not wrapped and len(parse_classnames(line)) > 1:
             raise ClassnamesError(
-                f"classes: name {number} in {file} ({_short(line)}) has a comma; give --one-class-per-line if commas "
-                'belong to names, put such names in quotation marks as "corn, on the cob", or write one name per line.'
+                f"classes: line {number} of {file} ({_short(line)}) has a comma; give --one-class-per-line if commas "
+                'belong to names, put such names in quotation marks as "corn, on the cob", or break the line there.'
             )
     return parse_classnames("\n".join(lines))
 
