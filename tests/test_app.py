@@ -61,6 +61,19 @@ def test_proxies_are_there_again_after_the_start(monkeypatch):
     assert os.environ["https_proxy"] == "http://127.0.0.1:9"
 
 
+def test_the_page_imports_where_the_working_directory_is_gone(tmp_path):
+    code = "import os, sys; os.rmdir(os.getcwd()); import app; print(os.getcwd(), 'gradio' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(Path(app.__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.stdout == "/ True\n", done.stderr
+
+
+def test_the_page_is_served_with_closed_outputs():
+    code = "import runpy, sys; sys.stdout = sys.stderr = None; runpy.run_path('app.py', run_name='__main__')"
+    with run_server(["-c", code, "--model", "tiny", "--dataset", "shapes100"]) as server:
+        wait_until_served(*server)
+
+
 @pytest.mark.parametrize(
     ("arguments", "jobs"), [([], []), (["--build-head"], [{"model": "ViT-B/32", "if_missing": True}])]
 )

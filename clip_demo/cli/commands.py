@@ -1,6 +1,7 @@
 """What each command does: ask the backend and print the result."""
 
 import contextlib
+import os
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -21,7 +22,7 @@ from ..models.catalog import BUILT_IN, OPENAI_MODELS, PREFERRED, check_model, is
 from ..models.image_input import read_image
 from ..models.sources import fetch_weights, weights_files
 from ..numerics import check_top_k
-from ..paths import cache_folder, converted_path, is_readable, weights_path
+from ..paths import cache_folder, converted_path, is_readable, weights_path, weights_root
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import parse_class_file, read_classnames
 from .progress_bars import ProgressBars
@@ -195,6 +196,8 @@ def open_backend(options: Namespace, needed: str | None = IMAGES) -> Backend:
 
 
 def _download_weights(name: str, root: str | None) -> Path:
+    if not is_downloaded(name, root):
+        check_folder(weights_root(root), "--weights-root")
     with ProgressBars("B") as bars:
         path, _ = fetch_weights(name, root, bars)
     return path
@@ -244,6 +247,8 @@ def _classnames(list_or_file: str | None, options: Namespace) -> tuple[str, ...]
 
 
 def _image(path: str) -> Image.Image:
+    if os.path.isdir(path):
+        raise OptionError(f"image: {path!r} is a folder; give an image file.")
     content = read_input(path)
     return read_image(path if content is None else content)
 

@@ -23,15 +23,17 @@ def run(main: Callable[[], int], name: str) -> int:
     name : str
         Begins an error message.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
+    for name_of_stream in ("stdout", "stderr"):
+        stream = getattr(sys, name_of_stream)
+        if stream is None:  # it is closed, which not every package expects
+            setattr(sys, name_of_stream, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
             return main()
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()  # here, and not when Python ends and can only print a traceback
+            sys.stdout.flush()  # here, and not when Python ends and can only print a traceback
     except BrokenPipeError:  # such as ``| head -1``
         _close()
         return EXIT_BROKEN_PIPE

@@ -80,8 +80,9 @@ def read_classnames(list_or_file: str, one_per_line: bool = False) -> tuple[str,
     names = parse_classnames(list_or_file)
     if len(names) > 1 or list_or_file.rstrip().endswith(_COMMAS):
         return names
+    folder = "a folder, and " if os.path.isdir(path) else ""
     raise ClassnamesError(
-        f"classes: {list_or_file!r} is neither a file nor a list of two or more names; "
+        f"classes: {list_or_file!r} is {folder}neither a file nor a list of two or more names; "
         "give a file with one name per line, or names separated by commas such as 'cat,dog'."
     )
 

@@ -49,6 +49,11 @@ def nothing_long(monkeypatch):
         ("predict --index 10000", "index: 10000 "),
         ("predict --index 0 --top-k 0", "top_k: 0 is not allowed"),
         ("predict --image nowhere.png", "image: 'nowhere.png' does not exist"),
+        ("predict --image /dev", "image: '/dev' is a folder; give an image file."),
+        (
+            "predict --index 0 --classes /dev",
+            "classes: '/dev' is a folder, and neither a file nor a list of two or more",
+        ),
         ("predict --image /dev/null", "image: the image is not an image that can be read"),
         ("zero-shot --index -1 --device nope", "index: -1 "),
     ],
@@ -71,6 +76,15 @@ def test_arguments_are_checked_before_anything_long(run, nothing_long, arguments
 def test_long_checks_begin_with_their_arguments(run, nothing_long, arguments, start):
     status, out, err = run(*arguments.split())
     assert (status, out) == (2, "") and err.startswith(f"clip_demo: {start}") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["download ViT-B/32", "predict --index 0 --dataset shapes100 --model ViT-B/32"])
+def test_the_folder_of_weights_is_tried_before_the_network(run, monkeypatch, command):
+    monkeypatch.setattr(commands, "fetch_weights", lambda *_: pytest.fail("it asked the network"))
+    status, out, err = run(*command.split(), "--weights-root", "/dev/null/x")
+    assert (status, out) == (2, "") and err.startswith(
+        "clip_demo: --weights-root: nothing can be written in '/dev/null/x'"
+    )
 
 
 def test_the_device_is_checked_before_weights_are_downloaded(run, nothing_long, tmp_path):

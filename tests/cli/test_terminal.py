@@ -62,6 +62,12 @@ class Output(io.TextIOWrapper):
         raise OSError("it has no file")
 
 
+def test_a_closed_output_is_a_stream_that_keeps_nothing(monkeypatch):
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert run(lambda: print("x", file=sys.stderr) or sys.stdout.isatty(), "x") is False
+
+
 @pytest.mark.parametrize(("encoding", "written"), [("cp932", b"\x94L \\xe9"), ("cp1252", b"\\u732b \xe9")])
 def test_characters_that_an_encoding_lacks_are_escaped(monkeypatch, encoding, written):
     output = Output(encoding)
