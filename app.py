@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 
 from clip_demo.backend import Backend
+from clip_demo.cli.terminal import run
 from clip_demo.errors import ClipDemoError
 from clip_demo.models.catalog import ACTIVATIONS, AUTO
 from clip_demo.serving.host_rules import HostRules
@@ -58,10 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if options.build_head:
             backend.start_probe_job(model=backend.preferred_model, if_missing=True)
+        uploads = UploadFolder()
     except ClipDemoError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
-    with bounded_log(), UploadFolder():
+    with bounded_log(), uploads:
         demo = build_ui(backend)
         # Only the tunnel of a public link may need a proxy.
         with contextlib.nullcontext() if is_shared else without_proxy():
@@ -146,10 +148,11 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _interrupt)
     _allow_many_connections()
     try:
-        status = main()
+        status = run(main, "app.py")
     except KeyboardInterrupt:  # while it was starting
         status = 0
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
     # Not sys.exit, which waits for threads that still compute, and then takes seconds to take everything apart.
     os._exit(status)

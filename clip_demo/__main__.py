@@ -4,9 +4,10 @@ import sys
 from collections.abc import Sequence
 
 from .cli.arguments import make_parser
+from .cli.terminal import EXIT_USER_ERROR, run
 from .errors import ClipDemoError
 
-EXIT_USER_ERROR, EXIT_INTERRUPTED = 2, 130
+EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,4 +24,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, "clip_demo"))

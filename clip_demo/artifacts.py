@@ -5,13 +5,15 @@ import logging
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
 
-from .errors import ArtifactError
+from .errors import ArtifactError, OptionError
+from .paths import expanded, is_readable
 
 try:
     import fcntl
@@ -22,6 +24,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 # Not a usual ending: files of other programs may be in the same folder.
 _PART = ".clip-demo-part"
+
+# Windows does not replace a file that is open. Seconds between attempts, until its reader is done with it.
+_PATIENCE = (0.05, 0.1, 0.2, 0.4, 0.8) if os.name == "nt" else ()
 
 # Models were known by the SHA-256 of their file before they were known by that of their weights.
 _former: dict[str, set[str]] = {}
@@ -67,7 +72,7 @@ class ArtifactStore(Generic[T]):
         with self._lock:
             if key not in self._known:
                 # A file may appear at any time; a folder's time stamp tells whether it is worth searching again.
-                changed = tuple(folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in self.folders)
+                changed = tuple(folder.stat().st_mtime_ns if is_readable(folder) else 0 for folder in self.folders)
                 if self._absent.get(key) == changed:
                     return None
                 found = self._find(key)
@@ -83,8 +88,8 @@ class ArtifactStore(Generic[T]):
             self._known[model_sha256, dataset] = content
 
     def _find(self, key: tuple[str, str]) -> T | None:
-        for folder in self.folders:
-            for path in sorted(folder.glob(f"*-{key[1]}{self._suffix}")):
+        for folder in filter(is_readable, self.folders):
+            for path in filter(is_readable, sorted(folder.glob(f"*-{key[1]}{self._suffix}"))):
                 # A file that did not match before is opened again only after it has changed.
                 version = (path, path.stat().st_mtime_ns, key)
                 if version in self._others:
@@ -140,7 +145,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         if fcntl is None:
             os.close(handle)  # Windows renames no open file
             handle = -1
-        os.replace(part, path)
+        _replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -156,3 +161,37 @@ def remove_abandoned_parts(folder: Path) -> None:
             if fcntl is not None:
                 fcntl.flock(opened.enter_context(part.open("rb")), fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.unlink()
+
+
+def _replace(part: Path, path: Path) -> None:
+    """Rename a file over another, and wait for a moment where somebody is reading that."""
+    for seconds in _PATIENCE:
+        try:
+            return os.replace(part, path)
+        except PermissionError:
+            time.sleep(seconds)
+    os.replace(part, path)
+
+
+def check_folder(folder: str | Path, argument: str) -> Path:
+    """Return a folder, which is created, after trying to write in it: before long work whose result belongs there.
+
+    Raises
+    ------
+    OptionError
+        When nothing can be written there; the message begins with `argument`.
+    """
+    path = expanded(folder)
+    try:
+        if not str(folder):
+            raise ValueError("the name is empty")
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(bytes(4096))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OptionError(
+            f"{argument}: nothing can be written in {str(path) if str(folder) else ''!r} ({reason}); "
+            "give another folder, or make room in it."
+        ) from error
+    return path

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from .artifacts import check_folder
 from .datasets.base import Dataset
-from .datasets.catalog import open_datasets, resolve_dataset
+from .datasets.catalog import open_datasets, resolve_dataset, warn_where_missing
 from .errors import ModelError, OptionError
 from .evaluation.ablations import NameRow, TemplateRow
 from .evaluation.calibration import check_logit_scale
@@ -19,7 +20,7 @@ from .features.extract import encode_directly, encode_split
 from .features.feature_store import TestFeatures, save_features
 from .linear_probe.few_shot_curve import FewShotCurve
 from .linear_probe.head import Head, linear_probe
-from .linear_probe.pipeline import ProbePipeline, Stores
+from .linear_probe.pipeline import ProbePipeline, Stores, check_fit
 from .models.catalog import BUILT_IN
 from .models.encoder import Encoder
 from .models.image_input import image_key, read_image
@@ -36,7 +37,7 @@ from .serving.probe_job import ProbeJobs
 from .serving.published_check import PublishedCheck
 from .serving.status import Status
 from .zero_shot.classifier import zero_shot_scores
-from .zero_shot.prompt_set import PromptSet
+from .zero_shot.prompt_set import PromptSet, check_prompts
 from .zero_shot.word_knowledge import WordKnowledge, word_knowledge
 
 
@@ -126,8 +127,11 @@ class Backend:
             When a name is unknown, `data_root` is not a folder, or an option is not allowed. `status` reports what
             fails later.
         """
+        datasets = open_datasets(data_root)
+        if dataset is None:
+            warn_where_missing(datasets, data_root)
         models = ModelPool.open(model, **options)
-        return cls(models, datasets=open_datasets(data_root), default_dataset=dataset, rules=rules)
+        return cls(models, datasets=datasets, default_dataset=dataset, rules=rules)
 
     # --- models and datasets --------------------------------------------------------------------------------------
 
@@ -233,7 +237,7 @@ class Backend:
             See `clip_demo.progress.Progress`.
         """
         on, top_k = self._dataset(dataset), check_top_k(top_k)
-        prompts = _check_prompts(prompts, on)
+        prompts = check_prompts(prompts, on)
         if (image is None) == (index is None):
             given = "neither" if image is None else "both"
             raise OptionError(f"image, index: got {given}; give one of them, an image or an index of a dataset.")
@@ -290,8 +294,8 @@ class Backend:
             See `clip_demo.progress.Progress`.
         """
         on = self._dataset(dataset)
-        prompts = _check_prompts(prompts, on, whole=True)
-        baseline = None if baseline is None else _check_prompts(baseline, on, "baseline", whole=True)
+        prompts = check_prompts(prompts, on, whole=True)
+        baseline = None if baseline is None else check_prompts(baseline, on, "baseline", whole=True)
         return self._evaluator.evaluate(self._ready(model), on, prompts, baseline, progress)
 
     def ablate_templates(
@@ -304,7 +308,7 @@ class Backend:
     ) -> tuple[TemplateRow, ...]:
         """Measure every template alone, and the ensemble without it; see `evaluate` for the arguments."""
         on = self._dataset(dataset)
-        prompts = _check_prompts(prompts, on, whole=True)
+        prompts = check_prompts(prompts, on, whole=True)
         return self._evaluator.ablate_templates(self._ready(model), on, prompts, progress)
 
     def compare_names(
@@ -319,16 +323,21 @@ class Backend:
     ) -> tuple[NameRow, ...]:
         """Measure 1 to 50 other names for one class of the prompt set; see `evaluate` for the arguments."""
         on = self._dataset(dataset)
-        prompts = _check_prompts(prompts, on, whole=True)
+        prompts = check_prompts(prompts, on, whole=True)
         position = prompts.position(classname)
         renamed = prompts.renamed(position, names)
         return self._evaluator.compare_names(self._ready(model), on, prompts, position, renamed, progress)
+
+    def has_test_features(self, dataset: str | None = None, model: str | None = None) -> bool:
+        """Whether the features of all test images are stored, so that the images themselves are not needed."""
+        return self._stores.features.get(self.encoder(model).sha256, self._dataset(dataset).name) is not None
 
     def store_features(
         self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None
     ) -> Path:
         """Encode all test images again, and write their features in compact form; return the file."""
-        on, encoder = self._dataset(dataset), self.encoder()
+        on, folder = self._dataset(dataset), check_folder(folder, "folder")
+        encoder = self.encoder()
         features = encode_split(encode_directly(encoder), on, "test", progress)
         return save_features(TestFeatures(features, on.labels()), folder, encoder, on, compact=True)
 
@@ -341,7 +350,8 @@ class Backend:
         self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None
     ) -> FirstImage | None:
         """Find the first image and store it in the head's folder; None where no image fits."""
-        return self._evaluator.find_first_image(self._models.get(), self._dataset(dataset), folder, progress)
+        on, folder = self._dataset(dataset), check_folder(folder, "folder")
+        return self._evaluator.find_first_image(self._models.get(), on, folder, progress)
 
     # --- linear probes --------------------------------------------------------------------------------------------
 
@@ -368,8 +378,17 @@ class Backend:
         progress : callable, optional
         **options
             Passed to `clip_demo.linear_probe.pipeline.ProbePipeline.fit`.
+
+        Raises
+        ------
+        OptionError
+            When an option or a folder is not allowed: before anything is loaded or encoded.
+        ArtifactError
+            When the head cannot be saved.
         """
-        on, model = self._dataset(dataset), self._models.get()
+        on, options = self._dataset(dataset), check_fit(**options)
+        folder = check_folder(folder, "folder")
+        model = self._models.get()
         zero_shot = partial(self._evaluator.zero_shot, model, on)
         head = ProbePipeline(model.encoder, on, self._stores, zero_shot, progress=progress).fit(**options)
         path = self._stores.heads.put(head, folder)
@@ -417,14 +436,3 @@ class Backend:
                 page=f"{message} Wait until it is ready, or choose another model.",
             )
         return chosen
-
-
-def _check_prompts(prompts: PromptSet | None, on: Dataset, argument: str = "prompts", whole: bool = False) -> PromptSet:
-    """Check a prompt set; `whole` requires a name for each class. Before `_ready`: a refused call loads no model."""
-    if prompts is None:
-        return PromptSet.for_dataset(on)
-    if not isinstance(prompts, PromptSet):
-        raise OptionError(f"{argument}: got {prompts!r}; give a clip_demo.PromptSet.")
-    if whole:
-        prompts.check_covers(on, "baseline, " if argument == "baseline" else "")
-    return prompts

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from .errors import DISK_FULL
+from .paths import is_readable
 
 if TYPE_CHECKING:  # imported inside functions: the command line starts without it
     import httpx
@@ -104,8 +105,9 @@ def places(file: RemoteFile, folder: Path) -> Iterator[Path]:
     if file.name:
         yield folder / file.name
     for hub in (*(source for source in file.sources if isinstance(source, HubFile)), *file.cached):
-        # Any revision: the checksum decides.
-        yield from sorted(_hub_folder(hub).glob(f"snapshots/*/{hub.path}"))
+        if is_readable(_hub_folder(hub)):
+            # Any revision: the checksum decides.
+            yield from sorted(_hub_folder(hub).glob(f"snapshots/*/{hub.path}"))
 
 
 def _hub_folder(hub: HubFile) -> Path:
@@ -240,7 +242,7 @@ def _reason(error: Exception) -> str:
 def _size(path: Path) -> int | None:
     """Return the bytes of a file; None where there is none, or none that may be read."""
     try:
-        return path.stat().st_size if path.is_file() and os.access(path, os.R_OK) else None
+        return path.stat().st_size if is_readable(path) and path.is_file() else None
     except OSError:
         return None
 

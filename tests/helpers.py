@@ -1,10 +1,15 @@
 """What several test files share."""
 
+import ctypes
 import hashlib
 import http.server
+import os
 import re
+import struct
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from clip_demo.models import sources
 
@@ -134,3 +139,19 @@ class BusyEncoder:
 
     def release(self):
         self._release.set()
+
+
+def unprivileged(function, *arguments):
+    """Call a function in a thread that permissions bind, also where root runs the tests, whom they do not bind."""
+
+    def drop():
+        if sys.platform == "linux" and os.geteuid() == 0:
+            libc = ctypes.CDLL(None, use_errno=True)
+            header, kept = struct.pack("Ii", 0x20080522, 0), ctypes.create_string_buffer(24)
+            # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, which let root pass; of this thread and those that it starts.
+            if libc.capget(header, kept) == 0:
+                words = [word & ~0b110 if i < 3 else word for i, word in enumerate(struct.unpack("6I", kept.raw))]
+                libc.capset(header, struct.pack("6I", *words))
+
+    with ThreadPoolExecutor(1, initializer=drop) as pool:
+        return pool.submit(function, *arguments).result()

@@ -62,6 +62,19 @@ def test_proxies_are_there_again_after_the_start(monkeypatch):
     assert os.environ["https_proxy"] == "http://127.0.0.1:9"
 
 
+def test_the_page_imports_where_the_working_directory_is_gone(tmp_path):
+    code = "import os, sys; os.rmdir(os.getcwd()); import app; print(os.getcwd(), 'gradio' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(Path(app.__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.stdout == "/ True\n", done.stderr
+
+
+def test_the_page_is_served_with_closed_outputs():
+    code = "import runpy, sys; sys.stdout = sys.stderr = None; runpy.run_path('app.py', run_name='__main__')"
+    with run_server(["-c", code, "--model", "tiny", "--dataset", "shapes100"]) as server:
+        wait_until_served(*server)
+
+
 @pytest.mark.parametrize(
     ("arguments", "jobs"), [([], []), (["--build-head"], [{"model": "ViT-B/32", "if_missing": True}])]
 )
@@ -147,8 +160,9 @@ def test_only_loopback_addresses_are_this_computers_alone(monkeypatch, host, exp
 def test_strangers_are_visitors_from_elsewhere(monkeypatch, capsys, arguments, public, offered):
     given = {}
     monkeypatch.setattr(app.Backend, "open", lambda *args, **options: given.update(options))
-    page = SimpleNamespace(launch=lambda **options: None, block_thread=lambda: None)
+    page = SimpleNamespace(launch=lambda **options: None, is_running=False)
     monkeypatch.setattr(app, "build_ui", lambda backend: page)
+    monkeypatch.setattr(app, "shut_down", lambda page: None)
     assert app.main(arguments) == 0
     assert given["rules"] == HostRules(public, frozenset(offered))
     assert ("offer them more models" in capsys.readouterr().out) == public

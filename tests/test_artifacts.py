@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import unprivileged
 
-from clip_demo.artifacts import ArtifactStore, atomic_write, file_name, write_npz
-from clip_demo.errors import ArtifactError
+from clip_demo.artifacts import ArtifactStore, atomic_write, check_folder, file_name, write_npz
+from clip_demo.errors import ArtifactError, OptionError
 from clip_demo.linear_probe.pipeline import Stores
 
 TOY, OTHER = "70" * 32, "ab" * 32
@@ -176,3 +177,54 @@ def test_what_is_remembered_needs_no_file(tmp_path):
     assert store.get(TOY, "toys") is None
     store.remember("kept", TOY, "toys")
     assert store.get(TOY, "toys") == "kept" and store.get(TOY, "others") is None
+
+
+def test_what_may_not_be_read_is_not_there(tmp_path):
+    store, folder = ArtifactStore([tmp_path / "locked", tmp_path], Loader(), ".txt"), tmp_path / "locked"
+    folder.mkdir()
+    write(folder, "a-toys.txt", OTHER)
+    write(tmp_path, "a-toys.txt", OTHER)
+    write(tmp_path, "b-toys.txt")
+    (tmp_path / "a-toys.txt").chmod(0)
+    (tmp_path / "0-toys.txt").symlink_to("nowhere")
+    folder.chmod(0)
+    try:
+        assert unprivileged(store.get, TOY, "toys") == "content"
+    finally:
+        folder.chmod(0o700)
+
+
+def test_a_file_that_is_open_on_windows_is_replaced_as_soon_as_it_is_closed(tmp_path, monkeypatch):
+    replace, refused = os.replace, [PermissionError(13, "in use"), PermissionError(13, "in use")]
+
+    def busy(*paths):
+        if refused:
+            raise refused.pop()
+        replace(*paths)
+
+    monkeypatch.setattr("os.replace", busy)
+    monkeypatch.setattr("clip_demo.artifacts._PATIENCE", (0, 0))
+    with atomic_write(tmp_path / "x") as part:
+        part.write_text("new")
+    assert (tmp_path / "x").read_text() == "new" and [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_folder_is_tried_before_long_work(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert check_folder("~/a/b", "--output") == tmp_path / "a" / "b" and list((tmp_path / "a" / "b").iterdir()) == []
+    (tmp_path / "file").touch()
+    (tmp_path / "closed").mkdir(mode=0o500)
+    reasons = {
+        tmp_path / "file": "File exists",
+        tmp_path / "file" / "a": "Not a directory",
+        tmp_path / "closed": "Permission denied",
+        tmp_path / "closed" / "a": "Permission denied",
+        "": "the name is empty",
+        "/dev/full/a": "Not a directory",
+    }
+    for folder, reason in reasons.items():
+        with pytest.raises(OptionError) as caught:
+            unprivileged(check_folder, folder, "--output")
+        assert str(caught.value) == (
+            f"--output: nothing can be written in {str(folder)!r} ({reason}); give another folder, or make room in it."
+        )

@@ -1,6 +1,7 @@
 """The arguments of every command."""
 
 import argparse
+import os
 from collections.abc import Callable
 
 from ..benchmark.sections import SECTIONS
@@ -8,6 +9,9 @@ from ..datasets.catalog import DATASETS
 from ..models.catalog import ACTIVATIONS, available_models
 from ..paths import cache_folder
 from . import commands
+
+# Shells expand "~" at the beginning of a word only, so not in --output=~/heads.
+_path = os.path.expanduser
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -48,7 +52,7 @@ def _add_predict(subparsers) -> None:
     )  # fmt: skip
     source = command.add_mutually_exclusive_group(required=True)
     _add_index(source)
-    source.add_argument("--image", metavar="FILE", help="an image file")
+    source.add_argument("--image", type=_path, metavar="FILE", help="an image file; - for standard input")
     _add_prompt_options(command)
     _add_top_k(command)
     command.add_argument("--json", action="store_true", help="print JSON")
@@ -65,7 +69,7 @@ def _add_evaluate(subparsers) -> None:
         "baseline", "A second prompt set, compared on the same images. What is not given is as in the first."
     )
     baseline.add_argument("--baseline-template", nargs="+", action="extend", metavar="T", help="its templates")
-    baseline.add_argument("--baseline-classes", metavar="LIST-OR-FILE", help="its class names")
+    baseline.add_argument("--baseline-classes", metavar="LIST-OR-FILE", help="its class names, as in --classes")
     baseline.add_argument(
         "--baseline-replace-underscores", action=argparse.BooleanOptionalAction,
         help="whether its underscores become spaces",
@@ -82,7 +86,7 @@ def _add_store_features(subparsers) -> None:
         "--dataset shapes100 --output assets/features",
     )  # fmt: skip
     _add_model_options(command)
-    command.add_argument("--output", required=True, metavar="DIR", help="folder for the file")
+    command.add_argument("--output", type=_path, required=True, metavar="DIR", help="folder for the file")
 
 
 def _add_fit_probe(subparsers) -> None:
@@ -92,7 +96,7 @@ def _add_fit_probe(subparsers) -> None:
         "--dataset shapes100 --output assets/heads",
     )  # fmt: skip
     _add_model_options(command)
-    command.add_argument("--output", metavar="DIR", help="folder for the head (default: the cache)")
+    command.add_argument("--output", type=_path, metavar="DIR", help="folder for the head (default: the cache)")
     command.add_argument("--C", type=float, help="inverse regularisation strength (default: 0.316)")
     command.add_argument(
         "--sweep", action="store_true",
@@ -100,7 +104,7 @@ def _add_fit_probe(subparsers) -> None:
     )  # fmt: skip
     command.add_argument("--normalized", action="store_true", help="L2-normalise the features first")
     command.add_argument(
-        "--curve", nargs="?", const=str(cache_folder() / "curves"), metavar="DIR",
+        "--curve", type=_path, nargs="?", const=str(cache_folder() / "curves"), metavar="DIR",
         help="also fit on 1, 2, 4, ... images per class, and store the accuracies in this folder (default: the cache)",
     )  # fmt: skip
 
@@ -112,7 +116,7 @@ def _add_first_image(subparsers) -> None:
         "--dataset shapes100 --output assets/heads",
     )  # fmt: skip
     _add_model_options(command)
-    command.add_argument("--output", metavar="DIR", help="folder of the head (default: the cache)")
+    command.add_argument("--output", type=_path, metavar="DIR", help="folder of the head (default: the cache)")
 
 
 def _add_download(subparsers) -> None:
@@ -124,7 +128,7 @@ def _add_download(subparsers) -> None:
         "what", nargs="?", choices=(*available_models(), *DATASETS), metavar="WHAT", help="a model or a dataset"
     )
     command.add_argument(
-        "--from", dest="given", metavar="PATH",
+        "--from", dest="given", type=_path, metavar="PATH",
         help="take it from a file or folder, such as a USB stick, and not from the network",
     )  # fmt: skip
     command.add_argument(
@@ -139,7 +143,9 @@ def _add_reproduce(subparsers) -> None:
         "run the examples of openai/CLIP's README with ViT-B/32 and compare the results with published numbers", "",
     )  # fmt: skip
     command.add_argument("--quick", action="store_true", help="only single images, not the whole test set")
-    command.add_argument("--clip-png", metavar="FILE", help="CLIP.png of openai/CLIP's repository, for its example")
+    command.add_argument(
+        "--clip-png", type=_path, metavar="FILE", help="CLIP.png of openai/CLIP's repository, for its example"
+    )
     _add_device(command)
     _add_folders(command)
 
@@ -193,8 +199,11 @@ def _add_prompt_options(command) -> None:
     )  # fmt: skip
     command.add_argument(
         "--classes", metavar="LIST-OR-FILE",
-        help="'cat,dog', or a file with one name per line (default: the dataset's classes)",
+        help="'cat,dog', or a file with one name per line; - for standard input (default: the dataset's classes)",
     )  # fmt: skip
+    command.add_argument(
+        "--one-class-per-line", action="store_true", help="commas in files of class names belong to the names"
+    )
     command.add_argument(
         "--replace-underscores", action="store_true", help="replace underscores of class names by spaces in prompts"
     )
@@ -234,11 +243,11 @@ def _add_device(command) -> None:
 
 def _add_folders(command) -> None:
     command.add_argument(
-        "--data-root", metavar="DIR",
+        "--data-root", type=_path, metavar="DIR",
         help="folder that contains cifar-100-python (default: $CLIP_DEMO_DATA, otherwise ~/.cache, data, ~/data or "
         "~/datasets)",
     )  # fmt: skip
     command.add_argument(
-        "--weights-root", metavar="DIR",
+        "--weights-root", type=_path, metavar="DIR",
         help="folder of OpenAI's weights (default: $CLIP_DEMO_WEIGHTS, otherwise ~/.cache/clip)",
     )  # fmt: skip

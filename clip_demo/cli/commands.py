@@ -1,26 +1,36 @@
 """What each command does: ask the backend and print the result."""
 
 import contextlib
-import json
+import os
 import sys
 from argparse import Namespace
 from pathlib import Path
 
+from PIL import Image
+
+from ..artifacts import check_folder
 from ..backend import Backend, Prediction
 from ..benchmark.report import as_text
 from ..benchmark.sections import SECTIONS, Settings, measure
-from ..datasets.catalog import CIFAR100, open_datasets, resolve_dataset
+from ..datasets.base import Dataset
+from ..datasets.catalog import CIFAR100, missing_note, open_datasets, resolve_dataset
 from ..download import RemoteFile, describe
-from ..errors import OptionError
+from ..errors import DatasetError, OptionError
 from ..evaluation import tables
-from ..models.catalog import BUILT_IN, OPENAI_MODELS, PREFERRED, is_downloaded, title_of
+from ..linear_probe.pipeline import check_fit
+from ..models.catalog import BUILT_IN, OPENAI_MODELS, PREFERRED, check_model, is_downloaded, title_of
+from ..models.image_input import read_image
 from ..models.sources import fetch_weights, weights_files
-from ..paths import cache_folder, converted_path, weights_path
+from ..numerics import check_top_k
+from ..paths import cache_folder, converted_path, is_readable, weights_path, weights_root
 from ..zero_shot.prompt_set import PromptSet, baseline_of
-from ..zero_shot.prompts import read_classnames
+from ..zero_shot.prompts import parse_class_file, read_classnames
 from .progress_bars import ProgressBars
 from .reproduce import reproduce, table
+from .terminal import read_input, to_json
 from .text import accuracy_text, curve_text, first_image_text, head_text, prediction_text, top_predictions
+
+IMAGES, TEST_FEATURES = "images", "test features"  # what of a dataset a command needs
 
 
 def run_zero_shot(options: Namespace) -> None:
@@ -30,34 +40,40 @@ def run_zero_shot(options: Namespace) -> None:
 
 def run_predict(options: Namespace) -> None:
     """Print both predictions, as text or as JSON."""
-    prediction, backend = _predict(options, image=options.image)
+    image = None if options.image is None else _image(options.image)
+    prediction, backend = _predict(options, image)
     if options.json:
-        print(json.dumps(prediction.to_dict(), indent=2, ensure_ascii=False))
+        print(to_json(prediction.to_dict(), indent=2))
     else:
         print(prediction_text(prediction, backend.word_knowledge(each.label for each in prediction.zero_shot)))
 
 
 def run_evaluate(options: Namespace) -> None:
     """Print the accuracy on the whole test set."""
-    prompts = _prompts(options)
+    dataset = _dataset(options)
+    prompts = _prompts(options, dataset)
     baseline = baseline_of(
         prompts,
-        _classnames(options.baseline_classes),
+        _classnames(options.baseline_classes, options),
         options.baseline_template,
         options.baseline_replace_underscores,
     )
+    prompts.check_covers(dataset)
+    if baseline is not None:
+        baseline.check_covers(dataset, "baseline, ")
     with ProgressBars("it") as bars:
-        report = open_backend(options).evaluate(prompts, baseline=baseline, progress=bars)
+        report = open_backend(options, TEST_FEATURES).evaluate(prompts, baseline=baseline, progress=bars)
     if options.csv:
         print(tables.to_csv(tables.per_class(report)), end="")
     elif options.json:
-        print(json.dumps(report.accuracy.to_dict()))
+        print(to_json(report.accuracy.to_dict()))
     else:
         print(accuracy_text(report.accuracy))
 
 
 def run_store_features(options: Namespace) -> None:
     """Encode all test images and store their features with 16 bits per number."""
+    check_folder(options.output, "--output")
     with ProgressBars() as bars:
         path = open_backend(options).store_features(folder=options.output, progress=bars)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
@@ -68,15 +84,11 @@ def run_fit_probe(options: Namespace) -> None:
     recipe = {} if options.C is None else {"C": options.C}
     if options.normalized:
         recipe["normalized"] = True
+    recipe = check_fit(curve_folder=options.curve, sweep=options.sweep, **recipe)
+    folder = _heads_folder(options)
     backend = open_backend(options)
     with ProgressBars() as bars:
-        path, head = backend.fit_probe(
-            folder=options.output or cache_folder() / "heads",
-            curve_folder=options.curve,
-            sweep=options.sweep,
-            progress=bars,
-            **recipe,
-        )
+        path, head = backend.fit_probe(folder=folder, progress=bars, **recipe)
     print(f"Accuracy = {100 * head.provenance.test_accuracy:.3f}")
     print(f"{head_text(head.provenance)}: {path}", file=sys.stderr)
     if options.curve:
@@ -85,7 +97,8 @@ def run_fit_probe(options: Namespace) -> None:
 
 def run_first_image(options: Namespace) -> None:
     """Find the test image that the page shows first, store it beside the head, and print what flips."""
-    backend, folder = open_backend(options), options.output or cache_folder() / "heads"
+    folder = _heads_folder(options)
+    backend = open_backend(options, TEST_FEATURES)
     with ProgressBars() as bars:
         first = backend.find_first_image(folder=folder, progress=bars)
     print(first_image_text(first))
@@ -99,32 +112,35 @@ def run_download(options: Namespace) -> None:
         print(_where(options.what, options.data_root, options.weights_root))
     elif options.what is None:
         raise OptionError("download: name a model or a dataset, such as ViT-B/32, or use --where.")
-    elif options.given and not Path(options.given).expanduser().exists():
-        raise OptionError(f"--from: {options.given!r} does not exist; give a file, or a folder that contains one.")
+    elif options.given is not None and not is_readable(Path(options.given)):
+        raise OptionError(
+            f"--from: {options.given!r} does not exist or may not be read; give a file, or a folder that contains one."
+        )
     elif options.what in OPENAI_MODELS:
         if options.given:
             from ..models.load import import_weights
 
-            path = import_weights(options.what, Path(options.given).expanduser(), options.weights_root)
+            path = import_weights(options.what, Path(options.given), options.weights_root)
         else:
             path = _download_weights(options.what, options.weights_root)
         print(f"{options.what} is ready: {path}")
     else:
         if options.data_root is not None:
             with contextlib.suppress(OSError):  # `open_datasets` says what is wrong
-                Path(options.data_root).expanduser().mkdir(parents=True, exist_ok=True)
+                Path(options.data_root).mkdir(parents=True, exist_ok=True)
         dataset = open_datasets(options.data_root)[options.what]
         with ProgressBars("B") as bars:
-            dataset.download(bars, given=options.given and Path(options.given).expanduser())
+            dataset.download(bars, given=options.given and Path(options.given))
         print(f"{dataset.title} is ready.")
 
 
 def run_reproduce(options: Namespace) -> int:
     """Print every published number beside the result here; return 1 if one is missed."""
     options.model, options.dataset = PREFERRED, CIFAR100
-    backend = open_backend(options)
+    clip_png = None if options.clip_png is None else _image(options.clip_png)
+    backend = open_backend(options, TEST_FEATURES)
     with ProgressBars() as bars:
-        rows = reproduce(backend, clip_png=options.clip_png, whole_test_set=not options.quick, progress=bars)
+        rows = reproduce(backend, clip_png=clip_png, whole_test_set=not options.quick, progress=bars)
     print(table(rows))
     return int(any(row.missed for row in rows))
 
@@ -134,17 +150,34 @@ def run_bench(options: Namespace) -> None:
     sections = options.sections
     if "all" in sections:
         sections = SECTIONS if options.users is None else ("concurrency",)
-    settings = Settings(rounds=options.rounds, users=options.users or 30, seconds=options.seconds)
+    settings = Settings(options.rounds, 30 if options.users is None else options.users, options.seconds)
+    for name in ("rounds", "users", "seconds"):
+        if not 0 < getattr(settings, name) < float("inf"):
+            raise OptionError(f"--{name}: {getattr(settings, name)} is not allowed; use a number above 0.")
     rows = []
     for section in sections:
         with ProgressBars("it") as bars:
             rows += measure(section, settings, bars)
-    print(json.dumps([row.to_dict() for row in rows]) if options.json else as_text(rows))
+    print(to_json([row.to_dict() for row in rows]) if options.json else as_text(rows))
 
 
-def open_backend(options: Namespace) -> Backend:
-    """Open the backend, and first download the weights and the images that the command needs."""
+def open_backend(options: Namespace, needed: str | None = IMAGES) -> Backend:
+    """Open the backend, and first download the weights and the images that the command needs.
+
+    Parameters
+    ----------
+    options : Namespace
+        Already checked as far as that is possible without a model: a download is long.
+    needed : {"images", "test features"} or None
+        What of the dataset the command needs. Stored features of the test images serve where the images are missing.
+    """
+    _dataset(options)
+    check_model(options.model)
     if not is_downloaded(options.model, options.weights_root):
+        if options.device is not None:
+            from ..models.load import check_device
+
+            check_device(options.device)
         _download_weights(options.model, options.weights_root)
     backend = Backend.open(
         options.model,
@@ -156,16 +189,19 @@ def open_backend(options: Namespace) -> Backend:
         heads=getattr(options, "heads", None),
     )
     dataset = backend.datasets[backend.default_dataset]
-    if getattr(options, "image", None) is None and not dataset.available():
-        print(f"{dataset.title} is not on disk and is downloaded now.", file=sys.stderr)
-        with ProgressBars("B") as bars:
-            dataset.download(bars)
     if options.model not in (BUILT_IN, *OPENAI_MODELS) and (assumption := backend.assumption()):
         print(f"{title_of(options.model)}: {assumption}.", file=sys.stderr)
+    if needed is None or dataset.available() or (needed == TEST_FEATURES and backend.has_test_features()):
+        return backend
+    print(f"{dataset.title} is not in {dataset.folder} and is downloaded now.", file=sys.stderr)
+    with ProgressBars("B") as bars:
+        dataset.download(bars)
     return backend
 
 
 def _download_weights(name: str, root: str | None) -> Path:
+    if not is_downloaded(name, root):
+        check_folder(weights_root(root), "--weights-root")
     with ProgressBars("B") as bars:
         path, _ = fetch_weights(name, root, bars)
     return path
@@ -181,19 +217,47 @@ def _where(what: str | None, data_root: str | None, root: str | None) -> str:
 
 def _places_of(archive: Path, files: tuple[RemoteFile, ...]) -> list[str]:
     copy = converted_path(archive)
-    return ([f"converted  {copy}"] if copy.is_file() else []) + describe(files, archive.parent)
+    return ([f"converted  {copy}"] if is_readable(copy) else []) + describe(files, archive.parent)
 
 
-def _predict(options: Namespace, image: str | None = None) -> tuple[Prediction, Backend]:
-    prompts = _prompts(options)  # before anything is downloaded or loaded
-    backend = open_backend(options)
-    return backend.predict(image=image, index=options.index, prompts=prompts, top_k=options.top_k), backend
+def _predict(options: Namespace, image: Image.Image | None = None) -> tuple[Prediction, Backend]:
+    dataset = _dataset(options)
+    prompts, top_k = _prompts(options, dataset), check_top_k(options.top_k)
+    if image is None:
+        dataset.check_index(options.index)
+    backend = open_backend(options, TEST_FEATURES if image is None else None)
+    return backend.predict(image=image, index=options.index, prompts=prompts, top_k=top_k), backend
 
 
-def _prompts(options: Namespace) -> PromptSet:
-    dataset = resolve_dataset(open_datasets(options.data_root), options.dataset)
-    return PromptSet.for_dataset(dataset, _classnames(options.classes), options.template, options.replace_underscores)
+def _dataset(options: Namespace) -> Dataset:
+    """Return the dataset of a command; refuse one that would be used because the given folder lacks another."""
+    datasets = open_datasets(options.data_root)
+    if options.dataset is None and options.data_root and (note := missing_note(datasets, options.data_root)):
+        raise DatasetError(note)
+    return resolve_dataset(datasets, options.dataset)
 
 
-def _classnames(list_or_file: str | None) -> tuple[str, ...] | None:
-    return None if list_or_file is None else read_classnames(list_or_file)
+def _prompts(options: Namespace, dataset: Dataset) -> PromptSet:
+    names = _classnames(options.classes, options)
+    return PromptSet.for_dataset(dataset, names, options.template, options.replace_underscores)
+
+
+def _classnames(list_or_file: str | None, options: Namespace) -> tuple[str, ...] | None:
+    if list_or_file is None:
+        return None
+    if list_or_file == "-":
+        return parse_class_file(read_input("-"), "standard input", options.one_class_per_line)
+    return read_classnames(list_or_file, options.one_class_per_line)
+
+
+def _image(path: str) -> Image.Image:
+    if os.path.isdir(path):
+        raise OptionError(f"image: {path!r} is a folder; give an image file.")
+    content = read_input(path)
+    return read_image(path if content is None else content)
+
+
+def _heads_folder(options: Namespace) -> Path:
+    if options.output is not None:
+        return check_folder(options.output, "--output")
+    return check_folder(cache_folder() / "heads", "--output")

@@ -32,6 +32,8 @@ class Dataset(ABC):
         Number of images in each split, with the keys ``"train"`` and ``"test"``.
     download_bytes : int or None
         Size of the download; None where there is nothing to download.
+    folder : pathlib.Path or None
+        Where the files are, or would be after a download; None for a dataset without files.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Dataset(ABC):
     coarse_of: tuple[int, ...]
     sizes: dict[str, int]
     download_bytes: int | None = None
+    folder: Path | None = None
 
     @abstractmethod
     def available(self) -> bool:

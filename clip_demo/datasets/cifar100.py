@@ -1,5 +1,6 @@
 """CIFAR-100, read by torchvision."""
 
+import contextlib
 import os
 import shutil
 import threading
@@ -13,6 +14,7 @@ from PIL import Image
 from ..artifacts import atomic_write
 from ..download import DownloadError, HubFile, RemoteFile, describe, fetch, match
 from ..errors import DISK_FULL, DatasetError, page_message_of
+from ..paths import expanded, is_readable
 from ..progress import Progress
 from .base import Dataset
 from .cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
@@ -33,6 +35,7 @@ ARCHIVE = RemoteFile(
 )
 # Where people tell torchvision to put its datasets; the first one is written to.
 USUAL_ROOTS = ("~/.cache", "data", "~/data", "~/datasets")
+_FOLDER = "cifar-100-python"  # the archive's only folder
 
 
 def data_roots(root: str | Path | None = None) -> tuple[Path, ...]:
@@ -41,7 +44,7 @@ def data_roots(root: str | Path | None = None) -> tuple[Path, ...]:
     A given `root`, else ``$CLIP_DEMO_DATA``, is the only one; without either, those of `USUAL_ROOTS`.
     """
     given = root or os.environ.get("CLIP_DEMO_DATA")
-    return tuple(Path(each).expanduser() for each in ((given,) if given else USUAL_ROOTS))
+    return tuple(expanded(each) for each in ((given,) if given else USUAL_ROOTS))
 
 
 class Cifar100(Dataset):
@@ -50,7 +53,7 @@ class Cifar100(Dataset):
     Parameters
     ----------
     root : path, optional
-        See `data_roots`.
+        See `data_roots`. The folder of the files themselves is taken, too.
     """
 
     name = "cifar100"
@@ -63,28 +66,46 @@ class Cifar100(Dataset):
     file_bytes = {"train": 155_249_918, "test": 31_049_707, "meta": 1_473}
 
     def __init__(self, root: str | Path | None = None):
-        first, *others = data_roots(root)
-        self.root = next((each for each in (first, *others) if self._is_complete(each)), first)
-        self._folder = self.root / "cifar-100-python"
+        first, *others = map(self._folder_of, data_roots(root))
+        self.folder = next((each for each in (first, *others) if self._is_complete(each)), first)
+        self.root = self.folder.parent
         self._splits: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._lock = threading.Lock()
         self._downloading = False
 
     def available(self) -> bool:
         """Whether the images are in memory, or all files have their full size."""
-        return bool(self._splits) or (not self._downloading and self._is_complete(self.root))
+        return bool(self._splits) or (not self._downloading and self._is_complete(self.folder))
 
     @classmethod
-    def _is_complete(cls, root: Path) -> bool:
-        files = ((root / "cifar-100-python" / name, size) for name, size in cls.file_bytes.items())
-        return all(path.is_file() and path.stat().st_size == size for path, size in files)
+    def _folder_of(cls, root: Path) -> Path:
+        """Return the folder of the files below `root`, or `root` itself where that is this folder already."""
+        inside, itself = root / _FOLDER, root
+        with contextlib.suppress(FileNotFoundError):  # the working directory is gone
+            itself = root.absolute()
+        if cls._is_complete(inside):
+            return inside
+        # An incomplete folder of this name is completed, and gets no other inside.
+        return itself if cls._is_complete(root) or (itself.name == _FOLDER and not inside.is_dir()) else inside
 
-    def _is_intact(self) -> bool:
-        """Whether the files have the right MD5 sums, which torchvision verifies."""
+    @classmethod
+    def _is_complete(cls, folder: Path) -> bool:
+        files = ((folder / name, size) for name, size in cls.file_bytes.items())
+        return all(is_readable(path) and path.stat().st_size == size for path, size in files)
+
+    def _by_torchvision(self, *, train: bool = False, download: bool = False):
+        """Let torchvision open the files, which verifies their MD5 sums."""
+        # Imported here because torchvision imports torch, and a web server should answer before that is loaded.
         from torchvision.datasets import CIFAR100
 
+        class Cifar100Here(CIFAR100):
+            base_folder = self.folder.name
+
+        return Cifar100Here(self.root, train=train, download=download)
+
+    def _is_intact(self) -> bool:
         try:
-            CIFAR100(self.root, train=False, download=False)
+            self._by_torchvision()
         except (RuntimeError, OSError):
             return False
         return True
@@ -114,14 +135,11 @@ class Cifar100(Dataset):
                 page=f"{self.title} is not on this machine yet. Download it on the Explore tab, or choose Shapes-100.",
                 private=True,
             )
-        # Imported here because torchvision imports torch, and a web server should answer before that is loaded.
-        from torchvision.datasets import CIFAR100
-
         try:
-            data = CIFAR100(self.root, train=split == "train", download=False)
+            data = self._by_torchvision(train=split == "train")
         except (RuntimeError, OSError) as error:
             raise DatasetError(
-                f"dataset: {self.title} in {self.root} is damaged ({error}); delete the folder {self._folder}. "
+                f"dataset: {self.title} in {self.root} is damaged ({error}); delete the folder {self.folder}. "
                 f"{self._instructions()}",
                 page=f"The files of {self.title} are damaged. Download them again with "
                 f"“python -m clip_demo download {self.name}”, or choose Shapes-100.",
@@ -131,13 +149,11 @@ class Cifar100(Dataset):
 
     def sources(self) -> list[str]:
         """Return a line for each place where CIFAR-100 was found and for each address, in the order of trying."""
-        unpacked = [f"on disk    {self._folder}"] if self._is_complete(self.root) else []
+        unpacked = [f"on disk    {self.folder}"] if self._is_complete(self.folder) else []
         return unpacked + describe([ARCHIVE], self.root)
 
     def download(self, progress: Progress | None = None, given: Path | None = None) -> None:
         """Download and verify the archive, and let torchvision unpack it; see `Dataset.download`."""
-        from torchvision.datasets import CIFAR100
-
         receive = partial(progress, self.title) if progress else None
         self._downloading = True
         try:
@@ -150,10 +166,10 @@ class Cifar100(Dataset):
                 if path != self.root / ARCHIVE.name:  # a given file, or one in the Hub's cache
                     with atomic_write(self.root / ARCHIVE.name) as copy:
                         shutil.copyfile(path, copy)
-                CIFAR100(self.root, train=False, download=True)  # unpacks the archive that is there
+                self._by_torchvision(download=True)  # unpacks the archive that is there
         except (DownloadError, RuntimeError, OSError) as error:
             if getattr(error, "errno", None) in DISK_FULL and not self._is_complete(self.root):
-                shutil.rmtree(self._folder, ignore_errors=True)  # half of the images would keep the disk full
+                shutil.rmtree(self.folder, ignore_errors=True)  # half of the images would keep the disk full
             failed = "cannot be taken from there" if given else "cannot be downloaded"
             raise DatasetError(
                 f"dataset: {self.title} {failed} ({error}). {self._instructions()}",
@@ -169,6 +185,6 @@ class Cifar100(Dataset):
     def _instructions(self) -> str:
         return (
             f"Fetch it with `python -m clip_demo download cifar100`, or unpack the python version from {HOME_PAGE} to "
-            f"{self._folder}, or give the folder that holds cifar-100-python with --data-root. "
+            f"{self.folder}, or give the folder that holds {_FOLDER} with --data-root. "
             "Shapes-100 and your own images work without it."
         )

@@ -1,6 +1,9 @@
 """Features on disk in shards, so that interrupted work continues where it stopped."""
 
-from collections.abc import Callable
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,8 @@ from ..datasets.base import Dataset
 from ..models.encoder import Encoder
 from .balanced_order import SEED, balanced_order
 from .extract import Extract
+
+logger = logging.getLogger(__name__)
 
 ROWS = 512  # four batches; less than a minute of a large model's work on a slow CPU
 
@@ -50,6 +55,7 @@ class Shards:
         self.order = balanced_order(dataset.labels(split))
         self.features: np.ndarray | None = None
         self.done = 0
+        self._warned = False
         self._dataset, self._split, self._extract, self._rows = dataset, split, extract, rows
         name = f"{encoder.name.replace('/', '-')}-{dataset.name}"
         folders = {sha256: Path(folder) / f"{name}-{sha256[:16]}" for sha256 in checksums_of(encoder.sha256)}
@@ -76,10 +82,21 @@ class Shards:
         if self.done > before:
             report(self.done)
         while self.done < n:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._folder / f"{self._split}.lock"):
+            with self._turn():
                 stored = self._read(self._next)  # another process may have written it meanwhile
                 self._append(self._compute(report) if stored is None else stored)
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for other processes; not where the folder cannot be written, where each works for itself."""
+        with contextlib.ExitStack() as stack:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                if os.access(self._folder, os.W_OK):
+                    stack.enter_context(FileLock(self._folder / f"{self._split}.lock"))
+            except OSError:
+                pass  # `_compute` says it
+            yield
 
     @property
     def _next(self) -> np.ndarray:
@@ -106,8 +123,13 @@ class Shards:
         features = np.concatenate(parts).astype(np.float32, copy=False)
         arrays = {"features": features, "indices": self._next, **{k: np.array(v) for k, v in self._key.items()}}
         # Not compressed: features hardly get smaller, and this is faster.
-        with atomic_write(self._path) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        try:
+            with atomic_write(self._path) as temporary, temporary.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+        except OSError as error:  # What was encoded is used nevertheless, and encoded again by the next run.
+            if not self._warned:
+                logger.warning("features cannot be stored in %s (%s)", self._folder, error)
+            self._warned = True
         return features
 
     def _read(self, indices: np.ndarray) -> np.ndarray | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..artifacts import ArtifactStore, file_name, write_npz
-from ..errors import HeadError
+from ..errors import ArtifactError, HeadError, page_message_of
 from ..numerics import best, normalize, softmax
 
 
@@ -139,10 +139,17 @@ class HeadStore(ArtifactStore[Head]):
         super().__init__(folders, _load_with_key)
 
     def put(self, head: Head, folder: str | Path | None = None) -> Path:
-        """Save a head, by default in the last folder, and return it from now on."""
-        path = save_head(head, self.folders[-1] if folder is None else folder)
+        """Save a head, by default in the last folder, and return it from now on, also where it cannot be saved."""
         self.remember(head, head.provenance.model_sha256, head.provenance.dataset)
-        return path
+        folder = self.folders[-1] if folder is None else folder
+        try:
+            return save_head(head, folder)
+        except OSError as error:
+            raise ArtifactError(
+                f"head: it was fitted, but cannot be saved in {str(folder)!r} ({error.strerror or error}); fit it "
+                "again with another folder, which takes less time: the features of the images are kept in the cache.",
+                page=page_message_of(error, "The linear probe was fitted, but could not be saved."),
+            ) from error
 
     def improve(self, head: Head) -> Head:
         """Put a head unless one fitted on as many images exists; return the one in use."""

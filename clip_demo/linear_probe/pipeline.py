@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..artifacts import remove_abandoned_parts
+from ..artifacts import check_folder, remove_abandoned_parts
 from ..datasets.base import Dataset
 from ..errors import OptionError
 from ..features.extract import Extract
@@ -51,14 +52,34 @@ class Stores:
             cache folder.
         """
         roots = [Path(root) for root in roots or (ASSETS, cache_folder())]
-        for folder in roots[-1].glob("**/"):
-            remove_abandoned_parts(folder)
+        with contextlib.suppress(OSError):  # a folder that may not be read counts as absent
+            for folder in roots[-1].glob("**/"):
+                remove_abandoned_parts(folder)
         return cls(
             HeadStore([root / "heads" for root in roots]),
             FeatureStore([root / "features" for root in roots]),
             CurveStore([root / "curves" for root in roots]),
             roots[-1] / "shards",
         )
+
+
+def check_fit(*, curve_folder: str | Path | None = None, sweep: bool = False, **recipe) -> dict:
+    """Return the options of `ProbePipeline.fit`, checked: before anything is downloaded or encoded.
+
+    Raises
+    ------
+    OptionError
+        When `sweep` and ``C`` are both given, ``C`` is not positive, a curve is requested by another recipe than the
+        default, or its folder cannot be written.
+    """
+    if sweep and "C" in recipe:
+        raise OptionError(f"C: got {recipe['C']!r} together with a sweep, which searches for it; omit one of them.")
+    if curve_folder is not None and (sweep or recipe):
+        raise OptionError("curve: it is fitted by the default recipe; omit C, sweep and normalized.")
+    check_recipe(recipe.get("C", RECIPE["C"]))
+    if curve_folder is not None:
+        curve_folder = check_folder(curve_folder, "curve")
+    return {"curve_folder": curve_folder, "sweep": sweep, **recipe}
 
 
 class ProbePipeline:
@@ -113,16 +134,12 @@ class ProbePipeline:
         Raises
         ------
         OptionError
-            When `sweep` and ``C`` are both given, or a curve is requested by another recipe than the default.
+            See `check_fit`.
         """
-        if sweep and "C" in recipe:
-            raise OptionError(f"C: got {recipe['C']!r} together with a sweep, which searches for it; omit one of them.")
+        check_fit(curve_folder=curve_folder, sweep=sweep, **recipe)
         if curve_folder is not None:
-            if sweep or recipe:
-                raise OptionError("curve: it is fitted by the default recipe; omit C, sweep and normalized.")
             *_, head = self.heads(curve_folder=curve_folder, restart=True)
             return head
-        check_recipe(recipe.get("C", RECIPE["C"]))  # before anything is encoded
         self._encode("train")
         self._encode("test")
         if self._stores.features.get(*self._key) is None:

@@ -1,10 +1,11 @@
 """Names and sizes of the models. Importing this module does not import torch."""
 
+import os
 from pathlib import Path
 
 from ..download import places
 from ..errors import ModelError, OptionError
-from ..paths import converted_path, weights_path
+from ..paths import converted_path, expanded, is_readable, weights_path
 from .sources import ARCHIVES, weights_files
 
 BUILT_IN = "tiny"
@@ -36,7 +37,7 @@ def available_models() -> tuple[str, ...]:
 
 def check_model(name: str) -> str:
     """Return `name`, or raise a ModelError when it is neither a known name nor a file."""
-    if name not in available_models() and not Path(name).expanduser().is_file():
+    if name not in available_models() and not os.path.isfile(expanded(name)):
         raise ModelError(
             f"model: {name!r} is neither a known model nor a file; use one of "
             f"{', '.join(map(repr, available_models()))}, or the path of a checkpoint.",
@@ -89,4 +90,4 @@ def is_downloaded(name: str, root: str | Path | None = None) -> bool:
         return True
     archive = weights_path(name, root)
     found = (path for file in weights_files(name) for path in places(file, archive.parent))
-    return converted_path(archive).is_file() or any(path.is_file() for path in found)
+    return any(is_readable(path) and path.is_file() for path in (converted_path(archive), *found))

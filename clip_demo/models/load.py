@@ -54,7 +54,7 @@ def load_model(
     """
     check_model(name)
     check_network_options(name, activation, heads)
-    device = _check_device(device)
+    device = check_device(device)
     opened = None
     if name == BUILT_IN:
         note = "built in, trained by this project on small images; not one of OpenAI's models"
@@ -119,7 +119,8 @@ def import_weights(name: str, given: Path, root: str | Path | None = None) -> Pa
     return converted_path(archive)
 
 
-def _check_device(device: str | None) -> str:
+def check_device(device: str | None) -> str:
+    """Return the device, by default the best one here, or raise an OptionError where it is not available."""
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device is None:
         return "cuda" if available["cuda"] else "cpu"

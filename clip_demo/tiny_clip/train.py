@@ -10,7 +10,9 @@ from pathlib import Path
 
 import torch
 
-from ..artifacts import atomic_write
+from ..artifacts import atomic_write, check_folder
+from ..errors import OptionError
+from ..paths import cache_folder
 from .data import load_sets
 from .network import Architecture, WordEmbedding, to_state_dict
 from .settings import Settings
@@ -78,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--batch", type=int, default=Settings.batch, help="images per step")
     add("--workers", type=int, help="threads on a CPU; with 1 the result is exactly reproducible")
     add("--loaders", type=int, help="processes that make the batches")
-    add("--cache", type=Path, default=Path.home() / ".cache" / "clip_demo" / "tiny")
+    add("--cache", type=Path, default=cache_folder() / "tiny")
     add("--start", type=Path, metavar="FILE", help="improve this checkpoint instead of random weights, with a tenth of "
         "the learning rates, which fall all the time, and no small images")  # fmt: skip
     add("--resume", action="store_true", help="continue after the last state in the cache")
@@ -102,7 +104,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line."""
     from .evaluate import report
 
-    args = make_parser().parse_args(arguments)
+    parser = make_parser()
+    args = parser.parse_args(arguments)
+    try:  # before hours of training
+        check_folder(args.output.parent, "--output")
+        check_folder(args.cache, "--cache")
+    except OptionError as error:
+        parser.error(str(error))
     settings = settings_of(args)
     _keep_freed_memory()
     torch.set_num_threads(settings.workers)  # of the text encoder; the workers set their own to 1

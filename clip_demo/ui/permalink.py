@@ -9,7 +9,7 @@ from ..backend import Backend
 from ..datasets.catalog import CIFAR100
 from ..datasets.example_photos import example_photos
 from ..models.catalog import BUILT_IN
-from ..zero_shot.prompts import parse_classnames
+from ..zero_shot.prompts import join_classnames, parse_classnames
 from ..zero_shot.templates import README_TEMPLATE
 from .permissions import models_to_choose
 
@@ -77,13 +77,13 @@ class Link:
 
 def own_classes(backend: Backend, dataset: str) -> str:
     """Return the class names of a dataset as text for the class list."""
-    return ", ".join(backend.datasets[dataset].classnames)
+    return join_classnames(backend.datasets[dataset].classnames)
 
 
 def default_classes(backend: Backend, source: str, example: str, dataset: str) -> str:
     """Return the class list that comes with an image: an example photo's own list, or that of the dataset."""
     if source == EXAMPLE and example in example_photos():
-        return ", ".join(example_photos()[example].classnames)
+        return join_classnames(example_photos()[example].classnames)
     return own_classes(backend, dataset)
 
 

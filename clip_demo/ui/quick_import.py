@@ -5,6 +5,7 @@ time. It skips components whose source file cannot be found, so this module hide
 """
 
 import inspect
+import os
 import sys
 
 from .address import without_proxy
@@ -14,6 +15,10 @@ def import_gradio() -> None:
     """Import gradio without writing its type stubs. Does nothing if gradio is imported already."""
     if "gradio" in sys.modules:
         return
+    try:
+        os.getcwd()
+    except OSError:  # the working directory was removed, and gradio asks for it
+        os.chdir(os.sep)
     getfile = inspect.getfile
 
     def hide_components(thing):

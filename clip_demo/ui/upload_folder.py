@@ -9,6 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from gradio import routes
+
+from ..errors import OptionError
+from ..paths import expanded
+
 _PREFIX = "clip-explorer-"
 MAX_AGE = 24 * 60 * 60  # seconds
 MAX_BYTES = 2_000_000_000
@@ -27,26 +32,42 @@ class UploadFolder:
     ----------
     path : Path
         In ``$GRADIO_TEMP_DIR`` if that is set, else in the system's temporary folder.
+
+    Raises
+    ------
+    OptionError
+        When it cannot be made.
     """
 
     def __init__(self):
         self._given = os.environ.get("GRADIO_TEMP_DIR")
-        parent = Path(self._given or tempfile.gettempdir()).expanduser()
-        parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(parent)
-        self.path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
+        parent = self._given or "the system's temporary folder"
+        try:
+            parent = expanded(self._given or tempfile.gettempdir())
+            parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(parent)
+            self.path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
+        except OSError as error:
+            raise OptionError(
+                f"GRADIO_TEMP_DIR: uploads cannot be stored in {str(parent)!r} ({error.strerror or error}); set it to "
+                "a folder that this user may write."
+            ) from error
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep_clean, name="uploads", daemon=True)
 
     def __enter__(self) -> "UploadFolder":
         """Let Gradio use the folder from now on; to be entered before the page is built."""
         os.environ["GRADIO_TEMP_DIR"] = str(self.path)
+        # Gradio took the folder when it was imported, and makes another one in it when it starts. That of the first
+        # user of a machine is closed to the second.
+        self._gradios, routes.DEFAULT_TEMP_DIR = routes.DEFAULT_TEMP_DIR, str(self.path)
         self._thread.start()
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """Remove the folder."""
         self._ended.set()
+        routes.DEFAULT_TEMP_DIR = self._gradios
         if self._given is None:
             os.environ.pop("GRADIO_TEMP_DIR", None)
         else:

@@ -1,12 +1,14 @@
 """From templates and class names to prompts, with a message for everything that a user can get wrong."""
 
+import contextlib
+import json
 import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from ..errors import ClassnamesError, TemplateError, quoted
+from ..paths import expanded
 
 MAX_CLASSNAMES = 1000
 MAX_TEMPLATES = 100
@@ -16,42 +18,110 @@ MAX_PROMPTS = 20_000
 MAX_LENGTH = 500
 
 
+# A name in quotation marks, or what stands between two separators: commas, also Chinese and Japanese ones, line breaks.
+_NAME = re.compile(r"""\s*(?:"((?:[^"\n]|"")*)"|“([^”\n]*)”)[^\S\n]*(?=[,，、\n]|$)|[^,，、\n]+""")
+_COMMAS = (",", "，", "、")
+_NOT_TEXT = "classes: {} cannot be read as text ({}); give a UTF-8 file with one name per line."
+
+
 def parse_classnames(text: str) -> tuple[str, ...]:
     r"""Split a class list at commas, also Chinese and Japanese ones, and at line breaks, and drop empty pieces.
 
-    An empty piece is not an error, because there is one after each comma while somebody is typing.
+    An empty piece is not an error, because there is one after each comma while somebody is typing. A name in quotation
+    marks may contain commas.
 
-    >>> parse_classnames("cat, dog,\n\nsweet_pepper")
-    ('cat', 'dog', 'sweet_pepper')
+    >>> parse_classnames('cat, dog,\n\n"corn, on the cob"')
+    ('cat', 'dog', 'corn, on the cob')
     """
     # Editors on Windows begin a file with a byte order mark, which may be copied with the text.
-    return tuple(piece.strip() for piece in re.split(r"[,，、\n]", text.removeprefix("\ufeff")) if piece.strip())
+    found = (_unquoted(match).strip() for match in _NAME.finditer(text.removeprefix("\ufeff")))
+    return tuple(name for name in found if name)
 
 
-def read_classnames(list_or_file: str) -> tuple[str, ...]:
+def _unquoted(match: re.Match) -> str:
+    straight, curly = match.groups()
+    return match[0] if straight is curly is None else (curly or straight or "").replace('""', '"')
+
+
+def join_classnames(names: Iterable[str], separator: str = ", ") -> str:
+    """Return text that `parse_classnames` splits into these names again."""
+    return separator.join(map(_quoted, names))
+
+
+def _quoted(name: str) -> str:
+    plain = parse_classnames(name) == (name,) and name[0] not in '"“'
+    return name if plain else '"' + name.replace('"', '""') + '"'
+
+
+def read_classnames(list_or_file: str, one_per_line: bool = False) -> tuple[str, ...]:
     """Return the class names given to the command line: those of a file where there is one, or else of the list.
+
+    Parameters
+    ----------
+    list_or_file : str
+        A file may also be a pipe.
+    one_per_line : bool
+        Whether commas in a file belong to the names.
 
     Raises
     ------
     ClassnamesError
-        When the file is not text, or when a single name is not a file.
+        When the file is not text, or does not say whether its commas separate names, or when a single name is not a
+        file.
     """
-    path = Path(list_or_file)
+    path = expanded(list_or_file)
     try:
-        if path.is_file():  # whose path may contain a comma
-            return parse_classnames(path.read_text(encoding="utf-8"))
+        data = path.read_bytes() if path.exists() and not path.is_dir() else None  # the path may contain a comma
     except (OSError, ValueError) as error:  # a long list is no path either; nor is one with a null character
         if path.name and os.path.lexists(path):
-            raise ClassnamesError(
-                f"classes: {list_or_file!r} cannot be read as text ({error}); give a UTF-8 file with one name per line."
-            ) from error
+            raise ClassnamesError(_NOT_TEXT.format(repr(list_or_file), error)) from error
+        data = None
+    if data is not None:
+        return parse_class_file(data, repr(list_or_file), one_per_line)
     names = parse_classnames(list_or_file)
-    if len(names) > 1 or list_or_file.rstrip().endswith(","):
+    if len(names) > 1 or list_or_file.rstrip().endswith(_COMMAS):
         return names
+    folder = "a folder, and " if os.path.isdir(path) else ""
     raise ClassnamesError(
-        f"classes: {list_or_file!r} is neither a file nor a list of two or more names; "
+        f"classes: {list_or_file!r} is {folder}neither a file nor a list of two or more names; "
         "give a file with one name per line, or names separated by commas such as 'cat,dog'."
     )
+
+
+def parse_class_file(data: bytes, file: str, one_per_line: bool = False) -> tuple[str, ...]:
+    """Return the class names in a file's content: UTF-8 or, where it begins with that mark, UTF-16; or a JSON list.
+
+    Parameters
+    ----------
+    data : bytes
+    file : str
+        What a message calls the file.
+    one_per_line : bool
+        Whether commas belong to the names. Without it, they separate names where they can only mean that: in a file of
+        a single line, or one whose lines end with them.
+
+    Raises
+    ------
+    ClassnamesError
+    """
+    try:
+        text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ClassnamesError(_NOT_TEXT.format(file, error)) from error
+    with contextlib.suppress(ValueError, RecursionError):
+        if isinstance(names := json.loads(text), list):
+            return tuple(names)
+    lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text)]
+    if one_per_line:
+        return tuple(filter(None, lines))
+    wrapped = all(line.endswith(_COMMAS) for line in [line for line in lines if line][:-1])
+    for number, line in enumerate(lines, 1):
+        if not wrapped and len(parse_classnames(line)) > 1:
+            raise ClassnamesError(
+                f"classes: line {number} of {file} ({_short(line)}) has a comma; give --one-class-per-line if commas "
+                'belong to names, put such names in quotation marks as "corn, on the cob", or break the line there.'
+            )
+    return parse_classnames("\n".join(lines))
 
 
 def parse_templates(text: str) -> tuple[str, ...]:
@@ -90,7 +160,7 @@ def check_classnames(classnames: Iterable[str]) -> tuple[str, ...]:
             "separated by commas.",
             page=f"The list has {len(names):,} class names. Use at most {MAX_CLASSNAMES:,}."
             if len(names) > 1
-            else f"{quoted(names[0])} is the only class name. Type at least two, one per line."
+            else f"{quoted(names[0])} is the only class name. Type at least one more, one per line."
             if names
             else "Type at least two class names, one per line.",
         )

@@ -76,7 +76,7 @@ def test_predict_takes_a_file_templates_and_a_class_list(run, shapes, tmp_path):
 
 
 def test_predict_without_a_head(run, toy_backend, monkeypatch):
-    monkeypatch.setattr(commands, "open_backend", lambda options: toy_backend)
+    monkeypatch.setattr(commands, "open_backend", lambda *_: toy_backend)
     assert "Linear probe: no head for toy on toys" in run("predict", "--index", "0")[1]
     assert json.loads(run("predict", "--index", "0", "--json")[1])["linear_probe"] is None
 
@@ -144,7 +144,7 @@ def test_an_error_of_the_user_is_one_line_and_exit_status_2(run, arguments, star
 
 
 def test_prompts_are_checked_before_anything_is_downloaded(run, monkeypatch):
-    monkeypatch.setattr(commands, "open_backend", lambda options: pytest.fail("it opened the backend"))
+    monkeypatch.setattr(commands, "open_backend", lambda *_: pytest.fail("it opened the backend"))
     assert run("zero-shot", "--index", "0", "--model", "ViT-B/32", "--template", "a photo")[0] == 2
     assert run("evaluate", "--model", "ViT-B/32", "--baseline-template", "a photo")[0] == 2
 
@@ -155,13 +155,13 @@ def test_prompts_are_checked_before_anything_is_downloaded(run, monkeypatch):
 def test_contradictory_recipes_are_refused_before_anything_is_encoded(
     run, toy_backend, toy_encoder, monkeypatch, arguments, start
 ):
-    monkeypatch.setattr(commands, "open_backend", lambda options: toy_backend)
+    monkeypatch.setattr(commands, "open_backend", lambda *_: toy_backend)
     status, out, err = run("fit-probe", *arguments)
     assert (status, out, toy_encoder.encoded_images) == (2, "", 0) and err.startswith(f"clip_demo: {start}")
 
 
 def test_fit_probe_prints_the_accuracy_and_the_curve(run, toy_backend, tmp_path, monkeypatch):
-    monkeypatch.setattr(commands, "open_backend", lambda options: toy_backend)
+    monkeypatch.setattr(commands, "open_backend", lambda *_: toy_backend)
     folders = ["--output", str(tmp_path / "new-heads"), "--curve", str(tmp_path / "new-curves")]
     status, out, err = run("fit-probe", *folders)
     accuracy = 100 * toy_backend.head().provenance.test_accuracy
@@ -174,7 +174,7 @@ def test_fit_probe_prints_the_accuracy_and_the_curve(run, toy_backend, tmp_path,
 
 
 def test_first_image_prints_what_flips_and_stores_it_beside_the_head(run, toy_backend, tmp_path, monkeypatch):
-    monkeypatch.setattr(commands, "open_backend", lambda options: toy_backend)
+    monkeypatch.setattr(commands, "open_backend", lambda *_: toy_backend)
     folder = ["--output", str(tmp_path / "new")]
     status, _, err = run("first-image", *folder)
     assert status == 2 and err.startswith("clip_demo: head: there is none for toy on toys, ")
@@ -189,7 +189,7 @@ def test_first_image_prints_what_flips_and_stores_it_beside_the_head(run, toy_ba
 
 
 def test_store_features_prints_the_file(run, toy_backend, tmp_path, monkeypatch):
-    monkeypatch.setattr(commands, "open_backend", lambda options: toy_backend)
+    monkeypatch.setattr(commands, "open_backend", lambda *_: toy_backend)
     status, out, _ = run("store-features", "--output", str(tmp_path / "new"))
     assert (status, out) == (0, f"{tmp_path / 'new' / 'toy-toys.npz'}: 0.0 MB\n")
 

@@ -9,7 +9,7 @@ import tarfile
 
 import numpy as np
 import pytest
-from helpers import Server
+from helpers import Server, unprivileged
 from torchvision.datasets import CIFAR100
 
 from clip_demo.datasets import cifar100 as module
@@ -193,6 +193,40 @@ def test_torchvisions_usual_places_are_looked_at(server, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "USUAL_ROOTS", (str(tmp_path / "empty"), str(tmp_path / "data")))
     assert Cifar100().root == tmp_path / "data" and Cifar100().available()
     assert not Cifar100(tmp_path / "empty").available()
+
+
+def test_the_folder_of_the_files_itself_is_taken(server, tmp_path, monkeypatch):
+    folder = tmp_path / "cifar-100-python"
+    Cifar100(tmp_path).download()
+    monkeypatch.chdir(folder)
+    for root in (folder, ".", "../cifar-100-python"):
+        dataset = Cifar100(root)
+        assert dataset.available() and dataset.label(0) == 78 and dataset.folder.samefile(folder)
+    renamed = folder.rename(tmp_path / "my data")
+    assert Cifar100(renamed).label(0) == 78 and not Cifar100(tmp_path).available()
+
+
+def test_the_dataset_is_not_downloaded_into_itself(server, tmp_path):
+    folder = tmp_path / "cifar-100-python"
+    for root in (folder, folder):  # absent, then incomplete
+        dataset = Cifar100(root)
+        assert not dataset.available() and dataset.folder == folder
+        dataset.download()
+        assert dataset.available() and Cifar100(tmp_path).available()
+        assert {path.name for path in folder.iterdir()} == {"train", "test", "meta"}
+        (folder / "train").unlink()
+        (folder / "meta").write_bytes(b"")
+
+
+def test_a_folder_that_may_not_be_read_counts_as_absent(server, tmp_path):
+    Cifar100(tmp_path).download()
+    for path in (tmp_path / "cifar-100-python" / "test", tmp_path / "cifar-100-python", tmp_path):
+        path.chmod(0)
+        try:
+            assert not unprivileged(lambda: Cifar100(tmp_path).available())
+        finally:
+            path.chmod(0o700)
+    assert Cifar100(tmp_path).available()
 
 
 def test_damaged_files_of_full_size_are_replaced_from_our_sources(server, tmp_path):

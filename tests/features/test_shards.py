@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from helpers import unprivileged
 
 from clip_demo.features.extract import encode_directly
 from clip_demo.features.shards import Shards
@@ -67,6 +68,16 @@ def test_two_at_the_same_time_share_the_work(toy_encoder, toy_dataset, tmp_path)
         thread.join(30)
     assert toy_encoder.encoded_images == 50
     np.testing.assert_array_equal(both[0].features, both[1].features)
+
+
+@pytest.mark.parametrize("place", ["a file", "closed"])
+def test_a_folder_that_cannot_be_written_costs_no_features(toy_encoder, toy_dataset, tmp_path, caplog, place):
+    (tmp_path / "a file").touch()
+    (tmp_path / "closed").mkdir(mode=0o500)
+    made = shards(toy_encoder, toy_dataset, tmp_path / place)
+    unprivileged(made.encode)
+    assert (made.done, toy_encoder.encoded_images) == (50, 50)
+    assert caplog.text.count("features cannot be stored in ") == 1
 
 
 SCRIPT = """

@@ -1,5 +1,6 @@
 """The pipeline from images to heads and the few-shot curve."""
 
+import errno
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 
 from clip_demo.backend import Backend
-from clip_demo.errors import Cancelled, OptionError
+from clip_demo.errors import ArtifactError, Cancelled, OptionError
 from clip_demo.linear_probe.fit import ProbeFitter
 from clip_demo.linear_probe.pipeline import ProbePipeline, Stores
 from clip_demo.serving.model_pool import ModelPool
@@ -89,12 +90,36 @@ def test_work_that_was_cancelled_continues_where_it_was(toy_encoder, toy_dataset
         ({"curve_folder": "x", "C": 1.0}, "curve: it is fitted by the default recipe"),
         ({"curve_folder": "x", "sweep": True}, "curve: it is fitted by the default recipe"),
         ({"C": 0}, "both must be positive"),
+        ({"C": -1.0}, "both must be positive"),
+        ({"C": float("nan")}, "both must be positive"),
+        ({"curve_folder": "/dev/null/x"}, "curve: nothing can be written in '/dev/null/x'"),
+        ({"folder": "/dev/null/x"}, "folder: nothing can be written in '/dev/null/x'"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_encoded(toy_backend, toy_encoder, tmp_path, options, message):
     with pytest.raises(OptionError, match=message):
-        toy_backend.fit_probe(folder=tmp_path, **options)
+        toy_backend.fit_probe(**{"folder": tmp_path} | options)
+    for call in (toy_backend.store_features, toy_backend.find_first_image):
+        with pytest.raises(OptionError, match="folder: nothing can be written in '/dev/null/x'"):
+            call(folder="/dev/null/x")
     assert toy_encoder.encoded_images == 0
+
+
+def test_a_head_that_cannot_be_saved_is_used_and_its_features_are_kept(
+    toy_backend, toy_encoder, toy_dataset, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patched:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        patched.setattr("clip_demo.linear_probe.head.write_npz", lambda *args, **more: (_ for _ in ()).throw(full))
+        with pytest.raises(
+            ArtifactError, match="cannot be saved in '.*' .No space left on device.; fit it again"
+        ) as caught:
+            toy_backend.fit_probe(folder=tmp_path / "heads")
+    assert caught.value.page_message == "There is no space left on the disk. Free some space and try again."
+    assert toy_backend.head().provenance.n_train == 50
+    again = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
+    encoded = toy_encoder.encoded_images
+    assert again.fit_probe(folder=tmp_path / "heads")[0].is_file() and toy_encoder.encoded_images == encoded
 
 
 def test_many_classes_and_images_of_any_size(toy_encoder, toy_dataset, tmp_path):

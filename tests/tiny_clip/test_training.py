@@ -198,3 +198,12 @@ def test_a_run_from_a_checkpoint_has_smaller_steps_and_no_small_images():
     assert (
         dataclasses.replace(second, lr=first.lr, muon_lr=first.muon_lr, small=first.small, decay=first.decay) == first
     )
+
+
+@pytest.mark.parametrize("option", ["--output", "--cache"])
+def test_the_folders_of_the_results_are_tried_first(option, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(train, "load_sets", lambda *_: pytest.fail("it loaded the images"))
+    folders = {"--output": str(tmp_path / "tiny.pt"), "--cache": str(tmp_path), option: "/dev/null/x/y"}
+    with pytest.raises(SystemExit) as caught:
+        train.main(["--sets", str(tmp_path), *(word for pair in folders.items() for word in pair)])
+    assert caught.value.code == 2 and f"{option}: nothing can be written in '/dev/null/x" in capsys.readouterr().err

@@ -11,12 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from gradio import routes
 from gradio.utils import get_upload_folder
 from gradio_client import Client, handle_file
 from gradio_client.utils import Status
-from helpers import wait_for
+from helpers import unprivileged, wait_for
 from PIL import Image
 
+import app
 from clip_demo.benchmark.server import ROOT, run_server, wait_until_served
 from clip_demo.ui.shutdown import WORD
 from clip_demo.ui.upload_folder import UploadFolder, remove_old
@@ -123,5 +125,27 @@ def test_the_app_ends_on_sigterm_and_its_uploads_go(parent, tmp_path):
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
         client.close()
-    # Gradio makes an empty folder of its own when it is imported.
-    assert [path for path in parent.rglob("*") if path.name != "vibe_edit_history"] == []
+    assert list(parent.rglob("*")) == []
+
+
+def test_nothing_is_made_in_the_folder_of_another_user(parent, monkeypatch):
+    monkeypatch.delenv("GRADIO_TEMP_DIR")
+    monkeypatch.setattr("tempfile.tempdir", str(parent))
+    before = routes.DEFAULT_TEMP_DIR
+    with UploadFolder() as folder:
+        # Gradio makes a folder here when it starts: by default in the folder of the user who came first.
+        assert routes.DEFAULT_TEMP_DIR == str(folder.path) and folder.path.parent == parent
+    assert before == routes.DEFAULT_TEMP_DIR
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_and_exit_status_2(parent, monkeypatch, capsys):
+    parent.mkdir(mode=0o500)
+    assert unprivileged(app.main, ["--model", "tiny", "--dataset", "shapes100"]) == 2
+    assert capsys.readouterr().err == (
+        f"app.py: GRADIO_TEMP_DIR: uploads cannot be stored in {str(parent)!r} (Permission denied); set it to a folder "
+        "that this user may write.\n"
+    )
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "~/uploads")
+    monkeypatch.setenv("HOME", str(parent.parent))
+    with UploadFolder() as folder:
+        assert folder.path.parent == parent.parent / "uploads"

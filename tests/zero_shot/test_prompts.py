@@ -1,5 +1,7 @@
 """Parsing and checking of class lists and templates."""
 
+import os
+
 import pytest
 
 from clip_demo.errors import ClassnamesError, TemplateError
@@ -11,6 +13,8 @@ from clip_demo.zero_shot.prompts import (
     check_classnames,
     check_number_of_prompts,
     check_templates,
+    join_classnames,
+    parse_class_file,
     parse_classnames,
     parse_templates,
     read_classnames,
@@ -40,6 +44,29 @@ def test_the_limits():
 )
 def test_class_names_are_separated_by_commas_or_line_breaks(text):
     assert parse_classnames(text) == ("cat", "dog", "sweet_pepper")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('"corn, on the cob", stove', ("corn, on the cob", "stove")),
+        ("“corn, on the cob”，stove", ("corn, on the cob", "stove")),
+        ('cat\n "a ""big"" dog, brown" \n', ("cat", 'a "big" dog, brown')),
+        ('"cat","dog"', ("cat", "dog")),
+        ('"", cat, " ", dog', ("cat", "dog")),
+        ('rock "n" roll, 7" record, "cat', ('rock "n" roll', '7" record', '"cat')),
+        ('"cat, dog\nbird, fox"', ('"cat', "dog", "bird", 'fox"')),
+        ('"a" b, c', ('"a" b', "c")),
+    ],
+)
+def test_a_name_in_quotation_marks_may_have_commas(text, names):
+    assert parse_classnames(text) == names
+    assert parse_classnames(join_classnames(names)) == parse_classnames(join_classnames(names, "\n")) == names
+
+
+def test_names_without_commas_are_joined_as_they_are():
+    assert join_classnames(["cat", 'rock "n" roll']) == 'cat, rock "n" roll'
+    assert join_classnames(['"cat"', "a, b"]) == '"""cat""", "a, b"'
 
 
 def test_templates_are_separated_by_line_breaks_and_keep_their_commas():
@@ -105,7 +132,7 @@ def test_the_message_for_an_invalid_template(templates, message):
     ("classnames", "sentence"),
     [
         ([], "Type at least two class names, one per line."),
-        (["cat"], "“cat” is the only class name. Type at least two, one per line."),
+        (["cat"], "“cat” is the only class name. Type at least one more, one per line."),
         ([str(i) for i in range(1001)], "The list has 1,001 class names. Use at most 1,000."),
         (["cat", "_"], "Class name 2 is blank. Type a name or remove it."),
         (["cat", "x" * 501], f"“{'x' * 39}…” is longer than 500 characters. Shorten it."),
@@ -181,6 +208,61 @@ def test_a_file_is_tried_before_its_path_is_taken_for_a_list(tmp_path):
     assert read_classnames(str(file)) == ("cat", "dog")
     for names in (["cat", "dog"], ["a" * 300, "b"], ["\0", "b"], [f"name {k}" for k in range(1000)]):
         assert read_classnames(", ".join(names)) == tuple(names)
+
+
+FILE = [
+    ("cat\ndog\n", ("cat", "dog")),
+    ("cat, dog", ("cat", "dog")),
+    ("猫，狗、鳥", ("猫", "狗", "鳥")),
+    ("cat,\ndog,\n", ("cat", "dog")),
+    ("cat, dog,\n\nbird, fox\n", ("cat", "dog", "bird", "fox")),
+    ("cat\ndog,\nbird", ("cat", "dog", "bird")),
+    ('"washer, automatic"\nstove\n', ("washer, automatic", "stove")),
+    ('["washer, automatic", "stove"]', ("washer, automatic", "stove")),
+    ("", ()),
+]
+
+
+@pytest.mark.parametrize(("text", "names"), FILE)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_a_class_file_in_any_encoding_of_unicode(text, names, encoding, line_end):
+    assert parse_class_file(text.replace("\n", line_end).encode(encoding), "x") == names
+
+
+def test_commas_of_a_class_file_whose_meaning_is_not_clear():
+    text = b"stove\n\nwasher, automatic\ncorn, on the cob\n"
+    assert parse_class_file(text, "x", one_per_line=True) == ("stove", "washer, automatic", "corn, on the cob")
+    with pytest.raises(ClassnamesError) as caught:
+        parse_class_file(text, "'x.txt'")
+    assert str(caught.value) == (
+        "classes: line 3 of 'x.txt' ('washer, automatic') has a comma; give --one-class-per-line if commas belong to "
+        'names, put such names in quotation marks as "corn, on the cob", or break the line there.'
+    )
+
+
+def test_a_large_class_file_is_read_at_once():
+    names = tuple(f"name {number}" for number in range(100_000))
+    assert parse_class_file("\n".join(names).encode(), "x") == names
+    assert len(parse_class_file(b'"' * 1_000_000, "x")) == 1
+
+
+def test_a_class_list_from_a_pipe(tmp_path):
+    read, write = os.pipe()
+    os.write(write, b"cat\ndog\n")
+    os.close(write)
+    assert read_classnames(f"/dev/fd/{read}") == ("cat", "dog")
+
+
+def test_a_tilde_in_the_path_of_a_class_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "x.txt").write_text("cat\ndog\n")
+    assert read_classnames("~/x.txt") == ("cat", "dog") and read_classnames("~a,~b") == ("~a", "~b")
+
+
+@pytest.mark.parametrize("comma", [",", "，", "、", ", "])
+def test_one_name_and_a_comma_are_a_list_that_lacks_another_name(comma):
+    assert read_classnames(f"cat{comma}") == ("cat",)
 
 
 def test_the_message_for_a_class_file_that_does_not_exist():

@@ -12,7 +12,7 @@ from ...errors import ClipDemoError
 from ...evaluation.report import EvaluationReport
 from ...progress import Progress, together
 from ...serving.background import BackgroundTask
-from ...zero_shot.prompts import parse_classnames
+from ...zero_shot.prompts import join_classnames, parse_classnames
 from ...zero_shot.templates import CIFAR100_TEMPLATES
 from ..event_options import INSTANT, event_value, now
 from ..explore.view import alert
@@ -167,7 +167,7 @@ def connect_names(
         names, name = list(parse_classnames(text or "")), event_value(event, "value")
         if isinstance(name, str) and position in range(len(names)):
             names[position] = name
-        return "\n".join(names)
+        return join_classnames(names, "\n")
 
     inputs, outputs = [classname, names], [classname, table]
     context.draw([redraw.change, names.change], draw, inputs, outputs)

@@ -6,7 +6,8 @@ window.clipLab = {
 
   // As parse_classnames in prompts.py.
   count(classes) {
-    return classes.split(/[,，、\n]/).filter((name) => name.trim()).length;
+    const names = classes.match(/\s*(?:"(?:[^"\n]|"")*"|“[^”\n]*”)[^\S\n]*(?=[,，、\n]|$)|[^,，、\n]+/g) ?? [];
+    return names.filter((name) => name.trim()).length;
   },
 
   // From Explore to the lab. `own` is the dataset's class list. A list of Explore that does not name every class stays
