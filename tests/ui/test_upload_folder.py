@@ -23,8 +23,9 @@ from clip_demo.benchmark.server import ROOT, run_server, wait_until_served
 from clip_demo.ui.shutdown import WORD
 from clip_demo.ui.upload_folder import UploadFolder, remove_old
 
-# An evaluation of these takes minutes.
-NAMES, TEMPLATES = [f"thing number {i}" for i in range(100)], [f"a {i} {{}}" for i in range(100)]
+# An evaluation of these takes much longer than the page waits for answers when it ends.
+NAMES = [f"thing number {i} {'of a long name ' * 10}" for i in range(100)]
+TEMPLATES = [f"a {i} {{}} {'and so on ' * 6}" for i in range(100)]
 
 
 @pytest.fixture(autouse=True)
