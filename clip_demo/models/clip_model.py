@@ -6,13 +6,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..errors import ModelError, PromptTooLongError, quoted
+from ..errors import ModelError
 from .checkpoint import Checkpoint
 from .data_parallel import run_data_parallel
 from .forward import encode_image, encode_text, fold_batch_norm
 from .openai_clip import import_clip
-
-MAX_CACHED_WORDS = 50_000
+from .tokenizer import tokenize, tokens
 
 
 class ClipModel:
@@ -101,11 +100,9 @@ class ClipModel:
         pixels = pixels.float().div(255).sub_(self._mean).div_(self._std)
         return encode_image(self.network, pixels.to(self._device)).float().cpu().numpy()
 
-    def tokens(self, prompt: str) -> tuple[int, ...]:
-        """Return the tokens of a prompt up to the end of text, where its feature is read; without torch."""
-        tokenizer = import_clip().clip._tokenizer
-        tokens, end = tokenizer.encode(prompt), tokenizer.encoder["<|endoftext|>"]
-        return tuple(tokens[: tokens.index(end)] if end in tokens else tokens)
+    def tokens(self, prompt: str) -> bytes:
+        """Return what the features of a prompt depend on; see `clip_demo.models.tokenizer.tokens`."""
+        return tokens(prompt)
 
     @torch.inference_mode()
     def encode_texts(self, prompts: Sequence[str]) -> np.ndarray:
@@ -126,25 +123,5 @@ class ClipModel:
         PromptTooLongError
             When a prompt has too many tokens; the message names it.
         """
-        return self._checked(encode_text(self.network, self._tokenize(list(prompts))).float().cpu().numpy())
-
-    def _tokenize(self, prompts: list[str]) -> torch.Tensor:
-        clip, limit = import_clip(), self.network.context_length
-        words = clip.clip._tokenizer.cache  # openai-clip never removes a word from it
-        if len(words) > MAX_CACHED_WORDS:
-            for word in list(words)[MAX_CACHED_WORDS // 2 :]:
-                words.pop(word, None)
-        try:
-            return clip.tokenize(prompts, context_length=limit)
-        except RuntimeError:
-            for prompt in prompts:
-                count = len(clip.clip._tokenizer.encode(prompt)) + 2  # start and end of text
-                if count > limit:
-                    shown = repr(prompt if len(prompt) <= 80 else prompt[:77] + "...")
-                    raise PromptTooLongError(
-                        f"prompt: {shown} has {count} tokens, including start and end of text; at most {limit} are "
-                        "allowed. Shorten the template or the class name.",
-                        page=f"{quoted(prompt)} is too long: CLIP reads at most {limit} tokens (words or parts of "
-                        f"words), and this has {count:,}. Shorten the prompt or the class name.",
-                    ) from None
-            raise
+        numbers = torch.from_numpy(tokenize(list(prompts), self.network.context_length))
+        return self._checked(encode_text(self.network, numbers).float().cpu().numpy())

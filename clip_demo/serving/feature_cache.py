@@ -1,13 +1,10 @@
 """The feature cache: features of prompts, class lists and images, each computed once and then remembered."""
 
-import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
-from operator import attrgetter
 
 import numpy as np
-from cachetools import LRUCache, cachedmethod
 from PIL import Image
 
 from ..models.encoder import Encoder
@@ -48,8 +45,6 @@ class FeatureCache:
         self._queue = EncoderQueue() if queue is None else queue
         self._job_batch = 1
         self._weights: Memo[np.ndarray] = Memo(MAX_CLASSES, len)
-        self._lock = threading.Lock()
-        self._tokens: LRUCache = LRUCache(MAX_CLASSES)
         self._prompts = MicroBatcher(
             encoder.encode_texts, self._queue, memory=MAX_PROMPTS, batch=MAX_CHARACTERS, size=_size
         )
@@ -72,12 +67,7 @@ class FeatureCache:
 
     def check_distinct(self, prompts: PromptSet) -> None:
         """Raise a ClassnamesError where the model cannot tell two class names apart."""
-        prompts.check_distinct(self._tokens_of)
-
-    @cachedmethod(attrgetter("_tokens"), lock=attrgetter("_lock"))
-    def _tokens_of(self, prompt: str) -> Hashable:
-        # Remembered: it takes a tenth of a millisecond, and one edited class of a thousand would take as long as all.
-        return self._encoder.tokens(prompt)
+        prompts.check_distinct(self._encoder.tokens)
 
     def encode_prompts(self, prompts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
         """Return text features: shape (n, d), float32, L2-normalised.

@@ -40,9 +40,9 @@ def test_heavy_requests_of_programs_that_read_their_answers(server, beside):
     """Two run at a time; those that wait too long are told to come back."""
 
     def attack():
-        templates = [f"of programs {template}" for template in TEMPLATES.splitlines()]
+        templates = [f"of programs {template}" for template in TEMPLATES.splitlines()[:5]]
         with ThreadPoolExecutor(24) as threads:
-            data = [[None, 0, "shapes100", CLASSES[n], templates, False, 1, None] for n in range(24 * TIMES)]
+            data = [[None, 0, "shapes100", CLASSES[n], templates, False, 1, None] for n in range(18 * TIMES)]
             said = list(threads.map(server.predict, data))
         refused = [each for each in said if "event: error" in each]
         assert all("try again" in each or "again to go on" in each for each in refused) and refused
@@ -64,7 +64,7 @@ def test_heavy_requests_around_the_queues(server, beside):
 
 
 def test_light_requests_of_many_sessions(server, beside):
-    """A hundred new prompts each, which are one batch of the encoder."""
+    """A hundred new prompts each, which are one batch of the encoder: nobody waits long, but everybody waits."""
 
     def attack():
         with ThreadPoolExecutor(8) as threads:
@@ -73,7 +73,7 @@ def test_light_requests_of_many_sessions(server, beside):
         statuses = {each.result() for each in sent}
         assert statuses <= {200, 503}
 
-    beside(attack)
+    beside(attack, median=5)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
@@ -197,8 +197,9 @@ def test_wrong_calls(server, beside):
     def attack():
         for _ in range(TIMES):
             for name, event in server.events.items():
-                for value in (None, large if name == "predict" else "x", -1, [[]], {"path": "a"}):
-                    body = {"data": [value] * len(event["inputs"]), "fn_index": event["id"], "session_hash": "wrong"}
+                for value in (None, "x", -1, [[]], {"path": "a"}, large):
+                    values = [value if value is not large or n == 1 else None for n in range(len(event["inputs"]))]
+                    body = {"data": values, "fn_index": event["id"], "session_hash": "wrong"}
                     status, _ = request(server.url, "POST", "/gradio_api/queue/join", json.dumps(body))
                     assert status in (200, 400, 413, 422, 500, 503), (name, status)
 
@@ -211,7 +212,7 @@ def test_many_sessions(server, beside):
 
     def attack():
         body = json.dumps({"data": [None, 0, "shapes100", "a, b", None, False, 1, None]})
-        for _ in range(400 * TIMES):
+        for _ in range(310 * TIMES):
             assert request(server.url, "POST", "/gradio_api/call/predict", body, JSON)[0] in (200, 503)
 
     outcome = beside(attack)

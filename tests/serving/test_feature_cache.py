@@ -39,16 +39,6 @@ def test_names_that_the_model_cannot_tell_apart_are_refused_and_nothing_is_encod
     assert len(FeatureCache(toy_encoder).class_weights(PromptSet(("red_a", "red a"), ("{}",)))) == 2
 
 
-def test_tokens_are_remembered_so_that_one_edited_class_costs_one_prompt(toy_encoder):
-    asked, tokens = [], toy_encoder.tokens
-    toy_encoder.tokens = lambda prompt: asked.append(prompt) or tokens(prompt)
-    cache, names = FeatureCache(toy_encoder), [f"name {i}" for i in range(1000)]
-    cache.class_weights(PromptSet(names, ("a {}", "the {}")))
-    assert len(asked) == 1000
-    cache.class_weights(PromptSet(["edited", *names[1:]], ("a {}", "the {}")))
-    assert asked[1000:] == ["a edited"]
-
-
 def in_thread(call):
     thread = threading.Thread(target=call)
     thread.start()
