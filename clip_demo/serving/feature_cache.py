@@ -58,22 +58,21 @@ class FeatureCache:
         ClassnamesError
             When the model cannot tell two class names apart.
         """
-
-        def compute() -> np.ndarray:
-            self.check_distinct(prompts)
-            return class_weights(partial(self.encode_prompts, progress=progress), prompts)
-
-        return self._weights.get(prompts, compute, progress)
+        encode = partial(self.encode_prompts, progress=progress, check=partial(self.check_distinct, prompts))
+        return self._weights.get(prompts, partial(class_weights, encode, prompts), progress)
 
     def check_distinct(self, prompts: PromptSet) -> None:
         """Raise a ClassnamesError where the model cannot tell two class names apart."""
         prompts.check_distinct(self._encoder.tokens)
 
-    def encode_prompts(self, prompts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+    def encode_prompts(
+        self, prompts: Sequence[str], progress: Progress | None = None, check: Callable[[], None] = lambda: None
+    ) -> np.ndarray:
         """Return text features: shape (n, d), float32, L2-normalised.
 
         Before the first of several batches, and after each, `progress` is called with the number of new prompts. Where
-        it raises, the work ends, and what is done stays remembered.
+        it raises, the work ends, and what is done stays remembered. `check` is called after the first of these calls,
+        with which a visitor's request waits for its turn: what it does may be long, too.
         """
         rows = self._prompts.remembered(prompts)
         # Sorted, because a prefix that the prompts of a batch share is computed once.
@@ -81,6 +80,7 @@ class FeatureCache:
         batches = list(_batches(missing))
         if progress and len(batches) > 1:
             progress("prompts", 0, len(missing))
+        check()
         for batch in batches:
             # Between two batches the encoder is free for others.
             rows.update(self._prompts.rows(dict(zip(batch, batch, strict=True))))

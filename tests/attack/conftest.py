@@ -44,6 +44,8 @@ class Server:
     url : str
     events : dict of str to dict
         Gradio's events by name, the private ones too.
+    slowness : float
+        How much slower the machine is than a quiet one with two cores; at least 1.
     """
 
     def __init__(self, url, process):
@@ -58,17 +60,23 @@ class Server:
     def answers(self):
         return self._process.poll() is None
 
-    def join(self, event, data, session):
+    def join(self, event, data, session, address="127.0.0.1"):
         """Ask for an event without ever reading the answer; return the status."""
         event = self.events[event]
         assert len(data) == len(event["inputs"])
         body = {"data": data, "fn_index": event["id"], "session_hash": session, "trigger_id": None, "event_data": None}
-        return request(self.url, "POST", "/gradio_api/queue/join", json.dumps(body))[0]
+        return request(self.url, "POST", "/gradio_api/queue/join", json.dumps(body), address=address)[0]
 
-    def draw(self, session, *, classes="red, green", templates="{}", source="set", photo=None):
+    def draw(self, session, *, classes="red, green", templates="{}", source="set", photo=None, address="127.0.0.1"):
         """Ask for the event that draws the Explore tab, without ever reading the answer."""
         view = [source, "cat", "shapes100", 0, photo, templates, classes, False, 0, "tiny"]
-        return self.join("show_restored", ["1", *view, None, "", "", "", None], session)
+        return self.join("show_restored", ["1", *view, None, "", "", "", None], session, address)
+
+    def wait_until_quiet(self):
+        """Wait for the answer to one more event of the page, which is the last of its queue."""
+        assert self.draw("last", address=VISITOR) == 200
+        path = "/gradio_api/queue/data?session_hash=last"
+        assert b"process_completed" in request(self.url, "GET", path, timeout=120)[1]
 
     def predict(self, data, address="127.0.0.1"):
         """Return the answer of the endpoint."""
@@ -129,6 +137,10 @@ def server():
         wait_until_served(url, process)
         started = Server(url, process)
         started.predict([None, 0, "shapes100", None, None, False, 1, None])  # waits for the model
+        with Visitor(started) as visitor:
+            time.sleep(3)
+        # A slow or busy machine makes everybody wait: 0.05 s is a quiet one with two cores.
+        started.slowness = max(1, float(np.median(visitor.seconds)) / 0.05)
         yield started
 
 
@@ -148,8 +160,7 @@ def beside(server, request):
         try:
             with Visitor(server) as visitor:
                 attack()
-                # The answer to a second visitor shows that the queue is empty again.
-                server.predict([None, 1, "shapes100", None, None, False, 1, None], "127.0.0.3")
+                server.wait_until_quiet()
                 time.sleep(2)
         finally:
             end.set()
@@ -160,7 +171,7 @@ def beside(server, request):
         )  # fmt: skip
         _rows.append(outcome)
         assert server.answers() and visitor.errors == []
-        assert outcome.median < median and outcome.slowest < 10, outcome
+        assert outcome.median < median * server.slowness and outcome.slowest < 10 * server.slowness, outcome
         return outcome
 
     return run
