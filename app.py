@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         check_address(options.host, options.port)
         is_shared = options.share or os.environ.get("GRADIO_SHARE", "").lower() == "true"
-        public = options.public or is_shared or not is_loopback(options.host)
+        rules = _rules(options, is_shared)
+        _check_device(options.device)
         backend = Backend.open(
             options.model,
             dataset=options.dataset,
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             weights_root=options.weights_root,
             device=options.device,
             hold=serving,
-            rules=HostRules(public, frozenset(options.offer)),
+            rules=rules,
             activation=options.activation,
             heads=options.heads,
         )
@@ -74,14 +76,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 prevent_thread_lock=True,
                 **launch_options(),
             )
-        if public:
-            print("* Visitors use what is on this machine; offer them more models or datasets with --offer.")
+        if rules.public:
+            offered = ", ".join(sorted(rules.offered)) or "nothing"
+            print(f"* Visitors use what is on this machine, and may download: {offered} (--offer).")
         serving.set()  # models are loaded from now on
         with contextlib.suppress(KeyboardInterrupt):
             while demo.is_running:
                 time.sleep(0.1)
         shut_down(demo)
     return 0
+
+
+def _rules(options: argparse.Namespace, is_shared: bool) -> HostRules:
+    offered = frozenset(re.split(r"[\s,]+", " ".join(options.offer))) - {""}
+    return HostRules(options.public or is_shared or not is_loopback(options.host), offered)
+
+
+def _check_device(device: str | None) -> None:
+    if device is not None:
+        from clip_demo.models.load import check_device  # imports torch, which takes seconds
+
+        check_device(device)
 
 
 def _allow_many_connections() -> None:
@@ -116,8 +131,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--model", default=AUTO, metavar="M", help="auto (default: starts with tiny and offers ViT-B/32 when it is "
         "downloaded and loaded), tiny (built in), a CLIP model such as RN50, which is downloaded once, or the path "
         "of a checkpoint")  # fmt: skip
-    add("--activation", choices=ACTIVATIONS, help="of a checkpoint: gelu for most models of open_clip (default: what "
-        "the file says, otherwise quickgelu, as in OpenAI's models)")  # fmt: skip
+    add("--activation", type=str.lower, choices=ACTIVATIONS, help="of a checkpoint: gelu for most models of open_clip "
+        "(default: what the file says, otherwise quickgelu, as in OpenAI's models)")  # fmt: skip
     add("--heads", type=int, metavar="N", help="attention heads of a checkpoint's image encoder, such as 16 in "
         "open_clip's ViT-H-14 (default: what the file says, otherwise its width / 64)")  # fmt: skip
     add("--dataset", metavar="SET", help="the dataset at the start, cifar100 or shapes100 (default: cifar100 if it is "

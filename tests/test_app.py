@@ -155,6 +155,7 @@ def test_only_loopback_addresses_are_this_computers_alone(monkeypatch, host, exp
         (["--host", "0.0.0.0"], True, set()),
         (["--share"], True, set()),
         (["--public", "--offer", "ViT-B/32", "cifar100"], True, {"ViT-B/32", "cifar100"}),
+        (["--public", "--offer", "ViT-B/32,cifar100", ", RN50"], True, {"ViT-B/32", "cifar100", "RN50"}),
     ],
 )
 def test_strangers_are_visitors_from_elsewhere(monkeypatch, capsys, arguments, public, offered):
@@ -165,7 +166,8 @@ def test_strangers_are_visitors_from_elsewhere(monkeypatch, capsys, arguments, p
     monkeypatch.setattr(app, "shut_down", lambda page: None)
     assert app.main(arguments) == 0
     assert given["rules"] == HostRules(public, frozenset(offered))
-    assert ("offer them more models" in capsys.readouterr().out) == public
+    may = ", ".join(sorted(offered)) or "nothing"
+    assert (f"may download: {may} (--offer)" in capsys.readouterr().out) == public
 
 
 def test_what_strangers_may_download_can_stand_in_the_environment(monkeypatch):
@@ -179,3 +181,17 @@ def test_options_of_a_checkpoint_are_refused_for_other_models(arguments, capsys)
     assert app.main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"app.py: {arguments[0][2:]}: of ") and len(error.splitlines()) == 1
+
+
+def test_a_device_that_is_not_here_is_refused_at_the_start(capsys):
+    assert app.main(["--device", "abacus"]) == 2
+    assert capsys.readouterr().err.startswith("app.py: device: 'abacus' is not available on this machine; use one of ")
+
+
+def test_a_port_in_the_environment_that_is_no_number_is_one_line():
+    command = [sys.executable, "-c", "import clip_demo.ui"]
+    environment = os.environ | {"GRADIO_SERVER_PORT": "abc"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(app.__file__).parent, env=environment)
+    assert done.returncode == 2 and done.stderr == (
+        "GRADIO_SERVER_PORT: 'abc' is not allowed; use a number from 1 to 65535, such as 7860.\n"
+    )

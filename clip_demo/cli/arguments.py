@@ -224,7 +224,7 @@ def _add_model_options(command) -> None:
 
 def _add_network_options(command) -> None:
     command.add_argument(
-        "--activation", choices=ACTIVATIONS,
+        "--activation", type=str.lower, choices=ACTIVATIONS,
         help="of a checkpoint: gelu for most models of open_clip (default: what the file says, otherwise quickgelu, as "
         "in OpenAI's models)",
     )  # fmt: skip

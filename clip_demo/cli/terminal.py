@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-_MAX_BYTES = 1_000_000_000  # of a pipe, which may have no end
+_MAX_BYTES = 100_000_000  # of a pipe, which may have no end
 EXIT_USER_ERROR, EXIT_BROKEN_PIPE = 2, 141  # 128 + SIGPIPE, as a shell reports other programs
 
 

@@ -116,7 +116,7 @@ def _prompts(
         resolve_dataset(backend.datasets, backend.default_dataset if dataset in (None, "") else dataset),
         _parsed(parse_classnames, classnames),
         _parsed(parse_templates, templates),
-        replace_underscores,
+        False if replace_underscores is None else replace_underscores,
     )
 
 

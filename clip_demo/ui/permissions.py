@@ -4,24 +4,28 @@ Who uses the page on the host's own computer may start everything. All others ch
 download what the host offers.
 """
 
+import re
+
 from gradio.context import LocalContext
 
 from ..backend import Backend
 from ..errors import ModelError
 
 _FORWARDING = ("forwarded", "via", "x-real-ip")
+_OWN_NAME = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 
 
 def may_start(backend: Backend) -> bool:
     """Whether the visitor whose request is being answered may start downloads and jobs, and stop them.
 
     A proxy connects from the host's own computer, and adds headers. Behind one that does not, the host must say that
-    the page is public.
+    the page is public. A foreign page in the host's browser can reach this one under a name of its own.
     """
     request = LocalContext.request.get(None)
-    headers = () if request is None else [name.lower() for name in request.headers]
+    headers = {} if request is None else {name.lower(): value for name, value in dict(request.headers).items()}
     forwarded = any(name in _FORWARDING or name.startswith("x-forwarded-") for name in headers)
-    return not (backend.rules.public or forwarded)
+    foreign = not _OWN_NAME.fullmatch(headers.get("host", "localhost"))
+    return not (backend.rules.public or forwarded or foreign)
 
 
 def may_download(backend: Backend, name: str) -> bool:

@@ -5,6 +5,7 @@ Gradio has routes that this page does not need, and reads the whole body of a re
 
 import contextlib
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -55,6 +56,7 @@ class RequestLimits:
 
     def __init__(self, app: Callable[..., Awaitable[None]]):
         self._app = app
+        self._arriving: Counter[str | None] = Counter()  # requests by address that are not in a queue yet
 
     async def __call__(self, scope: Message, receive: Receive, send: Callable[[Message], Awaitable[None]]) -> None:
         """Pass a request on if it is allowed."""
@@ -64,12 +66,30 @@ class RequestLimits:
         routes = _WRITE if scope["method"] == "POST" else _READ
         if not routes.fullmatch(path):
             return await PlainTextResponse("Not found", 404)(scope, receive, send)
-        if scope["method"] == "POST" and _ASK.fullmatch(path) and _is_busy(scope):
-            detail = f"Too many requests of your address wait already; try again in {_BUSY_SECONDS} s."
+        if scope["method"] != "POST" or not _ASK.fullmatch(path):
+            with _presence(scope, path):
+                return await self._answer(scope, receive, send, path)
+        address = scope["client"] and scope["client"][0]
+        if whose := self._waits_too_much(scope, address):
+            detail = f"Too many requests{whose} wait already; try again in {_BUSY_SECONDS} s."
             headers = {"Retry-After": str(_BUSY_SECONDS)}
             return await JSONResponse({"detail": detail}, 503, headers)(scope, receive, send)
-        with _presence(scope, path):
+        self._arriving[address] += 1
+        try:
             await self._answer(scope, receive, send, path)
+        finally:
+            self._arriving[address] -= 1
+            self._arriving += Counter()  # without those that are 0
+
+    def _waits_too_much(self, scope: Message, address: str | None) -> str:
+        """Return whose requests are as many as are allowed, in the queues and on their way there; "" for nobody's."""
+        queues = scope["app"].get_blocks()._queue.event_queue_per_concurrency_id.values()
+        waiting = self._arriving + Counter(
+            event.request.client and event.request.client.host for each in queues for event in each.queue
+        )
+        if waiting[address] >= MAX_WAITING_OF_ADDRESS:
+            return " of your address"
+        return " of all visitors" if waiting.total() >= MAX_WAITING else ""
 
     async def _answer(
         self, scope: Message, receive: Receive, send: Callable[[Message], Awaitable[None]], path: str
@@ -93,15 +113,6 @@ class RequestLimits:
         if body.too_large and not started:
             await body.discard()
             await PlainTextResponse(body.message, 413, {"Connection": "close"})(scope, receive, send)
-
-
-def _is_busy(scope: Message) -> bool:
-    """Whether the address of a request has as many others in Gradio's queues as are allowed."""
-    waiting = scope["app"].get_blocks()._queue.event_queue_per_concurrency_id.values()
-    events = (event for each in waiting for event in each.queue)
-    address = scope["client"] and scope["client"][0]
-    count = sum(event.request.client is not None and event.request.client.host == address for event in events)
-    return count >= MAX_WAITING_OF_ADDRESS
 
 
 def _presence(scope: Message, path: str) -> contextlib.AbstractContextManager[None]:

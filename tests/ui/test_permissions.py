@@ -49,7 +49,8 @@ def backend_with(toy_encoder, tmp_path):
 @contextmanager
 def request_with(**headers):
     """Answer a request with some headers."""
-    token = LocalContext.request.set(SimpleNamespace(headers={name.replace("_", "-"): "a" for name in headers}))
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    token = LocalContext.request.set(SimpleNamespace(headers=headers))
     try:
         yield
     finally:
@@ -64,11 +65,13 @@ def handler(demo, name):
     ("headers", "expected"),
     [
         ({}, True),
-        ({"User_Agent": 1, "Accept": 1}, True),
-        *(({name: 1}, False) for name in ("X_Forwarded_For", "x_forwarded_host", "Forwarded", "X_Real_IP", "Via")),
+        ({"User_Agent": "a", "Accept": "a"}, True),
+        *(({name: "a"}, False) for name in ("X_Forwarded_For", "x_forwarded_host", "Forwarded", "X_Real_IP", "Via")),
+        *(({"Host": name}, True) for name in ("localhost", "LocalHost:7860", "127.0.0.1:7860", "[::1]:80")),
+        *(({"Host": name}, False) for name in ("evil.example:7860", "127.0.0.1.evil.example", "localhost.evil", "")),
     ],
 )
-def test_a_visitor_behind_a_proxy_is_a_stranger(backend_with, headers, expected):
+def test_a_visitor_behind_a_proxy_or_from_a_foreign_page_is_a_stranger(backend_with, headers, expected):
     backend = backend_with()
     with request_with(**headers):
         assert may_start(backend) == may_download(backend, "RN50x64") == expected

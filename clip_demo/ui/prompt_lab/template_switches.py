@@ -43,7 +43,7 @@ def with_period(text: str, period: bool) -> str:
     >>> with_period("a photo of a {}.\n{}", True)
     'a photo of a {}.\n{}.'
     """
-    bare = (line.rstrip().rstrip(".") for line in text.splitlines())
+    bare = (line.rstrip().rstrip(".") for line in (text or "").splitlines())
     return "\n".join(f"{line}." if period and line else line for line in bare)
 
 
