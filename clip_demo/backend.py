@@ -23,17 +23,18 @@ from .linear_probe.head import Head, linear_probe
 from .linear_probe.pipeline import ProbePipeline, Stores
 from .models.catalog import BUILT_IN
 from .models.encoder import Encoder
-from .models.image_input import image_key, read_image
 from .numerics import check_top_k
 from .progress import Progress
 from .serving.downloads import Downloads
 from .serving.evaluator import Evaluator
+from .serving.inspector import Inspector
 from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
 from .serving.prediction import Prediction
 from .serving.probe_job import ProbeJobs
 from .serving.published_check import PublishedCheck
 from .serving.status import Status
+from .serving.subject import Subject
 from .zero_shot.classifier import zero_shot_scores
 from .zero_shot.prompt_set import PromptSet
 from .zero_shot.word_knowledge import WordKnowledge, word_knowledge
@@ -55,6 +56,11 @@ class Backend:
         Heads, features and curves; default those in ``assets`` and in the cache folder.
     default_dataset : str, optional
         Default: the first dataset that is available. Kept as the attribute `requested_dataset`.
+
+    Attributes
+    ----------
+    inside : Inspector
+        Answers what happens inside a prediction.
 
     Raises
     ------
@@ -80,6 +86,9 @@ class Backend:
         self._evaluator = Evaluator(self._stores.features, self._stores.heads)
         self._published = PublishedCheck()
         self._jobs = ProbeJobs(self._stores, self._downloads, self._evaluator)
+        self.inside = Inspector(
+            self._subject, lambda model, dataset: (self._ready(model), self._dataset(dataset)), self._evaluator
+        )
 
     @classmethod
     def open(
@@ -215,33 +224,19 @@ class Backend:
         logit_scale : float, optional
             Factor of the cosines in the softmax; default the model's own.
         """
-        on, top_k = self._dataset(dataset), check_top_k(top_k)
-        prompts = _check_prompts(prompts, on)
-        if (image is None) == (index is None):
-            given = "neither" if image is None else "both"
-            raise OptionError(f"image, index: got {given}; give one of them, an image or an index of a dataset.")
-        chosen, truth = self._ready(model), None
-        if index is None:
-            features = chosen.features.encode_image(image_key(image), partial(read_image, image))
-        else:
-            index = on.check_index(index)
-            # Stored features serve where the images themselves are not on this machine.
-            stored = None if on.available() else self._stores.features.get(chosen.encoder.sha256, on.name)
-            label = on.label(index) if stored is None else stored.labels[index]
-            truth = on.classnames[label]
-            if stored is None:
-                features = chosen.features.encode_image((on.name, index), partial(on.image, index))
-            else:
-                features = stored.features[index]
+        top_k = check_top_k(top_k)
+        subject = self._subject(image=image, index=index, dataset=dataset, prompts=prompts, model=model)
+        chosen, features, prompts = subject.model, subject.features, subject.prompts
         weights = chosen.features.class_weights(prompts)
         scale = chosen.encoder.logit_scale if logit_scale is None else check_logit_scale(logit_scale)
+        head = self._stores.heads.get(chosen.encoder.sha256, subject.dataset.name)
         return Prediction(
             model=chosen.name,
-            dataset=on.name,
-            index=index,
-            truth=truth,
+            dataset=subject.dataset.name,
+            index=subject.index,
+            truth=subject.truth,
             zero_shot=zero_shot_scores(weights, features, scale, prompts.classnames, top_k),
-            linear_probe=linear_probe(self._stores.heads.get(chosen.encoder.sha256, on.name), features, top_k),
+            linear_probe=linear_probe(head, features, top_k),
         )
 
     def word_knowledge(self, names: Iterable[str], model: str | None = None) -> tuple[WordKnowledge, ...]:
@@ -388,6 +383,26 @@ class Backend:
 
     def _dataset(self, name: str | None) -> Dataset:
         return resolve_dataset(self.datasets, name or self.requested_dataset)
+
+    def _subject(
+        self,
+        *,
+        image: Image.Image | str | Path | bytes | None = None,
+        index: int | None = None,
+        dataset: str | None = None,
+        prompts: PromptSet | None = None,
+        model: str | None = None,
+    ) -> Subject:
+        """Return what a prediction is about, with the image's features; see `predict` for the arguments."""
+        on = self._dataset(dataset)
+        prompts = _check_prompts(prompts, on)
+        if (image is None) == (index is None):
+            given = "neither" if image is None else "both"
+            raise OptionError(f"image, index: got {given}; give one of them, an image or an index of a dataset.")
+        chosen = self._ready(model)
+        if index is None:
+            return Subject.of_image(chosen, on, prompts, image)
+        return Subject.of_index(chosen, on, prompts, index, self._stores.features)
 
     def _ready(self, model: str | None) -> ModelHandle:
         """Return a model; a call waits only for the default one."""
