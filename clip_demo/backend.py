@@ -86,9 +86,7 @@ class Backend:
         self._evaluator = Evaluator(self._stores.features, self._stores.heads)
         self._published = PublishedCheck()
         self._jobs = ProbeJobs(self._stores, self._downloads, self._evaluator)
-        self.inside = Inspector(
-            self._subject, lambda model, dataset: (self._ready(model), self._dataset(dataset)), self._evaluator
-        )
+        self.inside = Inspector(self._subject, self._choose, self._evaluator, self._stores.heads)
 
     @classmethod
     def open(
@@ -383,6 +381,10 @@ class Backend:
 
     def _dataset(self, name: str | None) -> Dataset:
         return resolve_dataset(self.datasets, name or self.requested_dataset)
+
+    def _choose(self, model: str | None, dataset: str | None) -> tuple[ModelHandle, Dataset]:
+        on = self._dataset(dataset)
+        return self._ready(model), on
 
     def _subject(
         self,

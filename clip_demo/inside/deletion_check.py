@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+
+from .heat_map import MapCheck
 
 
 @dataclass(frozen=True)
@@ -38,3 +43,14 @@ class DeletionRow:
     drop: float
     low: float
     high: float
+
+
+def deletion_row(method: str, predictor: str, checks: Sequence[MapCheck]) -> DeletionRow:
+    """Return the check of one kind of map over the checks of at least two images."""
+    drops = np.array([each.random.score - each.hottest.score for each in checks])
+    before, hottest, random = (
+        float(np.mean([getattr(each, name).probability for each in checks])) for name in ("before", "hottest", "random")
+    )
+    drop, half = float(drops.mean()), float(1.96 * drops.std(ddof=1) / len(drops) ** 0.5)
+    better = float(np.mean([each.better_than_random for each in checks]))
+    return DeletionRow(method, predictor, len(checks), before, hottest, random, better, drop, drop - half, drop + half)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
-from ..linear_probe.head import Head, LinearProbe
+from ..errors import ClassnamesError
+from ..linear_probe.head import Head, LinearProbe, ProbeScore, linear_probe
 from ..models.encoder import Anatomy, InspectableEncoder, Token
+from ..numerics import best, normalize, softmax
+from ..zero_shot.classifier import zero_shot_scores
 from ..zero_shot.prompt_set import PromptSet
+from ..zero_shot.prompts import same_class
 
 TERMS = 5  # dimensions that are listed on each side
 
@@ -198,20 +202,44 @@ class Walk:
     truth: str | None
 
 
-def without(classes: tuple[ClassShare, ...], removed: Collection[str]) -> tuple[ClassShare, ...]:
+def without(classes: Sequence[ClassShare], removed: Collection[str]) -> tuple[ClassShare, ...]:
     """Return the shares when some classes are taken from the list; the cosines and logits stay as they are.
+
+    Parameters
+    ----------
+    classes : sequence of ClassShare
+        See `Walk`.
+    removed : collection of str
+        Names as they are in `classes`; others are ignored.
 
     Raises
     ------
     ClassnamesError
-        When no class would be left.
+        When fewer than two classes would be left.
     """
-    raise NotImplementedError
+    kept = [each for each in classes if each.label not in removed]
+    if len(kept) < 2:
+        raise ClassnamesError(
+            f"removed: {len(removed)} names leave {len(kept)} of {len(classes)} classes; leave at least 2.",
+            page="Keep at least two classes on the list.",
+        )
+    shares = softmax(np.array([each.logit for each in kept]))
+    return tuple(replace(each, probability=float(share)) for each, share in zip(kept, shares, strict=True))
 
 
 def image_input(encoder: InspectableEncoder, original: Image.Image) -> ImageInput:
-    """Return what the model gets of an image in RGB."""
-    raise NotImplementedError
+    """Return what the model gets of an image in RGB.
+
+    openai-clip resizes the shorter side to the model's and cuts the longer one at both ends.
+    """
+    side, sizes = encoder.anatomy.resolution, original.size
+    margins = []
+    for length in sizes:
+        resized = int(side * length / min(sizes))  # as torchvision's `Resize` and `CenterCrop` round
+        start = round((resized - side) / 2)
+        margins.append((start / resized, (start + side) / resized))
+    (left, right), (top, bottom) = margins
+    return ImageInput(original, encoder.preprocess(original), (left, top, right, bottom))
 
 
 def follow(
@@ -244,4 +272,59 @@ def follow(
         The image in RGB.
     truth : str, optional
     """
-    raise NotImplementedError
+    scores = zero_shot_scores(weights, features, logit_scale, prompts.classnames, len(prompts.classnames))
+    classes = tuple(ClassShare(s.label, s.cosine, logit_scale * s.cosine, s.probability) for s in scores)
+    position = prompts.position(classes[0].label if classname is None else classname)
+    probe = None if head is None else _probe_step(head, features)
+    return Walk(
+        anatomy=encoder.anatomy,
+        image=None if original is None else image_input(encoder, original),
+        prompts=tuple(PromptTokens(prompt, encoder.tokens(prompt)) for prompt in prompts.prompts[position]),
+        cosine=_cosine(prompts.classnames[position], features, weights[position], classes),
+        logit_scale=logit_scale,
+        classes=classes,
+        probe=probe,
+        agreement=None if probe is None else _agreement(classes, probe.prediction),
+        truth=truth,
+    )
+
+
+def _cosine(classname: str, features: np.ndarray, text: np.ndarray, classes: Sequence[ClassShare]) -> Cosine:
+    image = normalize(features)
+    value = next(each.cosine for each in classes if each.label == classname)
+    length = float(np.linalg.norm(features))
+    products = image * text
+    return Cosine(classname, image, text, length, products, value, *_terms(image, text, products))
+
+
+def _probe_step(head: Head, features: np.ndarray) -> ProbeStep:
+    prediction = linear_probe(head, features, len(head.classes_))
+    normalized = head.provenance.normalized
+    vector = (normalize(features) if normalized else features).astype(np.float64)
+    weights = []
+    logits = []
+    for score in prediction.top[:2]:
+        position = head.classes_.index(score.label)
+        weights.append(head.coef[position].astype(np.float64))
+        product, intercept = float(weights[-1] @ vector), float(head.intercept[position])
+        logits.append(ProbeLogit(score.label, product, intercept, product + intercept, score.probability))
+    difference = weights[0] - weights[1]
+    products = difference * vector
+    return ProbeStep(prediction, *logits, normalized, products, *_terms(vector, difference, products))
+
+
+def _terms(image: np.ndarray, weight: np.ndarray, products: np.ndarray) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
+    """Return the terms that add most to the sum of products, and those that take away most."""
+
+    def listed(order: np.ndarray) -> tuple[Term, ...]:
+        return tuple(Term(int(i), float(image[i]), float(weight[i]), float(products[i])) for i in order)
+
+    return listed(best(products, TERMS)), listed(best(-products, TERMS))
+
+
+def _agreement(classes: Sequence[ClassShare], probe: LinearProbe) -> Agreement:
+    def rank(name: str, scores: Sequence[ClassShare] | Sequence[ProbeScore]) -> int | None:
+        return next((i for i, each in enumerate(scores, 1) if same_class(each.label, name)), None)
+
+    first, second = classes[0].label, probe.top[0].label
+    return Agreement(first, second, same_class(first, second), rank(second, classes), rank(first, probe.top))

@@ -81,14 +81,15 @@ class Anatomy:
 
 @dataclass(frozen=True)
 class Token:
-    """A token: its number, and the piece of text that it stands for, with ``"</w>"`` gone at the end of a word.
+    """A token: its number, and the piece of text that it stands for.
 
     Attributes
     ----------
     number : int
     text : str
+        ``"<|startoftext|>"`` and ``"<|endoftext|>"`` for start and end of text.
     ends_word : bool
-        Whether a word ends here. Also true for start and end of text, whose `text` is ``"start"`` and ``"end"``.
+        Whether a word ends here, which is a part of the token: "cat" as a word and in "catalog" are two tokens.
     """
 
     number: int
