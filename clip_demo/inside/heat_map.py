@@ -50,7 +50,7 @@ class HeatMap:
 
     Attributes
     ----------
-    method : {"cover test", "Grad-ECLIP", "Grad-CAM"}
+    method : {"cover test", "Grad-ECLIP", "HiResCAM"}
     first, second : str
         The score is the logit of `first` minus that of `second`; for the linear probe it is the logit of `first`, and
         `second` is "".

@@ -125,23 +125,17 @@ class Plane:
         return cls(mean, axes * np.sign(axes[[0, 1], largest])[:, None], (float(shares[0]), float(shares[1])))
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """Return points of shape (n, d) in the plane, shape (n, 2)."""
+        """Return points of shape (..., d) in the plane, shape (..., 2)."""
         return (points - self.mean) @ self.axes.T
 
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Images, classes and perhaps a star in the plane; see `MeaningMap` for what is not described here.
-
-    Attributes
-    ----------
-    images, classes : numpy.ndarray, shape (n, 2)
-    star : numpy.ndarray, shape (2,), or None
-    """
+    """Images, classes and perhaps a star in the plane, and what the plane keeps; see `MeaningMap`."""
 
     images: np.ndarray
     classes: np.ndarray
-    star: np.ndarray | None
+    star: tuple[float, float] | None
     variance: tuple[float, float]
     prompts_kept: float
     neighbours_kept: float
@@ -177,7 +171,7 @@ def project(
     return Projection(
         images=flat_images,
         classes=flat_classes,
-        star=None if star is None else plane.project(star[None].astype(np.float64) - moved[0])[0],
+        star=None if star is None else tuple(plane.project(star.astype(np.float64) - moved[0]).tolist()),
         variance=plane.variance,
         prompts_kept=_kept(images @ base.T, -_squared_distances(flat_images, flat)),
         neighbours_kept=_kept(

@@ -13,7 +13,7 @@ from .attention_mask import MAX_CELLS, cells_per_side, encode_masked, patch_grou
 from .data_parallel import run_data_parallel
 from .encoder import Anatomy, Token
 from .forward import encode_image, encode_text, fold_batch_norm
-from .gradient_maps import grad_cam, grad_eclip
+from .gradient_maps import grad_eclip, hires_cam
 from .openai_clip import import_clip
 
 MAX_CACHED_WORDS = 50_000
@@ -46,7 +46,7 @@ class ClipModel:
         self._mean, self._std = (torch.tensor(each).view(3, 1, 1) for each in (normalize.mean, normalize.std))
         self._device = network.logit_scale.device
         self._is_vit = isinstance(network.visual, import_clip().model.VisionTransformer)
-        self.heat_map_method = "Grad-ECLIP" if self._is_vit else "Grad-CAM"
+        self.heat_map_method = "Grad-ECLIP" if self._is_vit else "HiResCAM"
         if self._device.type == "cpu":
             fold_batch_norm(network)
 
@@ -180,5 +180,5 @@ class ClipModel:
             features = features.float()
             return weights @ (functional.normalize(features) if normalized else features)[0]
 
-        maps = (grad_eclip if self._is_vit else grad_cam)(self.network, self._scaled([pixels]), scores)
+        maps = (grad_eclip if self._is_vit else hires_cam)(self.network, self._scaled([pixels]), scores)
         return maps.double().cpu().numpy()

@@ -104,7 +104,7 @@ class InspectableEncoder(Encoder, Protocol):
     ----------
     anatomy : Anatomy
     heat_map_method : str
-        What `gradient_maps` computes: ``"Grad-ECLIP"`` for a vision transformer, ``"Grad-CAM"`` for a ResNet.
+        What `gradient_maps` computes: ``"Grad-ECLIP"`` for a vision transformer, ``"HiResCAM"`` for a ResNet.
     """
 
     anatomy: Anatomy

@@ -1,4 +1,4 @@
-"""Heat maps from gradients: Grad-ECLIP for vision transformers, Grad-CAM for ResNets.
+"""Heat maps from gradients: Grad-ECLIP for vision transformers, HiResCAM for ResNets.
 
 The gradient is taken at one activation, which is a tensor of this call. No weight gets one, and no hook is set, so
 other threads that use the network notice nothing.
@@ -60,8 +60,11 @@ def grad_eclip(network: torch.nn.Module, pixels: torch.Tensor, scores: Scores) -
     return maps.unflatten(1, (round(maps.shape[1] ** 0.5), -1))
 
 
-def grad_cam(network: torch.nn.Module, pixels: torch.Tensor, scores: Scores) -> torch.Tensor:
-    """Return Grad-CAM's heat maps (Selvaraju et al. 2017) at the last stage of at least `MIN_GRID` cells a side.
+def hires_cam(network: torch.nn.Module, pixels: torch.Tensor, scores: Scores) -> torch.Tensor:
+    """Return heat maps of gradient times activation at the last stage of at least `MIN_GRID` cells a side.
+
+    This is HiResCAM (Draelos and Carin 2020). Grad-CAM first takes the mean of the gradient over the cells, which the
+    attention pool does not treat alike: in the deletion check of 80 to 100 images its hottest fifth costs less.
 
     Parameters
     ----------
@@ -91,8 +94,7 @@ def grad_cam(network: torch.nn.Module, pixels: torch.Tensor, scores: Scores) -> 
         for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4)[len(stages) :]:
             y = stage(y)
         gradients = _gradients(scores(visual.attnpool(y)), activation).float()  # (n, 1, channels, rows, columns)
-    weights = gradients.mean(dim=(-2, -1), keepdim=True)
-    return (weights * activation.detach().float()).sum(dim=2).relu().squeeze(1)
+    return (gradients * activation.detach().float()).sum(dim=2).relu().squeeze(1)
 
 
 def _gradients(scores: torch.Tensor, activation: torch.Tensor) -> torch.Tensor:

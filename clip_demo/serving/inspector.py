@@ -263,24 +263,17 @@ class Inspector:
         """
         chosen, on, test, indices = self._test_images(model, dataset, images, progress)
         prompts = PromptSet.for_dataset(on) if prompts is None else prompts
-        added = tuple(added)
+        added = (added,) if isinstance(added, str) else tuple(added)
         everything = prompts.varied(classnames=(*prompts.classnames, *added)) if added else prompts
         weights = chosen.features.class_weights(everything)
         own = None if star is None else normalize(self._resolve(**star, dataset=dataset, model=model).features)
-        found = project(test.features[indices], weights, len(added), own, centred)
         return MeaningMap(
+            **vars(project(test.features[indices], weights, len(added), own, centred)),
             classnames=everything.classnames,
             n_added=len(added),
-            classes=found.classes,
-            images=found.images,
             indices=indices,
             labels=test.labels[indices],
-            star=None if found.star is None else tuple(found.star.tolist()),
             nearest=() if own is None else nearest_prompts(own, weights, everything.classnames),
-            variance=found.variance,
-            prompts_kept=found.prompts_kept,
-            neighbours_kept=found.neighbours_kept,
-            modality_gap=found.modality_gap,
             centred=centred,
             knowledge=word_knowledge(everything.classnames, chosen.encoder.sha256),
         )
@@ -302,9 +295,10 @@ class Inspector:
             How many test images, class-balanced.
         progress : callable, optional
         """
+        images = _check_images(images)
         chosen, on = self._choose(model, dataset)
         found: dict[tuple[str, str], list[MapCheck]] = {}
-        indices = balanced_order(on.labels())[: _check_images(images)].tolist()
+        indices = balanced_order(on.labels())[:images].tolist()
         for done, index in enumerate(indices, 1):
             request = self._request({"index": index, "dataset": on.name, "model": chosen.name})
             # The index as seed: other random cells for each image.

@@ -299,3 +299,11 @@ def test_bench_runs_the_sections_that_are_asked_for(run, monkeypatch, arguments,
     status, out, _ = run("bench", *arguments, "--json")
     assert status == 0 and calls == [(section, settings) for section in sections]
     assert [row["what"] for row in json.loads(out)] == list(sections)
+
+
+def test_check_maps_prints_a_table(run):
+    status, _, err = run("check-maps", "--dataset", "shapes100", "--images", "0")
+    assert status == 2 and "images: got 0; use a whole number from 2 to 2000" in err
+    status, out, _ = run("check-maps", "--dataset", "shapes100", "--images", "2")
+    maps = ["map", "cover test", "cover test", "HiResCAM", "HiResCAM"]
+    assert status == 0 and [line[:12].strip() for line in out.splitlines()] == maps
