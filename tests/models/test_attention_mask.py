@@ -9,6 +9,7 @@ import torch
 from clip_demo.benchmark.random_checkpoints import SMALL_RESNET, SMALL_VIT, VIT_B_32, random_clip
 from clip_demo.models.attention_mask import cells_per_side, encode_masked, patch_groups
 from clip_demo.models.clip_model import ClipModel
+from clip_demo.models.openai_clip import import_clip
 
 PIXELS = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 COVERS = torch.rand(6, 16, generator=torch.Generator().manual_seed(1)) < 0.4
@@ -64,6 +65,16 @@ def test_a_full_size_vit_b_32_equals_openai_clip_with_and_without_a_mask():
         ours = encode_masked(network, pixels, masked)
         expected = torch.stack([network.encode_image(pixels)[0], masked_by_openai_clip(network, pixels, masked[1])])
     np.testing.assert_allclose(ours, expected, atol=1e-5 * float(expected.abs().max()))
+
+
+def test_half_precision_equals_openai_clip_in_half_precision():
+    network = random_clip(SMALL_VIT)
+    import_clip().model.convert_weights(network)  # as on a GPU
+    with torch.no_grad():
+        ours = encode_masked(network, PIXELS, COVERS)
+    assert ours.dtype == torch.float16
+    expected = torch.stack([masked_by_openai_clip(network, PIXELS, each) for each in COVERS])
+    np.testing.assert_allclose(ours.float(), expected.float(), atol=2e-2)
 
 
 @pytest.mark.parametrize(("grid", "side"), [(4, 4), (7, 7), (14, 7), (16, 8), (24, 8), (9, 5)])

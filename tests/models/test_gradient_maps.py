@@ -9,7 +9,8 @@ import torch
 from clip_demo.benchmark.random_checkpoints import SMALL_RESNET, SMALL_VIT, random_clip
 from clip_demo.models.checkpoint import open_checkpoint
 from clip_demo.models.clip_model import ClipModel
-from clip_demo.models.gradient_maps import hires_cam
+from clip_demo.models.gradient_maps import grad_eclip, hires_cam
+from clip_demo.models.openai_clip import import_clip
 from clip_demo.paths import BUILT_IN_CHECKPOINT
 
 WIDE_VIT = SMALL_VIT | {"vision_width": 128, "vision_layers": 3}  # two heads
@@ -101,3 +102,18 @@ def test_the_shared_model_stays_as_it_is_and_threads_get_the_same_maps(sizes, im
             np.testing.assert_allclose(each.result(), before, atol=1e-6)
     assert all(value.grad is None and not value.requires_grad for value in model.network.parameters())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.network.modules())
+
+
+@pytest.mark.parametrize(("sizes", "maps"), [(SMALL_VIT, grad_eclip), (SMALL_RESNET, hires_cam)], ids=["ViT", "ResNet"])
+def test_half_precision_gives_nearly_the_same_maps(sizes, maps):
+    pixels = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    network = random_clip(sizes)
+
+    def scores(features):
+        return 100 * torch.nn.functional.normalize(features.float())[:, :2].T.squeeze(1)
+
+    expected = maps(network, pixels, scores)
+    import_clip().model.convert_weights(network)  # as on a GPU
+    found = maps(network, pixels, scores)
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found, expected, atol=0.03 * float(expected.max()))
