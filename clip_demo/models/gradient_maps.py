@@ -64,7 +64,8 @@ def hires_cam(network: torch.nn.Module, pixels: torch.Tensor, scores: Scores) ->
     """Return heat maps of gradient times activation at the last stage of at least `MIN_GRID` cells a side.
 
     This is HiResCAM (Draelos and Carin 2020). Grad-CAM first takes the mean of the gradient over the cells, which the
-    attention pool does not treat alike: in the deletion check of 80 to 100 images its hottest fifth costs less.
+    attention pool does not treat alike. In the deletion check on the built-in model, its hottest fifth costs less: 0.86
+    logits beyond chance in place of 1.52 on Shapes-100, and 1.30 in place of 1.65 on CIFAR-100 (zero-shot).
 
     Parameters
     ----------
