@@ -177,3 +177,21 @@ def baseline_of(
     except InputError as error:
         raise type(error)(f"baseline, {error}", page=error.page_message) from error
     return None if baseline is prompts else baseline
+
+
+def check_prompts(
+    prompts: PromptSet | None, dataset: Dataset, argument: str = "prompts", whole: bool = False
+) -> PromptSet:
+    """Return an argument that is a prompt set, by default the dataset's own; `whole` requires a name for each class.
+
+    Raises
+    ------
+    ClassnamesError, OptionError
+    """
+    if prompts is None:
+        return PromptSet.for_dataset(dataset)
+    if not isinstance(prompts, PromptSet):
+        raise OptionError(f"{argument}: got {prompts!r}; give a clip_demo.PromptSet.")
+    if whole:
+        prompts.check_covers(dataset, "baseline, " if argument == "baseline" else "")
+    return prompts
