@@ -38,7 +38,7 @@ ALLOWED = {
     "plotly": {"ui"},
 }
 FOLDERS = ["benchmark", "cli", "datasets", "evaluation", "features", "inside", "linear_probe", "models", "serving"]
-FOLDERS += ["tiny_clip", "ui", "ui.explore", "ui.few_shot", "ui.how_it_works", "ui.prompt_lab", "zero_shot"]
+FOLDERS += ["tiny_clip", "ui", "ui.explore", "ui.few_shot", "ui.inside", "ui.prompt_lab", "zero_shot"]
 
 
 def part_of(path, root):

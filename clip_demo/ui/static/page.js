@@ -56,6 +56,7 @@ window.clipExplorer = {
       if (new URLSearchParams(window.location.search).has("tab")) this.showTab();
     }
     this.updateAddress(query);
+    document.dispatchEvent(new Event("clip-shown")); // other tabs show what is on
     for (const name of ["templates", "classes"]) {
       const invalid = Boolean(document.querySelector(`#${name}-message .message`));
       document.querySelector(`#${name} textarea`)?.setAttribute("aria-invalid", invalid);

@@ -1,0 +1,33 @@
+"""The components of the tab: the walk in steps, and below it the panels on one theme each."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The components of the tab.
+
+    Attributes
+    ----------
+    request : gr.Textbox
+        See `clip_demo.ui.inside.context.InsideContext`.
+    message : gr.HTML
+        An error, above the steps.
+    walk : gr.HTML
+    """
+
+    request: gr.Textbox
+    message: gr.HTML
+    walk: gr.HTML
+
+
+def lay_out() -> Inside:
+    """Make the tab's components inside the current gradio context; they are filled when the tab is opened."""
+    with gr.Column(elem_id="how"):
+        request = gr.Textbox(visible="hidden", elem_id="inside-request")
+        message = gr.HTML(apply_default_css=False, elem_id="inside-message")
+        walk = gr.HTML(apply_default_css=False, elem_id="inside-walk")
+        # The panels: one call each.
+    return Inside(request, message, walk)
