@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -44,7 +43,7 @@ class Selection:
     logit_scale : float or None
         Explore's sharpness; None for the model's own.
     note : str
-        Why the model is not the chosen one; "" where it is.
+        Text: why the model is not the chosen one; "" where it is.
     """
 
     view: View
@@ -142,8 +141,10 @@ class InsideContext:
             return name, ""
         if name != BUILT_IN and BUILT_IN in self.backend.models:
             if load_if_downloaded(self.backend, BUILT_IN).state == "ready":
-                note = f"{escape(status.name)} is not ready yet. Until then, these are the numbers of the built-in model."
-                return BUILT_IN, note
+                return (
+                    BUILT_IN,
+                    f"{status.name} is not ready yet. Until then you see the numbers of the built-in model.",
+                )
         raise ModelError(
             f"model: {name!r} is {status.state}; wait until it is ready.",
             page=f"{status.name} is not ready yet. The steps will appear as soon as it is.",
