@@ -101,7 +101,7 @@ class InsideContext:
         message: gr.HTML,
         inputs: Sequence[gr.components.Component] = (),
         triggers: Sequence[Callable] = (),
-    ) -> None:
+    ) -> gr.events.Dependency:
         """Fill `outputs` with ``make(selection, progress, *inputs)`` when what is on changes, and on `triggers`.
 
         Parameters
@@ -125,7 +125,7 @@ class InsideContext:
             except ClipDemoError as error:
                 return [alert(error.page_message, stale=False), *[gr.skip()] * len(outputs)]
 
-        gr.on(
+        return gr.on(
             [self.request.change, *triggers],
             handler,
             inputs=[*fields, *inputs],
@@ -143,7 +143,7 @@ class InsideContext:
             if load_if_downloaded(self.backend, BUILT_IN).state == "ready":
                 return (
                     BUILT_IN,
-                    f"{status.name} is not ready yet. Until then you see the numbers of the built-in model.",
+                    f"{status.name} is not ready yet. Until then, the built-in model is shown.",
                 )
         raise ModelError(
             f"model: {name!r} is {status.state}; wait until it is ready.",

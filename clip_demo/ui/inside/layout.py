@@ -13,12 +13,18 @@ class Inside:
     ----------
     request : gr.Textbox
         See `clip_demo.ui.inside.context.InsideContext`.
+    follow : gr.Textbox
+        Hidden: the class that the walk follows; empty for the first one.
+    sharpness : gr.Textbox
+        Hidden: a new value for Explore's sharpness.
     message : gr.HTML
         An error, above the steps.
     walk : gr.HTML
     """
 
     request: gr.Textbox
+    follow: gr.Textbox
+    sharpness: gr.Textbox
     message: gr.HTML
     walk: gr.HTML
 
@@ -26,8 +32,9 @@ class Inside:
 def lay_out() -> Inside:
     """Make the tab's components inside the current gradio context; they are filled when the tab is opened."""
     with gr.Column(elem_id="how"):
-        request = gr.Textbox(visible="hidden", elem_id="inside-request")
+        hidden = (gr.Textbox(visible="hidden", elem_id=f"inside-{name}") for name in ("request", "follow", "sharpness"))
+        request, follow, sharpness = hidden
         message = gr.HTML(apply_default_css=False, elem_id="inside-message")
         walk = gr.HTML(apply_default_css=False, elem_id="inside-walk")
         # The panels: one call each.
-    return Inside(request, message, walk)
+    return Inside(request, follow, sharpness, message, walk)
