@@ -12,7 +12,7 @@ from ...inside.contrastive_batch import read_snapshots
 from ...progress import Progress
 from ..event_options import INSTANT, event_value
 from .context import InsideContext, Selection
-from .contrastive_batch_view import COSINES, VIEWS, editor, in_turn, loss, matrix, training_note
+from .contrastive_batch_view import COSINES, VIEWS, editor, in_turn, loss, matrix, tiles, training_note
 from .panel import Panel
 
 MIN_IMAGES = 8
@@ -32,9 +32,10 @@ class BatchPanel:
     moment: gr.Slider
     note: gr.HTML
     pairs: gr.HTML
+    tiles: gr.HTML
     view: gr.Radio
-    loss: gr.HTML
     matrix: gr.HTML
+    loss: gr.HTML
 
 
 def lay_out() -> BatchPanel:
@@ -61,6 +62,7 @@ def lay_out() -> BatchPanel:
                 elem_id="batch-moment",
             )
         note = gr.HTML(apply_default_css=False, elem_id="batch-note")
+        result = gr.HTML(apply_default_css=False, elem_id="batch-tiles")
         with gr.Row(equal_height=False, elem_id="batch-parts"):
             with gr.Column(scale=4, min_width=300):
                 pairs = gr.HTML(
@@ -70,7 +72,7 @@ def lay_out() -> BatchPanel:
                 view = gr.Radio(list(VIEWS), value=COSINES, label="What the matrix shows", elem_id="batch-view")
                 shown = gr.HTML(apply_default_css=False, elem_id="batch-matrix")
         written = gr.HTML(apply_default_css=False, elem_id="batch-loss")
-    return BatchPanel(panel, size, moment, note, pairs, view, written, shown)
+    return BatchPanel(panel, size, moment, note, pairs, result, view, shown, written)
 
 
 def connect(context: InsideContext, parts: BatchPanel) -> None:
@@ -90,7 +92,7 @@ def connect(context: InsideContext, parts: BatchPanel) -> None:
         n = batch_size(size, len(images))
         return editor(images[:n], (texts or [each.caption for each in images])[:n])
 
-    outputs = [parts.moment, parts.note, parts.loss, parts.matrix]
+    outputs = [parts.moment, parts.note, parts.tiles, parts.matrix, parts.loss]
     # The fields are drawn apart from the matrix: the one in which somebody types must not be replaced.
     context.request.change(draw_pairs, inputs=[parts.size, captions], outputs=parts.pairs, preprocess=False, **INSTANT)
     parts.size.change(draw_pairs, inputs=[parts.size, captions], outputs=parts.pairs, preprocess=False, **INSTANT)
@@ -115,7 +117,7 @@ def edited(backend: Backend, before: tuple[str, ...], sent: Any) -> tuple[str, .
 
 
 def drawn(backend: Backend, model: str, size: Any, moment: Any, view: Any, captions: tuple[str, ...]) -> list[Any]:
-    """Return the slider of the training, the note, the loss and the matrix."""
+    """Return the slider of the training, the note, the tiles, the matrix and the loss."""
     images = in_turn(backend.inside.batch_images())
     snapshots = backend.inside.snapshots(model)
     images = images[: batch_size(size, len(images))]
@@ -134,6 +136,7 @@ def drawn(backend: Backend, model: str, size: Any, moment: Any, view: Any, capti
     return [
         gr.Slider(interactive=replay, visible=bool(snapshots)),
         training_note(batch.progress, snapshots, is_edited),
-        loss(batch),
+        tiles(batch),
         matrix(batch, images, view if view in VIEWS else COSINES),
+        loss(batch),
     ]

@@ -112,8 +112,9 @@ def matrix(batch: ContrastiveBatch, images: Sequence[BatchImage], view: str) -> 
     return (
         f'<p class="matrix-hint">{_HINTS[view]}</p>'
         '<div class="scroll matrix-scroll" tabindex="0" role="region" aria-label="Images and captions">'
-        f'<table class="matrix"><caption class="unseen">{view}: a row for each image, a column for each caption. '
-        f"{summary(batch)}</caption><thead><tr><td></td>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f'<table class="matrix" style="--n:{len(images)}"><caption class="unseen">{view}: a row for each image, a '
+        f"column for each caption. {summary(batch)}</caption>"
+        f"<thead><tr><td></td>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -142,21 +143,25 @@ def summary(batch: ContrastiveBatch) -> str:
     )
 
 
-def loss(batch: ContrastiveBatch) -> str:
-    """Return the loss as tiles, and written out with every number."""
+def tiles(batch: ContrastiveBatch) -> str:
+    """Return the loss, and how many images and captions find each other."""
     n = len(batch.captions)
-    tiles = (
+    shown = (
         ("Loss", number(batch.loss, 3), f"knowing nothing: ln {n} = {number(batch.chance, 3)}"),
         ("Images that find their caption", f"{batch.right_captions} of {n}", "largest of their row"),
         ("Captions that find their image", f"{batch.right_images} of {n}", "largest of their column"),
     )
-    shown = "".join(
+    drawn = "".join(
         f'<div class="tile zero-shot"><span class="name">{name}</span><strong>{value}</strong><span>{note}</span></div>'
-        for name, value, note in tiles
+        for name, value, note in shown
     )
+    return f'<p class="unseen" role="status">{summary(batch)}</p><div class="tiles">{drawn}</div>'
+
+
+def loss(batch: ContrastiveBatch) -> str:
+    """Return the loss written out with every number."""
     half = f"({number(batch.image_loss, 3)} + {number(batch.text_loss, 3)}) ÷ 2"
     return (
-        f'<p class="unseen" role="status">{summary(batch)}</p><div class="tiles">{shown}</div>'
         f'<dl class="formula"><dt>Images</dt><dd>{_mean(batch.to_text, batch.image_loss)}</dd>'
         f"<dt>Captions</dt><dd>{_mean(batch.to_image, batch.text_loss)}</dd>"
         f"<dt>Loss</dt><dd>{half} = <b>{number(batch.loss, 3)}</b></dd></dl>"

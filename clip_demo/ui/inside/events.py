@@ -10,6 +10,7 @@ from ...progress import Progress
 from ..event_options import QUIET
 from ..explore.layout import Fields
 from ..permalink import EXAMPLE, OWN
+from . import panels
 from .context import InsideContext, Selection, take_place
 from .layout import Inside
 from .walk_view import Shown, walk_html
@@ -20,7 +21,7 @@ def connect(tab: gr.Tab, backend: Backend, fields: Fields, inside: Inside) -> No
     context = InsideContext(backend, fields, inside.request)
     tab.select(None, outputs=inside.request, js="() => clipExplorer.now()", **QUIET)
     _connect_walk(context, inside)
-    # The panels: one call each.
+    panels.connect(context, inside.panels)
 
 
 def _connect_walk(context: InsideContext, inside: Inside) -> None:

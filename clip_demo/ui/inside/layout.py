@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from . import panels
+
 
 @dataclass(frozen=True)
 class Inside:
@@ -20,6 +22,7 @@ class Inside:
     message : gr.HTML
         An error, above the steps.
     walk : gr.HTML
+    panels : panels.Panels
     """
 
     request: gr.Textbox
@@ -27,6 +30,7 @@ class Inside:
     sharpness: gr.Textbox
     message: gr.HTML
     walk: gr.HTML
+    panels: panels.Panels
 
 
 def lay_out() -> Inside:
@@ -36,5 +40,5 @@ def lay_out() -> Inside:
         request, follow, sharpness = hidden
         message = gr.HTML(apply_default_css=False, elem_id="inside-message")
         walk = gr.HTML(apply_default_css=False, elem_id="inside-walk")
-        # The panels: one call each.
-    return Inside(request, follow, sharpness, message, walk)
+        below = panels.lay_out()
+    return Inside(request, follow, sharpness, message, walk, below)

@@ -14,7 +14,7 @@ from .meanings_view import exact, projected
 from .panel import Panel, long_work
 
 _INTRODUCTION = (
-    "<h2>The map of meanings</h2><p>Images and prompts are vectors in one space, so each image has a cosine with each "
+    "<h2>What is near what?</h2><p>Images and prompts are vectors in one space, so each image has a cosine with each "
     "prompt. With two prompts, nothing has to be squeezed: each axis is a cosine.</p>"
 )
 _PROJECTED = (
@@ -47,17 +47,10 @@ def lay_out() -> MeaningsPanel:
             )
         shown = gr.HTML(apply_default_css=False, elem_id="meanings-exact")
         gr.HTML(_PROJECTED, apply_default_css=False, elem_classes="inside-introduction")
-        with gr.Row(elem_classes="inside-choices"):
-            added = gr.Textbox(
-                label="Add classes, with commas",
-                max_lines=1,
-                min_width=240,
-                placeholder="zebra, violin",
-                elem_id="meanings-added",
-            )
-            centred = gr.Checkbox(
-                label="Centre each modality (a distortion: hides the gap)", min_width=240, elem_id="meanings-centred"
-            )
+        added = gr.Textbox(
+            label="Add classes, with commas", max_lines=1, placeholder="zebra, violin", elem_id="meanings-added"
+        )
+        centred = gr.Checkbox(label="Centre each modality (a distortion: it hides the gap)", elem_id="meanings-centred")
         message = gr.HTML(apply_default_css=False, elem_id="meanings-projected-message")
         everything = gr.HTML(apply_default_css=False, elem_id="meanings-projected")
     return MeaningsPanel(panel, prompts, shown, added, centred, message, everything)

@@ -62,13 +62,15 @@ class _Plane:
         drawn, lines = [], []
         for (x, y), text, kind in ((self.at(point), *rest) for point, *rest in named):
             width = _LETTER * len(text) + 3
-            left = x - width if x > 50 else x
-            tries = (y + sign * step for step in range(60) for sign in (1, -1))
-            inside = (each for each in tries if 3 <= each <= 97)
-            top = next((each for each in inside if not _covers(boxes, left, left + width, each)), y)
-            boxes.append((left, left + width, top))
-            side = f"right:{100 - x:.1f}%" if x > 50 else f"left:{x:.1f}%"
-            kind += " before" if x > 50 else " after"
+            ends = [each for each in ((x, x + width), (x - width, x)) if each[0] >= 0 and each[1] <= 100]
+            heights = [y + sign * step for step in range(60) for sign in (1, -1) if 3 <= y + sign * step <= 97]
+            tries = ((*each, height) for height in heights for each in ends)
+            box = next((each for each in tries if not _covers(boxes, *each)), (x, x + width, y))
+            boxes.append(box)
+            left, _, top = box
+            side, kind = (
+                (f"right:{100 - x:.1f}%", f"{kind} before") if left < x else (f"left:{x:.1f}%", f"{kind} after")
+            )
             drawn.append(f'<span class="name {kind}" style="{side};top:{top:.1f}%">{name_html(text)}</span>')
             lines.append(f'<path class="leader" d="M{x:.2f} {y:.2f}V{top:.2f}"/>')
         return "".join(drawn), "".join(lines)
@@ -110,9 +112,9 @@ def exact(plot: ExactPlot) -> str:
     )
     return (
         f'<p class="axis-title y"><b>B</b> ↑ cosine with “{second}”</p>'
-        f"{plane.figure(shapes, over, exact_sentence(plot), _ticks(plane))}"
-        f'<p class="axis-title x"><b>A</b> → cosine with “{first}”</p>{legend}'
-        f'<p class="plane-sentence">{exact_sentence(plot, html=True)}</p>'
+        f'<div class="plane-body">{plane.figure(shapes, over, exact_sentence(plot), _ticks(plane))}'
+        f'<p class="axis-title x"><b>A</b> → cosine with “{first}”</p><div class="beside">'
+        f'<p class="plane-sentence">{exact_sentence(plot, html=True)}</p>{legend}</div></div>'
     )
 
 
@@ -172,8 +174,8 @@ def _star(plane: _Plane, star: tuple[float, float] | None) -> str:
 _LEGEND = (
     '<ul class="map-legend"><li class="dot other">test images</li><li class="prompt">prompts of the classes</li>'
     '<li class="prompt hollow">a word that the model guesses or does not know</li><li class="star">your image, with '
-    'lines to its true five nearest prompts</li><li class="gap">the modality gap: from the middle of the images to that '
-    "of the prompts</li></ul>"
+    'lines to its true five nearest prompts</li><li class="gap">the modality gap: from the middle of the images to '
+    "that of the prompts</li></ul>"
 )
 
 
@@ -200,7 +202,8 @@ def projected(plot: MeaningMap, image_classes: Sequence[str]) -> str:
         shapes += [plane.dot(plot.classes[i], kind, f"prompt: {name}"), plane.dot(plot.classes[i], f"{kind} inner")]
     names, leaders = plane.names(_named(plot, counted))
     figure = plane.figure([*shapes, leaders], names + _star(plane, plot.star), projected_sentence(plot))
-    return f"{figure}{_LEGEND}{_kept(plot)}{_nearest(plot)}{_words(plot)}"
+    beside = f'<div class="beside">{_LEGEND}{_nearest(plot)}{_words(plot)}</div>'
+    return f'<div class="plane-body">{figure}{beside}</div>{_kept(plot)}'
 
 
 def _images(plot: MeaningMap) -> zip:

@@ -52,7 +52,8 @@ class Panel:
         """Return the context whose request is that of this panel."""
         js = f"(value) => clipPanels.isOpen({self.name!r}) ? clipExplorer.now() : value"
         context.request.change(None, inputs=self.request, outputs=self.request, js=js, **QUIET)
-        self.frame.expand(None, outputs=self.request, js="() => clipExplorer.now()", **QUIET)
+        self.frame.expand(None, outputs=self.request, js=f"() => clipPanels.opened({self.name!r})", **QUIET)
+        self.frame.collapse(None, js=f"() => clipPanels.mend(clipPanels.button({self.name!r}))", **QUIET)
         return replace(context, request=self.request)
 
 

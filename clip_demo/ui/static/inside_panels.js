@@ -1,20 +1,43 @@
 // The panels of the tab "How it works": whether one is open, and the captions of the batch.
 window.clipPanels = {
-  addressed: null, // the panel that the address names, once it was opened
+  asked: new URLSearchParams(location.search).get("step"), // by the address: a panel, or a step of the walk
 
-  isOpen(name) {
-    const button = document.querySelector(`#step-${name} > button`);
-    if (!button) return false;
-    const step = new URLSearchParams(location.search).get("step");
-    if (step === name && this.addressed !== name) {
-      this.addressed = name;
-      if (!this.expanded(button)) button.click(); // which draws it
-    }
-    return this.expanded(button);
+  button(name) {
+    return document.querySelector(`#step-${name} > button`);
   },
 
   expanded(button) {
-    return button.classList.contains("open") || button.getAttribute("aria-expanded") === "true";
+    return button.classList.contains("open");
+  },
+
+  // Whether a panel is open. The one that the address asks for is opened, which draws it.
+  isOpen(name) {
+    const button = this.button(name);
+    if (!button) return false;
+    if (this.asked === name && !this.expanded(button)) {
+      button.click();
+      button.scrollIntoView();
+      this.asked = null;
+      return false;
+    }
+    this.mend(button);
+    return this.expanded(button);
+  },
+
+  // Gradio does not tell screen readers whether an accordion is open.
+  mend(button) {
+    button.setAttribute("aria-expanded", this.expanded(button));
+  },
+
+  // A panel that a visitor opens has an address.
+  opened(name) {
+    this.mend(this.button(name));
+    const before = new URLSearchParams(location.search);
+    const after = new URLSearchParams(before);
+    after.set("tab", "how");
+    after.set("step", name);
+    clipExplorer.visit(before, after, true);
+    return clipExplorer.now();
   },
 
   // Sends all captions after each change: a field was left or Enter pressed, two were swapped, all were shuffled.
@@ -47,3 +70,5 @@ window.clipPanels = {
     });
   },
 };
+
+document.addEventListener("clip-restored", () => (clipPanels.asked = new URLSearchParams(location.search).get("step")));
