@@ -66,7 +66,7 @@ def _input(image: ImageInput, anatomy: Anatomy) -> str:
         f'<figure class="input"><figcaption>What the model gets</figcaption>'
         f'<div class="frame pixels" role="img" style="--pixels:url({data_url(Image.fromarray(image.pixels))})" '
         f'aria-label="The square that the model gets, divided into {grid} by {grid} {part}s">'
-        f'<svg viewBox="0 0 {grid} {grid}" aria-hidden="true"><path d="{lines}"/>'
+        f'<svg viewBox="0 0 {grid} {grid}" aria-hidden="true"><path class="under" d="{lines}"/><path d="{lines}"/>'
         f'<rect class="at" x="{at % grid}" y="{at // grid}" width="1" height="1"/></svg></div></figure>'
         f'<figure class="part" data-grid="{grid}" data-part="{part}" '
         f'data-colours="{_mean_colours(image.pixels, grid)}">'

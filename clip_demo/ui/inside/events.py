@@ -7,7 +7,7 @@ import gradio as gr
 from ...backend import Backend
 from ...datasets.example_photos import example_photos
 from ...progress import Progress
-from ..event_options import QUIET
+from ..event_options import QUIET, now
 from ..explore.layout import Fields
 from ..permalink import EXAMPLE, OWN
 from . import panels
@@ -26,7 +26,7 @@ def connect(tab: gr.Tab, backend: Backend, fields: Fields, inside: Inside) -> No
 
 def _connect_walk(context: InsideContext, inside: Inside) -> None:
     def make(selection: Selection, progress: Progress, follow: Any) -> list[str]:
-        return [walk_html(shown(context.backend, selection, progress, follow))]
+        return [walk_html(shown(context.backend, selection, progress, follow), drawn=now())]
 
     drawn = context.draw(make, [inside.walk], inside.message, [inside.follow], [inside.follow.change])
     drawn.then(None, js="() => clipInside.drawn()", **QUIET)

@@ -25,10 +25,11 @@ def probe_step(walk: Walk) -> str:
     difference = probe.first.logit - probe.second.logit
     return (
         f"{_logits((probe.first, probe.second))}"
-        f'<p class="sum">{first} is <b>{signed(difference, 2)}</b> ahead of {second}. These numbers decide it:</p>'
-        f'<div class="row tables">{terms_table(probe.most, f"Most for {first}", "weights", digits=3)}'
-        f"{_against(probe)}</div>"
+        f'<p class="sum">{first} is <b>{signed(difference, 2)}</b> ahead of {second}. What decides it: each number '
+        "of the image times the difference of the two classes’ weights.</p>"
         f"{_products(walk, probe)}"
+        f'<div class="row tables">{terms_table(probe.most, f"Most for {first}", "weights", digits=3)}'
+        f"{terms_table(probe.least, f'Most for {second}', 'weights', digits=3)}</div>"
     )
 
 
@@ -39,21 +40,16 @@ def _logits(logits: Sequence[ProbeLogit]) -> str:
         for each in logits
     )
     return (
-        '<div class="scroll"><table class="numbers probe"><thead><tr><th scope="col">class</th>'
+        '<div class="sideways"><table class="numbers probe"><thead><tr><th scope="col">class</th>'
         '<th scope="col">image · weights</th><th scope="col">+ its constant</th><th scope="col">= score</th>'
         f'<th scope="col">share</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
-def _against(probe: ProbeStep) -> str:
-    return terms_table(probe.least, f"Most for {name_html(probe.second.label)}", "weights", digits=3)
-
-
 def _products(walk: Walk, probe: ProbeStep) -> str:
     image = walk.cosine.image if probe.normalized else walk.cosine.image * walk.cosine.image_length
-    name = f"{probe.first.label} or {probe.second.label}"
-    pictures = [("image", image), (name, probe.products)]
-    return vectors(pictures, what="probe", at=probe.most[0].dimension, digits=3)
+    name = f"product: + for {probe.first.label}, \N{MINUS SIGN} for {probe.second.label}"
+    return vectors([("image", image), (name, probe.products)], what="probe", at=probe.most[0].dimension, digits=3)
 
 
 def probe_caption(walk: Walk, dataset: Dataset) -> str:
@@ -65,8 +61,8 @@ def probe_caption(walk: Walk, dataset: Dataset) -> str:
     return (
         f"The probe never sees a word: it takes the same image vector{length}, and has for each of the "
         f"{len(walk.probe.prediction.top)} classes of {escape(dataset.title)} one row of weights and a constant, "
-        f"learned from {n:,} labelled images. It multiplies, adds, and a softmax makes shares of the scores. The image encoder "
-        "stays as it is, so the probe tests how well its numbers tell the classes apart."
+        f"learned from {n:,} labelled images. It multiplies, adds, and a softmax makes shares of the scores. "
+        "The image encoder stays as it is, so the probe tests how well its numbers tell the classes apart."
     )
 
 
@@ -111,19 +107,14 @@ def reasons(walk: Walk, dataset: Dataset, truth: str | None) -> list[str]:
             f"Zero-shot’s <b>{zero_shot}</b> is number {agreement.rank_of_zero_shot} of the probe: its labelled images "
             "taught it other differences than the words."
         )
-    said += _on_truth(dataset, truth, [each.label for each in walk.classes])
-    return said
+    return said + _on_truth(walk, dataset, truth)
 
 
-def _on_truth(dataset: Dataset, truth: str | None, names: Sequence[str]) -> list[str]:
-    if truth is None:
-        return []
-    lacking = [
-        where
-        for where, classes in (("on your list", names), ("a class of the probe", dataset.classnames))
-        if not any(same_class(truth, name) for name in classes)
-    ]
-    if not lacking:
+def _on_truth(walk: Walk, dataset: Dataset, truth: str | None) -> list[str]:
+    lists = {"on your list": [each.label for each in walk.classes], "a class of the probe": dataset.classnames}
+    lacking = [where for where, names in lists.items() if not any(same_class(truth, name) for name in names)]
+    # The sentence about zero-shot's class has said it.
+    if truth is None or not lacking or same_class(truth, walk.agreement.zero_shot):
         return []
     return [f"The true label “{name_html(truth)}” is not {' and not '.join(lacking)}."]
 

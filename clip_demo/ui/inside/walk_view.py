@@ -122,21 +122,27 @@ STEPS = (
 )
 
 
-def walk_html(shown: Shown) -> str:
-    """Return the whole walk. `static/inside.js` shows one step at a time."""
+def walk_html(shown: Shown, drawn: str = "") -> str:
+    """Return the whole walk; `static/inside.js` shows one step at a time.
+
+    Gradio changes the elements on the page in place. A new value of `drawn` tells the script that it has.
+    """
     links = "".join(
         f'<li><button type="button" data-step="{step.name}"><span class="number">{i}</span> {step.title}</button></li>'
         for i, step in enumerate(STEPS, 1)
     )
     sections = "".join(_section(i, step, shown) for i, step in enumerate(STEPS))
     return (
-        f'<div class="walk">{_followed(shown)}<nav aria-label="Steps"><ol class="steps">{links}</ol></nav>'
-        f"{sections}</div>"
+        f'<div class="walk" data-drawn="{drawn}">{_followed(shown)}'
+        f'<nav aria-label="Steps"><ol class="steps">{links}</ol></nav>{sections}</div>'
     )
 
 
 def _followed(shown: Shown) -> str:
-    """Return what the walk follows, with the choice of the class and of another image."""
+    """Return what the walk follows, with the choice of the class and of another image.
+
+    The button "Leave" is shown in the presentation view only.
+    """
     options = "".join(
         f"<option{' selected' if each.label == shown.walk.cosine.classname else ''}>{escape(each.label)}</option>"
         for each in shown.walk.classes
@@ -147,7 +153,8 @@ def _followed(shown: Shown) -> str:
     return (
         f'{note}<div class="followed"><p>{escape(shown.subject)}{truth}, seen by <b>{escape(shown.model)}</b></p>'
         f'<label>Follow the class <select id="follow">{options}</select></label>{another}'
-        '<button type="button" data-action="change">Change image or words</button></div>'
+        '<button type="button" data-action="change">Edit in Explore</button>'
+        '<button type="button" data-action="leave">Leave</button></div>'
     )
 
 

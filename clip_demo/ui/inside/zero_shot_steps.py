@@ -24,10 +24,11 @@ def cosine_step(walk: Walk) -> str:
     pictures = [("image", cosine.image), ("text", cosine.text), ("product", cosine.products)]
     drawn = vectors(pictures, what="cosine", at=cosine.most[0].dimension, signs="×=")
     return (
+        f"{drawn}"
         f'<p class="sum">{count} products above 0 add {signed(positive)}, {len(cosine.products) - count} others '
         f'take {signed(abs(negative))} away: <span class="result">cosine <b>{signed(cosine.value)}</b></span></p>'
         f'<div class="row tables">{terms_table(cosine.most, "What adds most", "text")}'
-        f"{terms_table(cosine.least, 'What takes most away', 'text')}</div>{drawn}"
+        f"{terms_table(cosine.least, 'What takes most away', 'text')}</div>"
     )
 
 
@@ -52,10 +53,10 @@ def scale_step(walk: Walk, sharpness: float) -> str:
     )
     return (
         f"{sharpness_field(walk, sharpness, 'scale')}"
-        '<div class="scroll"><table class="numbers logits"><thead><tr><th scope="col">class</th>'
+        '<div class="sideways"><table class="numbers logits"><thead><tr><th scope="col">class</th>'
         '<th scope="col">cosine</th>'
         f'<th scope="col">× <span class="scale">{scale_text(walk.logit_scale)}</span></th>'
-        '<th scope="col">to the first</th><th scope="col">weight: e to that power</th></tr></thead>'
+        '<th scope="col">behind the first</th><th scope="col">weight: e to that power</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 

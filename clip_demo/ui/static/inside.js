@@ -10,8 +10,8 @@
   const weightText = (weight) => (weight >= 0.00005 ? weight.toFixed(4) : "below 0.0001");
 
   window.clipInside = {
-    step: "", // the name of the one that the visitor has opened
-    walk: null, // the element that was drawn last
+    step: new URLSearchParams(window.location.search).get("step") ?? "", // the one that the visitor has opened
+    drawnAt: "", // what the server has drawn last
     observer: new MutationObserver(() => clipInside.drawn()), // before the browser shows all steps at once
     removed: new Set(), // names of the classes that are taken from the list
 
@@ -33,18 +33,22 @@
     // After the server has drawn the walk.
     drawn() {
       const walk = find("#inside-walk .walk");
-      if (!walk || walk === this.walk) return [];
-      if (!this.walk) this.observer.observe(find("#inside-walk"), { childList: true, subtree: true });
-      this.walk = walk;
-      const asked = new URLSearchParams(window.location.search).get("step");
-      if (asked) this.step = asked;
+      if (!walk || walk.dataset.drawn === this.drawnAt) return [];
+      const changes = { childList: true, subtree: true, attributeFilter: ["data-drawn"] };
+      if (!this.drawnAt) this.observer.observe(find("#inside-walk"), changes);
+      this.drawnAt = walk.dataset.drawn;
+      // Gradio has changed the elements in place, and fields keep what the visitor did to them.
+      for (const input of all("input[type=range]", walk)) input.value = input.defaultValue;
+      for (const input of all("input[type=checkbox]", walk)) input.checked = input.defaultChecked;
+      for (const option of all("option", walk)) option.selected = option.defaultSelected;
       for (const each of all("#inside-walk .vectors")) this.read(each);
       this.showPart();
       if (this.removed.size) this.share();
       this.show();
-      const panel = this.steps().includes(asked) ? null : document.getElementById(`step-${asked}`);
-      if (panel && this.scrolled !== asked) panel.scrollIntoView();
-      this.scrolled = asked;
+      if (this.scrolled !== this.step && !this.steps().includes(this.step)) {
+        document.getElementById(`step-${this.step}`)?.scrollIntoView(); // a panel below the walk
+      }
+      this.scrolled = this.step;
       if (this.focused) document.getElementById(this.focused)?.focus({ preventScroll: true });
       this.focused = "";
       return [];
@@ -58,6 +62,7 @@
         if (button.dataset.step === current) button.setAttribute("aria-current", "step");
         else button.removeAttribute("aria-current");
       }
+      this.fit();
       // On a narrow screen the list of steps scrolls.
       const list = find("#inside-walk .steps");
       const item = list?.querySelector("[aria-current]")?.parentElement;
@@ -92,12 +97,12 @@
       const at = Number(input.value) - 1;
       const digits = Number(vectors.dataset.digits);
       const said = all("svg.cells", vectors).map((svg) => {
-        svg.numbers ??= svg.dataset.values.split(" ").map(Number);
+        const numbers = svg.dataset.values.split(" ");
         const columns = svg.viewBox.baseVal.width / 10;
         const mark = svg.querySelector(".at");
         mark.setAttribute("x", 10 * (at % columns));
         mark.setAttribute("y", 10 * Math.floor(at / columns));
-        return `${svg.dataset.name} ${signed(svg.numbers[at], digits)}`;
+        return `${svg.dataset.name} ${signed(Number(numbers[at]), digits)}`;
       }).join(", ");
       input.setAttribute("aria-valuetext", `${at + 1}: ${said}`);
       const number = Object.assign(document.createElement("b"), { textContent: at + 1 });
@@ -209,6 +214,36 @@
       this.share();
     },
 
+    // --- presentation view -----------------------------------------------------------------------------------
+
+    present() {
+      root.classList.add("presenting-steps");
+      Promise.resolve(root.requestFullscreen?.()).catch(() => {}); // as in presentation.js
+      this.fit();
+      find("#inside-walk section.step:not([hidden]) h2")?.focus();
+    },
+
+    leave() {
+      root.classList.remove("presenting-steps");
+      this.fit();
+      if (document.fullscreenElement) Promise.resolve(document.exitFullscreen()).catch(() => {});
+      find("#present button").focus();
+    },
+
+    presenting() {
+      return root.classList.contains("presenting-steps");
+    },
+
+    // As large as the screen allows; a long step rather scrolls than becomes too small for the back row.
+    fit() {
+      const walk = find("#inside-walk .walk");
+      if (!walk) return;
+      walk.style.zoom = "";
+      if (!this.presenting()) return;
+      const room = Math.min(window.innerWidth / (walk.offsetWidth + 32), window.innerHeight / (walk.offsetHeight + 32));
+      walk.style.zoom = Math.max(room, Math.min(1.25, window.innerWidth / 1250));
+    },
+
     // --- other images ----------------------------------------------------------------------------------------
 
     another() {
@@ -254,10 +289,26 @@
     if (button.dataset.step) inside.open(button.dataset.step);
     else if (button.dataset.pick) inside.pick(button.closest("section").querySelector(".vectors"), Number(button.dataset.pick));
     else if (button.dataset.action === "another") inside.another();
+    else if (button.dataset.action === "leave") inside.leave();
     else if (button.dataset.action === "change") find('[role=tab][data-tab-id="explore"]').click();
     else if (button.matches(".back")) {
       inside.removed.clear();
       inside.share();
     }
   });
+
+  document.addEventListener("keydown", (event) => {
+    if (!inside.presenting() || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.target.closest("input, textarea, select")) return;
+    const action = { ArrowLeft: () => inside.by(-1), ArrowRight: () => inside.by(1), Escape: () => inside.leave() }[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+  document.addEventListener("fullscreenchange", () => {
+    if (!inside.presenting()) return;
+    if (document.fullscreenElement) inside.fit();
+    else inside.leave();
+  });
+  window.addEventListener("resize", () => inside.fit());
 }
