@@ -18,6 +18,9 @@ from ..presence import visitor_request
 from ..prompt_lab.background import progress_bar, progress_of
 from .context import InsideContext
 
+# In the presentation view, which an open panel fills.
+_LEAVE = '<button type="button" class="leave-panel">Leave</button>'
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -44,7 +47,7 @@ class Panel:
         """Make the frame; what is made in ``with panel.frame:`` is inside."""
         with gr.Accordion(label, open=False, elem_id=f"step-{name}", elem_classes="inside-panel") as frame:
             request = gr.Textbox(visible="hidden", elem_id=f"{name}-request")
-            gr.HTML(introduction, apply_default_css=False, elem_classes="inside-introduction")
+            gr.HTML(_LEAVE + introduction, apply_default_css=False, elem_classes="inside-introduction")
             message = gr.HTML(apply_default_css=False, elem_id=f"{name}-message")
         return cls(name, frame, request, message)
 

@@ -72,3 +72,7 @@ window.clipPanels = {
 };
 
 document.addEventListener("clip-restored", () => (clipPanels.asked = new URLSearchParams(location.search).get("step")));
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.(".leave-panel")) clipInside.leave();
+});
