@@ -10,7 +10,7 @@ import gradio as gr
 from ...backend import Backend
 from ...inside.contrastive_batch import read_snapshots
 from ...progress import Progress
-from ..event_options import INSTANT, event_value
+from ..event_options import INSTANT, event_value, now
 from .context import InsideContext, Selection
 from .contrastive_batch_view import COSINES, VIEWS, editor, in_turn, loss, matrix, tiles, training_note
 from .panel import Panel
@@ -81,8 +81,10 @@ def connect(context: InsideContext, parts: BatchPanel) -> None:
     # All captions, in the order of `in_turn`; a batch has the first of them; empty before the first edit.
     captions = gr.State(())
 
-    def edit(before: tuple[str, ...], event: gr.EventData) -> tuple[str, ...]:
-        return edited(context.backend, before, event_value(event, "captions"))
+    redraw = gr.Textbox(visible="hidden", elem_id="batch-redraw")  # a state that an event at once changes tells nobody
+
+    def edit(before: tuple[str, ...], event: gr.EventData) -> list[Any]:
+        return [edited(context.backend, before, event_value(event, "captions")), now()]
 
     def draw(selection: Selection, progress: Progress, *values: Any) -> list[Any]:
         return drawn(context.backend, selection.model, *values)
@@ -96,8 +98,8 @@ def connect(context: InsideContext, parts: BatchPanel) -> None:
     # The fields are drawn apart from the matrix: the one in which somebody types must not be replaced.
     context.request.change(draw_pairs, inputs=[parts.size, captions], outputs=parts.pairs, preprocess=False, **INSTANT)
     parts.size.change(draw_pairs, inputs=[parts.size, captions], outputs=parts.pairs, preprocess=False, **INSTANT)
-    parts.pairs.edit(edit, inputs=captions, outputs=captions, **INSTANT)
-    triggers = [parts.size.change, parts.moment.change, parts.view.input, captions.change]
+    parts.pairs.edit(edit, inputs=captions, outputs=[captions, redraw], **INSTANT)
+    triggers = [parts.size.change, parts.moment.change, parts.view.input, redraw.change]
     context.draw(draw, outputs, parts.panel.message, [parts.size, parts.moment, parts.view, captions], triggers)
 
 

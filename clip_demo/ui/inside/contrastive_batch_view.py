@@ -26,6 +26,8 @@ _HINTS = {
     "framed share, of which 0 is perfect.",
 }
 
+_LARGE = 10  # images; a larger matrix has smaller cells
+
 
 def in_turn(images: Sequence[BatchImage]) -> list[BatchImage]:
     """Return the images in another order: photos and drawings in turn, so that a small batch has both."""
@@ -109,11 +111,12 @@ def matrix(batch: ContrastiveBatch, images: Sequence[BatchImage], view: str) -> 
         )
     if view == COLUMNS:
         rows.append(f'<tr><th scope="row" class="loss">−ln</th>{"".join(f"<td>{number(x)}</td>" for x in losses)}</tr>')
+    size = "matrix large" if len(images) > _LARGE else "matrix"
+    caption = f"{view}: a row for each image, a column for each caption. {summary(batch)}"
     return (
         f'<p class="matrix-hint">{_HINTS[view]}</p>'
         '<div class="scroll matrix-scroll" tabindex="0" role="region" aria-label="Images and captions">'
-        f'<table class="matrix" style="--n:{len(images)}"><caption class="unseen">{view}: a row for each image, a '
-        f"column for each caption. {summary(batch)}</caption>"
+        f'<table class="{size}" style="--n:{len(images)}"><caption class="unseen">{caption}</caption>'
         f"<thead><tr><td></td>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
