@@ -1,7 +1,5 @@
 """The first steps: what the two encoders get, and what they give. Pure functions from a `Walk` to HTML."""
 
-from html import escape
-
 import numpy as np
 from PIL import Image
 
@@ -169,6 +167,6 @@ def vectors_caption(walk: Walk) -> str:
     """Say what the two vectors are."""
     return (
         f"The image encoder turns the image into {walk.anatomy.dimensions} numbers, and the text encoder turns "
-        f"“{escape(walk.cosine.classname)}” into as many. Both networks were trained together so that an image and its "
-        "own caption get similar numbers. No single number has a name."
+        f"“{name_html(walk.cosine.classname)}” into as many. Both networks were trained together so that an image and "
+        "its own caption get similar numbers. No single number has a name."
     )

@@ -35,8 +35,8 @@ def cosine_step(walk: Walk) -> str:
 def cosine_caption(walk: Walk) -> str:
     """Say what the cosine is."""
     return (
-        f"Multiply the image and “{escape(walk.cosine.classname)}” number by number and add all products: the sum is "
-        "the cosine of the angle between both vectors. It is 1 for the same direction and 0 for a right angle. An "
+        f"Multiply the image and “{name_html(walk.cosine.classname)}” number by number and add all products: the sum "
+        "is the cosine of the angle between both vectors. It is 1 for the same direction and 0 for a right angle. An "
         "image and a sentence never have the same direction, so it is small even where they fit well."
     )
 
@@ -92,8 +92,8 @@ def scale_caption(walk: Walk) -> str:
     return (
         f"Each cosine is multiplied by one number, {own} here, which CLIP learned in its training and the sharpness "
         "changes. Only differences count afterwards: each class gets the weight <i>e</i> to the power of its distance "
-        f"to the first. A lead of {lead:.4f} makes “{escape(walk.classes[0].label)}” {ratio} times as heavy as "
-        f"“{escape(walk.classes[1].label)}”."
+        f"to the first. A lead of {lead:.4f} makes “{name_html(walk.classes[0].label)}” {ratio} times as heavy as "
+        f"“{name_html(walk.classes[1].label)}”."
     )
 
 

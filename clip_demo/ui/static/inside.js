@@ -13,6 +13,7 @@
     step: new URLSearchParams(window.location.search).get("step") ?? "", // the one that the visitor has opened
     drawnAt: "", // what the server has drawn last
     observer: new MutationObserver(() => clipInside.drawn()), // before the browser shows all steps at once
+    sharpness: null, // a value of the slider that the server has not drawn yet
     removed: new Set(), // names of the classes that are taken from the list
 
     // --- drawing and addresses -------------------------------------------------------------------------------
@@ -37,13 +38,14 @@
       const changes = { childList: true, subtree: true, attributeFilter: ["data-drawn"] };
       if (!this.drawnAt) this.observer.observe(find("#inside-walk"), changes);
       this.drawnAt = walk.dataset.drawn;
-      // Gradio has changed the elements in place, and fields keep what the visitor did to them.
-      for (const input of all("input[type=range]", walk)) input.value = input.defaultValue;
+      // Gradio has changed the elements in place, and fields keep what the visitor did to them: the chosen number of a
+      // vector shall stay, but these come from Explore.
+      for (const input of all(".sharpness input", walk)) input.value = input.defaultValue;
       for (const input of all("input[type=checkbox]", walk)) input.checked = input.defaultChecked;
       for (const option of all("option", walk)) option.selected = option.defaultSelected;
       for (const each of all("#inside-walk .vectors")) this.read(each);
       this.showPart();
-      if (this.removed.size) this.share();
+      this.keepSharpness();
       this.show();
       if (this.scrolled !== this.step && !this.steps().includes(this.step)) {
         document.getElementById(`step-${this.step}`)?.scrollIntoView(); // a panel below the walk
@@ -208,6 +210,20 @@
       find("#inside-walk .back").disabled = !bars.some((bar) => bar.classList.contains("out"));
     },
 
+    // Keys come faster than answers: the first one must not set the slider back.
+    keepSharpness() {
+      const slider = find("#sharpness-softmax");
+      if (slider.value === this.sharpness) this.sharpness = null;
+      if (this.sharpness !== null) slider.value = this.sharpness;
+      if (this.sharpness !== null || this.removed.size) this.share(slider);
+    },
+
+    sendSharpness(value) {
+      this.sharpness = value;
+      clearTimeout(this.sending);
+      this.sending = setTimeout(() => clipExplorer.type("#inside-sharpness", value), 300);
+    },
+
     take(name, out) {
       if (out) this.removed.add(name);
       else this.removed.delete(name);
@@ -280,7 +296,8 @@
     const field = event.target.closest?.("#inside-walk :is(select, .sharpness input)");
     if (!field) return;
     inside.focused = field.id; // it is drawn again
-    clipExplorer.type(field.id === "follow" ? "#inside-follow" : "#inside-sharpness", field.value);
+    if (field.id === "follow") clipExplorer.type("#inside-follow", field.value);
+    else inside.sendSharpness(field.value);
   });
 
   document.addEventListener("click", (event) => {
