@@ -114,7 +114,9 @@ def description(heat_map: HeatMap) -> str:
     against = int((values < 0).sum())
     text = f"Heat map of {rows} by {columns} cells, rows from the top, columns from the left. "
     text += f"The hottest cells are {places}." if strongest else "No cell speaks for the class."
-    return text + (f" {against} cells speak against the class." if against else "")
+    if against:
+        text += f" {against} cell{'s speak' if against > 1 else ' speaks'} against the class."
+    return text
 
 
 def _numbers(heat_map: HeatMap) -> str:
