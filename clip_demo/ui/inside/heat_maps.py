@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,8 +107,9 @@ def _connect_cover_test(context: InsideContext, parts: HeatMapPanel, covered_key
         same = [gr.skip()] * 3
         yield [*same, *_buttons(running=True)]
         try:
-            for drawn in work(*values):
-                yield [*drawn, *_buttons(running=True)]
+            with closing(work(*values)) as steps:  # which stops the work when the visitor stops this handler
+                for drawn in steps:
+                    yield [*drawn, *_buttons(running=True)]
         except Exception:
             yield [*same, *_buttons(running=False)]
             raise
