@@ -182,7 +182,7 @@ def test_ten_classes_can_be_taken_away_and_the_others_are_added():
 
 def test_the_probe_adds_its_constant():
     text = text_of(probe_step(small_walk()))
-    assert "red circle 2.0000 0.5000 2.5000 75.00 %" in text
+    assert "red circle 2.000 0.5000 2.500 75.00 %" in text
     assert "red circle is 1.10 ahead of red square" in text
 
 
