@@ -236,6 +236,8 @@ def test_the_presentation_view_shows_one_step_and_moves_with_the_arrow_keys(open
     expect(page.locator("#step-cosine")).to_be_visible()
     page.keyboard.press("ArrowLeft")
     expect(heading).to_be_focused()
+    page.get_by_role("button", name="Another image").click()
+    expect(page.locator(".followed p")).to_contain_text("Example photo: cup")
     page.keyboard.press("Escape")
     expect(page.locator("#heading")).to_be_visible()
     expect(page.locator("#present button")).to_be_focused()
