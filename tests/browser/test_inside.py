@@ -53,7 +53,7 @@ def test_all_steps_have_the_numbers_of_explore(open_page, backend, query):
         "cosine": f"cosine {signed(walk.cosine.value)}",
         "scale": signed(walk.classes[1].logit, 2),
         "softmax": percent(walk.classes[0].probability),
-        "probe": signed(walk.probe.first.logit),
+        "probe": signed(walk.probe.first.logit, 3),
         "difference": walk.agreement.probe,
     }
     for i, name in enumerate(NAMES):
@@ -215,8 +215,9 @@ def test_the_steps_follow_another_image(open_page):
     expect(page.locator("#results .card").first).to_be_visible()
 
 
-def test_a_phone_scrolls_in_one_direction_only(open_page):
-    page = open_walk(open_page, CAT, viewport={"width": 390, "height": 844}, has_touch=True)
+@pytest.mark.parametrize("query", [CAT, SHAPE])
+def test_a_phone_scrolls_in_one_direction_only(open_page, query):
+    page = open_walk(open_page, query, viewport={"width": 390, "height": 844}, has_touch=True)
     for name in NAMES:
         go_to(page, name)
         wide = """() => [document.documentElement, ...document.querySelectorAll("#how :is(section, .sideways, .row)")]
@@ -235,6 +236,8 @@ def test_the_presentation_view_shows_one_step_and_moves_with_the_arrow_keys(open
     expect(page.locator("#step-cosine")).to_be_visible()
     page.keyboard.press("ArrowLeft")
     expect(heading).to_be_focused()
+    page.get_by_role("button", name="Another image").click()
+    expect(page.locator(".followed p")).to_contain_text("Example photo: cup")
     page.keyboard.press("Escape")
     expect(page.locator("#heading")).to_be_visible()
     expect(page.locator("#present button")).to_be_focused()

@@ -10,6 +10,7 @@ from .cells_view import vectors
 
 _SMALL = 128  # pixels; smaller images are enlarged with sharp pixels
 _LARGE = 640
+_FINE = 8  # cells a side; more have thinner lines
 
 
 def image_step(walk: Walk) -> str:
@@ -60,11 +61,13 @@ def _input(image: ImageInput, anatomy: Anatomy) -> str:
     grid, part = anatomy.grid, part_name(anatomy)
     lines = "".join(f"M{i} 0V{grid}M0 {i}H{grid}" for i in range(1, grid))
     at = (grid // 2) * grid + grid // 2
+    fine = ' class="fine"' if grid > _FINE else ""
     return (
         f'<figure class="input"><figcaption>What the model gets</figcaption>'
         f'<div class="frame pixels" role="img" style="--pixels:url({data_url(Image.fromarray(image.pixels))})" '
         f'aria-label="The square that the model gets, divided into {grid} by {grid} {part}s">'
-        f'<svg viewBox="0 0 {grid} {grid}" aria-hidden="true"><path class="under" d="{lines}"/><path d="{lines}"/>'
+        f'<svg{fine} viewBox="0 0 {grid} {grid}" aria-hidden="true">'
+        f'<path class="under" d="{lines}"/><path d="{lines}"/>'
         f'<rect class="at" x="{at % grid}" y="{at // grid}" width="1" height="1"/></svg></div></figure>'
         f'<figure class="part" data-grid="{grid}" data-part="{part}" '
         f'data-colours="{_mean_colours(image.pixels, grid)}">'

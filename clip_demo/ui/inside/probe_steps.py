@@ -35,8 +35,9 @@ def probe_step(walk: Walk) -> str:
 
 def _logits(logits: Sequence[ProbeLogit]) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{name_html(each.label)}</th><td>{signed(each.product)}</td>'
-        f"<td>{signed(each.intercept)}</td><td>{signed(each.logit)}</td><td><b>{percent(each.probability)}</b></td></tr>"
+        f'<tr><th scope="row">{name_html(each.label)}</th><td>{signed(each.product, 3)}</td>'
+        f"<td>{signed(each.intercept)}</td><td>{signed(each.logit, 3)}</td>"
+        f"<td><b>{percent(each.probability)}</b></td></tr>"
         for each in logits
     )
     return (

@@ -23,10 +23,11 @@ def cosine_step(walk: Walk) -> str:
     count = int(np.count_nonzero(cosine.products > 0))
     pictures = [("image", cosine.image), ("text", cosine.text), ("product", cosine.products)]
     drawn = vectors(pictures, what="cosine", at=cosine.most[0].dimension, signs="×=")
+    result = f'<span class="result">cosine <b>{signed(cosine.value)}</b></span>'
     return (
         f"{drawn}"
-        f'<p class="sum">{count} products above 0 add {signed(positive)}, {len(cosine.products) - count} others '
-        f'take {signed(abs(negative))} away: <span class="result">cosine <b>{signed(cosine.value)}</b></span></p>'
+        f'<p class="sum">{count} of {len(cosine.products)} products are above 0 and add {signed(positive)}, the '
+        f"others take {signed(abs(negative))} away: {result}</p>"
         f'<div class="row tables">{terms_table(cosine.most, "What adds most", "text")}'
         f"{terms_table(cosine.least, 'What takes most away', 'text')}</div>"
     )

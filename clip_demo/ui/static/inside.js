@@ -19,7 +19,7 @@
     // --- drawing and addresses -------------------------------------------------------------------------------
 
     isOpen() {
-      return Boolean(find("#how")?.offsetParent);
+      return Boolean(find("#how")?.getClientRects().length); // it has no offsetParent in the presentation view
     },
 
     // Explore has drawn new results: the steps follow while they can be seen.
