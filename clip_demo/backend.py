@@ -23,19 +23,20 @@ from .linear_probe.head import Head, linear_probe
 from .linear_probe.pipeline import ProbePipeline, Stores, check_fit
 from .models.catalog import BUILT_IN
 from .models.encoder import Encoder
-from .models.image_input import image_key, read_image
 from .numerics import check_top_k
 from .progress import Progress
 from .serving.downloads import Downloads
 from .serving.evaluator import Evaluator
 from .serving.heavy_requests import HeavyRequests
 from .serving.host_rules import NO_RULES, HostRules
+from .serving.inspector import Inspector
 from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
 from .serving.prediction import Prediction
 from .serving.probe_job import ProbeJobs
 from .serving.published_check import PublishedCheck
 from .serving.status import Status
+from .serving.subject import Subject
 from .zero_shot.classifier import zero_shot_scores
 from .zero_shot.prompt_set import PromptSet, check_prompts
 from .zero_shot.word_knowledge import WordKnowledge, word_knowledge
@@ -64,6 +65,8 @@ class Backend:
     ----------
     heavy_requests : HeavyRequests
         Gives the progress callback of one visitor's request, with which the methods below wait for their turn.
+    inside : Inspector
+        Answers what happens inside a prediction.
 
     Raises
     ------
@@ -93,6 +96,7 @@ class Backend:
         self._evaluator = Evaluator(self._stores.features, self._stores.heads)
         self._published = PublishedCheck()
         self._jobs = ProbeJobs(self._stores, self._downloads, self._evaluator)
+        self.inside = Inspector(self._subject, self._choose, self._evaluator, self._stores.heads)
 
     @classmethod
     def open(
@@ -236,33 +240,19 @@ class Backend:
         progress : callable, optional
             See `clip_demo.progress.Progress`.
         """
-        on, top_k = self._dataset(dataset), check_top_k(top_k)
-        prompts = check_prompts(prompts, on)
-        if (image is None) == (index is None):
-            given = "neither" if image is None else "both"
-            raise OptionError(f"image, index: got {given}; give one of them, an image or an index of a dataset.")
-        chosen, truth = self._ready(model), None
-        if index is None:
-            features = chosen.features.encode_image(image_key(image), partial(read_image, image))
-        else:
-            index = on.check_index(index)
-            # Stored features serve where the images themselves are not on this machine.
-            stored = None if on.available() else self._stores.features.get(chosen.encoder.sha256, on.name)
-            label = on.label(index) if stored is None else stored.labels[index]
-            truth = on.classnames[label]
-            if stored is None:
-                features = chosen.features.encode_image((on.name, index), partial(on.image, index))
-            else:
-                features = stored.features[index]
+        top_k = check_top_k(top_k)
+        subject = self._subject(image=image, index=index, dataset=dataset, prompts=prompts, model=model)
+        chosen, features, prompts = subject.model, subject.features, subject.prompts
         weights = chosen.features.class_weights(prompts, progress)
         scale = chosen.encoder.logit_scale if logit_scale is None else check_logit_scale(logit_scale)
+        head = self._stores.heads.get(chosen.encoder.sha256, subject.dataset.name)
         return Prediction(
             model=chosen.name,
-            dataset=on.name,
-            index=index,
-            truth=truth,
+            dataset=subject.dataset.name,
+            index=subject.index,
+            truth=subject.truth,
             zero_shot=zero_shot_scores(weights, features, scale, prompts.classnames, top_k),
-            linear_probe=linear_probe(self._stores.heads.get(chosen.encoder.sha256, on.name), features, top_k),
+            linear_probe=linear_probe(head, features, top_k),
             assumption=chosen.assumption,
         )
 
@@ -425,6 +415,30 @@ class Backend:
 
     def _dataset(self, name: str | None) -> Dataset:
         return resolve_dataset(self.datasets, self.requested_dataset if name in (None, "") else name)
+
+    def _choose(self, model: str | None, dataset: str | None) -> tuple[ModelHandle, Dataset]:
+        on = self._dataset(dataset)
+        return self._ready(model), on
+
+    def _subject(
+        self,
+        *,
+        image: Image.Image | str | Path | bytes | None = None,
+        index: int | None = None,
+        dataset: str | None = None,
+        prompts: PromptSet | None = None,
+        model: str | None = None,
+    ) -> Subject:
+        """Return what a prediction is about, with the image's features; see `predict` for the arguments."""
+        on = self._dataset(dataset)
+        prompts = check_prompts(prompts, on)
+        if (image is None) == (index is None):
+            given = "neither" if image is None else "both"
+            raise OptionError(f"image, index: got {given}; give one of them, an image or an index of a dataset.")
+        chosen = self._ready(model)
+        if index is None:
+            return Subject.of_image(chosen, on, prompts, image)
+        return Subject.of_index(chosen, on, prompts, index, self._stores.features)
 
     def _ready(self, model: str | None) -> ModelHandle:
         """Return a model; a call waits only for the default one."""

@@ -11,6 +11,7 @@ logger = logging.getLogger(__name__)
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUILT_IN_CHECKPOINT = ASSETS / "tiny.pt"
 BUILT_IN_WORDS = ASSETS / "tiny-words.npz"  # what the built-in model knows of each word
+BUILT_IN_SNAPSHOTS = ASSETS / "tiny-snapshots.npz"  # image-caption pairs during its training
 EXAMPLES = ASSETS / "examples"
 
 

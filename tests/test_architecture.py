@@ -16,7 +16,7 @@ LAYERS = [
     {"__init__"},
     {"backend"},
     {"serving"},
-    {"evaluation"},
+    {"evaluation", "inside"},
     {"linear_probe", "zero_shot"},
     {"features"},
     {"datasets"},
@@ -37,8 +37,8 @@ ALLOWED = {
     "scipy": {"evaluation"},
     "plotly": {"ui"},
 }
-FOLDERS = ["benchmark", "cli", "datasets", "evaluation", "features", "linear_probe", "models", "serving", "tiny_clip"]
-FOLDERS += ["ui", "ui.explore", "ui.few_shot", "ui.how_it_works", "ui.prompt_lab", "zero_shot"]
+FOLDERS = ["benchmark", "cli", "datasets", "evaluation", "features", "inside", "linear_probe", "models", "serving"]
+FOLDERS += ["tiny_clip", "ui", "ui.explore", "ui.few_shot", "ui.inside", "ui.prompt_lab", "zero_shot"]
 
 
 def part_of(path, root):

@@ -24,7 +24,7 @@ def make_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         _add_zero_shot, _add_predict, _add_evaluate, _add_store_features, _add_fit_probe,
-        _add_first_image, _add_download, _add_reproduce, _add_bench,
+        _add_first_image, _add_check_maps, _add_download, _add_reproduce, _add_bench,
     ):  # fmt: skip
         add(subparsers)
     return parser
@@ -117,6 +117,16 @@ def _add_first_image(subparsers) -> None:
     )  # fmt: skip
     _add_model_options(command)
     command.add_argument("--output", type=_path, metavar="DIR", help="folder of the head (default: the cache)")
+
+
+def _add_check_maps(subparsers) -> None:
+    command = _add_command(
+        subparsers, "check-maps", commands.run_check_maps,
+        "cover the hottest fifth of each heat map on test images, and a random fifth, and print what is lost",
+        "--dataset shapes100 --images 200",
+    )  # fmt: skip
+    _add_model_options(command)
+    command.add_argument("--images", type=int, default=200, metavar="N", help="number of images (default: 200)")
 
 
 def _add_download(subparsers) -> None:

@@ -28,7 +28,7 @@ from ..zero_shot.prompts import parse_class_file, read_classnames
 from .progress_bars import ProgressBars
 from .reproduce import reproduce, table
 from .terminal import read_input, to_json
-from .text import accuracy_text, curve_text, first_image_text, head_text, prediction_text, top_predictions
+from .text import accuracy_text, curve_text, first_image_text, head_text, maps_text, prediction_text, top_predictions
 
 IMAGES, TEST_FEATURES = "images", "test features"  # what of a dataset a command needs
 
@@ -102,6 +102,13 @@ def run_first_image(options: Namespace) -> None:
     with ProgressBars() as bars:
         first = backend.find_first_image(folder=folder, progress=bars)
     print(first_image_text(first))
+
+
+def run_check_maps(options: Namespace) -> None:
+    """Print the deletion check of the heat maps."""
+    with ProgressBars("it") as bars:
+        rows = open_backend(options).inside.deletion_check(images=options.images, progress=bars)
+    print(maps_text(rows))
 
 
 def run_download(options: Namespace) -> None:

@@ -6,6 +6,7 @@ from ..backend import Prediction
 from ..evaluation.accuracy import Accuracy
 from ..evaluation.first_image import FirstImage
 from ..evaluation.significance import Difference
+from ..inside.deletion_check import DeletionRow
 from ..linear_probe.few_shot_curve import FewShotCurve
 from ..linear_probe.head import Provenance
 from ..zero_shot.word_knowledge import WordKnowledge
@@ -84,3 +85,13 @@ def head_text(head: Provenance) -> str:
         f"{head.model} on {head.dataset}, {head.n_train:,} images, C={head.C:.4g}{note}, "
         f"{100 * head.test_accuracy:.2f}% on {head.n_test:,} test images"
     )
+
+
+def maps_text(rows: Iterable[DeletionRow]) -> str:
+    """Return a table of the deletion check: the mean probability of the first class, and of the drop beyond chance."""
+    lines = [f"{'map':<12} {'of':<13} {'n':>5} {'whole':>8} {'hottest':>8} {'random':>8} {'better':>8}  logits (95%)"]
+    for row in rows:
+        shares = " ".join(f"{each:8.2%}" for each in (row.probability, row.hottest, row.random, row.better))
+        drop = f"{row.drop:+.2f} ({row.low:+.2f} to {row.high:+.2f})"
+        lines.append(f"{row.method:<12} {row.predictor:<13} {row.n:>5} {shares}  {drop}")
+    return "\n".join(lines)

@@ -1,21 +1,26 @@
 """A CLIP in torch behind the encoder interface."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn import functional
 
 from ..errors import ModelError
+from .attention_mask import MAX_CELLS, cells_per_side, encode_masked, patch_groups
 from .checkpoint import Checkpoint
 from .data_parallel import run_data_parallel
+from .encoder import Anatomy, Token
 from .forward import encode_image, encode_text, fold_batch_norm
+from .gradient_maps import grad_eclip, hires_cam
 from .openai_clip import import_clip
 from .tokenizer import tokenize, tokens
 
 
 class ClipModel:
-    """A `clip.model.CLIP` that implements `clip_demo.models.encoder.Encoder`.
+    """A `clip.model.CLIP` that implements `clip_demo.models.encoder.InspectableEncoder`.
 
     Parameters
     ----------
@@ -53,6 +58,8 @@ class ClipModel:
             normalize.mean, normalize.std = checkpoint.marks.mean, checkpoint.marks.std
         self._mean, self._std = (torch.tensor(each).view(3, 1, 1) for each in (normalize.mean, normalize.std))
         self._device = network.logit_scale.device
+        self._is_vit = isinstance(network.visual, import_clip().model.VisionTransformer)
+        self.heat_map_method = "Grad-ECLIP" if self._is_vit else "HiResCAM"
         if self._device.type == "cpu":
             fold_batch_norm(network)
 
@@ -96,9 +103,12 @@ class ClipModel:
 
     @torch.inference_mode()
     def _forward(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        pixels = torch.from_numpy(np.stack(inputs)).permute(0, 3, 1, 2).contiguous()  # (n, 3, height, width)
-        pixels = pixels.float().div(255).sub_(self._mean).div_(self._std)
-        return encode_image(self.network, pixels.to(self._device)).float().cpu().numpy()
+        return encode_image(self.network, self._scaled(inputs)).float().cpu().numpy()
+
+    def _scaled(self, inputs: Sequence[np.ndarray]) -> torch.Tensor:
+        """Return the network's input, shape (n, 3, height, width), float32."""
+        pixels = torch.from_numpy(np.stack(inputs)).permute(0, 3, 1, 2).contiguous()
+        return pixels.float().div(255).sub_(self._mean).div_(self._std).to(self._device)
 
     def tokens(self, prompt: str) -> bytes:
         """Return what the features of a prompt depend on; see `clip_demo.models.tokenizer.tokens`."""
@@ -125,3 +135,60 @@ class ClipModel:
         """
         numbers = torch.from_numpy(tokenize(list(prompts), self.network.context_length))
         return self._checked(encode_text(self.network, numbers).float().cpu().numpy())
+
+    # --- the inside -----------------------------------------------------------------------------------------------
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """Sizes of the model."""
+        visual = self.network.visual
+        side = visual.input_resolution
+        grid = side // visual.conv1.kernel_size[0] if self._is_vit else side // 32
+        return Anatomy(
+            kind="ViT" if self._is_vit else "ResNet",
+            resolution=side,
+            grid=grid,
+            cover_grid=cells_per_side(grid) if self._is_vit else MAX_CELLS,
+            dimensions=self.network.text_projection.shape[1],
+            context_length=self.network.context_length,
+        )
+
+    def token_pieces(self, prompt: str) -> tuple[Token, ...]:
+        """Return a prompt's tokens, from start to end of text."""
+        numbers, tokenizer = tokenize([prompt], self.network.context_length)[0], import_clip().clip._tokenizer
+        end = np.flatnonzero(numbers == tokenizer.encoder["<|endoftext|>"]).max()
+        return tuple(
+            Token(number, tokenizer.decode([number]).removesuffix(" "), tokenizer.decoder[number].endswith("</w>"))
+            for number in numbers[: end + 1].tolist()
+        )
+
+    def encode_covered(self, pixels: np.ndarray, covers: np.ndarray) -> np.ndarray:
+        """Return the features of one image with cells covered; see `InspectableEncoder.encode_covered`.
+
+        In a vision transformer nothing attends to the patches of a covered cell. In a ResNet the cell gets the image's
+        mean colour.
+        """
+        work = partial(self._encode_masked, pixels) if self._is_vit else partial(self._encode_painted, pixels)
+        return run_data_parallel(work, covers) if self._device.type == "cpu" else work(covers)
+
+    @torch.inference_mode()
+    def _encode_masked(self, pixels: np.ndarray, covers: np.ndarray) -> np.ndarray:
+        masked = torch.from_numpy(covers).flatten(1)[:, patch_groups(self.anatomy.grid)]  # (n, patches)
+        return encode_masked(self.network, self._scaled([pixels]), masked.to(self._device)).float().cpu().numpy()
+
+    def _encode_painted(self, pixels: np.ndarray, covers: np.ndarray) -> np.ndarray:
+        cell = np.arange(len(pixels)) * covers.shape[1] // len(pixels)  # of each row and column of pixels
+        painted = covers[:, cell[:, None], cell, None]  # (n, height, width, 1)
+        mean = np.rint(pixels.mean(axis=(0, 1))).astype(np.uint8)
+        return self._forward(np.where(painted, mean, pixels))
+
+    def gradient_maps(self, pixels: np.ndarray, directions: np.ndarray, normalized: bool) -> np.ndarray:
+        """Return a heat map for each score ``direction · features``; see `InspectableEncoder.gradient_maps`."""
+        weights = torch.from_numpy(np.asarray(directions, np.float32)).to(self._device)
+
+        def scores(features: torch.Tensor) -> torch.Tensor:
+            features = features.float()
+            return weights @ (functional.normalize(features) if normalized else features)[0]
+
+        maps = (grad_eclip if self._is_vit else hires_cam)(self.network, self._scaled([pixels]), scores)
+        return maps.double().cpu().numpy()

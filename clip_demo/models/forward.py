@@ -51,10 +51,7 @@ def encode_image(network: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor
     visual = network.visual
     if not isinstance(visual, import_clip().model.VisionTransformer):
         return network.encode_image(pixels.contiguous(memory_format=torch.channels_last))
-    patches = visual.conv1(pixels.type(network.dtype)).flatten(2).transpose(1, 2)  # (n, patches, width)
-    token = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
-    x = torch.cat([token, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
-    x = visual.ln_pre(x).transpose(0, 1)  # (1 + patches, n, width)
+    x = embed_patches(network, pixels).transpose(0, 1)  # (1 + patches, n, width)
     *blocks, last = visual.transformer.resblocks
     for block in blocks:
         x = block(x)
@@ -62,6 +59,14 @@ def encode_image(network: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor
     x = x[:1] + last.attn(y[:1], y, y, need_weights=False)[0]  # (1, n, width)
     x = x + last.mlp(last.ln_2(x))
     return visual.ln_post(x[0]) @ visual.proj
+
+
+def embed_patches(network: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    """Return the input of a vision transformer's first block, shape (n, 1 + patches, width)."""
+    visual = network.visual
+    patches = visual.conv1(pixels.type(network.dtype)).flatten(2).transpose(1, 2)  # (n, patches, width)
+    token = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+    return visual.ln_pre(torch.cat([token, patches], dim=1) + visual.positional_embedding.to(patches.dtype))
 
 
 def encode_text(network: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:

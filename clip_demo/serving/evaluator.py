@@ -50,7 +50,7 @@ class Evaluator:
         progress: Progress | None = None,
     ) -> EvaluationReport:
         """Evaluate a prompt set, and a baseline on the same images where one is given."""
-        images = self._labelled_images(model, dataset, progress, prompts, *([] if baseline is None else [baseline]))
+        images = self.labelled_images(model, dataset, progress, prompts, *([] if baseline is None else [baseline]))
 
         def predict(each: PromptSet) -> Predictions:
             key = (model.encoder.sha256, dataset.name, each)
@@ -58,6 +58,26 @@ class Evaluator:
 
         before = None if baseline is None else predict(baseline)
         return EvaluationReport(images, predict(prompts), before, model.assumption)
+
+    def labelled_images(
+        self, model: ModelHandle, dataset: Dataset, progress: Progress | None = None, *prompts: PromptSet
+    ) -> LabelledImages:
+        """Return all images of a test set with their features, which are computed where they are not stored.
+
+        The prompt sets that will be evaluated on them are checked first: encoding the images may take an hour.
+        """
+        for each in prompts:
+            model.features.check_distinct(each)
+        encoder = model.encoder
+        head = self._heads.get(encoder.sha256, dataset.name)
+
+        def compute() -> LabelledImages:
+            extract = in_small_batches(model.features.encode_in_background)
+            test = self._features.get_or_encode(encoder, dataset, extract, progress)
+            return LabelledImages.of(test, dataset, encoder.logit_scale, head)
+
+        # The head is a part of the key, so that one fitted meanwhile is used at once.
+        return self._test_sets.get((encoder.sha256, dataset.name, id(head)), compute, progress)
 
     def zero_shot(self, model: ModelHandle, dataset: Dataset) -> tuple[float, tuple[str, ...]]:
         """Return the zero-shot accuracy, 0 to 1, with the dataset's own prompt set, and the templates of that."""
@@ -97,7 +117,7 @@ class Evaluator:
         self, model: ModelHandle, dataset: Dataset, prompts: PromptSet, progress: Progress | None = None
     ) -> tuple[TemplateRow, ...]:
         """Measure every template of a prompt set."""
-        images = self._labelled_images(model, dataset, progress, prompts)
+        images = self.labelled_images(model, dataset, progress, prompts)
         # Not remembered, as in `compare_names`: many prompt sets would displace everything that visitors look at.
         return ablate_templates(partial(_predict, model, images, progress), prompts, progress)
 
@@ -111,25 +131,9 @@ class Evaluator:
         progress: Progress | None = None,
     ) -> tuple[NameRow, ...]:
         """Measure other names for the class at `position`: each prompt set of `renamed` has one of them."""
-        images = self._labelled_images(model, dataset, progress, prompts, *renamed)
+        images = self.labelled_images(model, dataset, progress, prompts, *renamed)
         members = np.flatnonzero(images.labels == position)
         return compare_names(partial(_predict, model, images, progress), prompts, renamed, position, members, progress)
-
-    def _labelled_images(
-        self, model: ModelHandle, dataset: Dataset, progress: Progress | None, *prompts: PromptSet
-    ) -> LabelledImages:
-        for each in prompts:  # first: they may be refused, and encoding the images may take an hour
-            model.features.check_distinct(each)
-        encoder = model.encoder
-        head = self._heads.get(encoder.sha256, dataset.name)
-
-        def compute() -> LabelledImages:
-            extract = in_small_batches(model.features.encode_in_background)
-            test = self._features.get_or_encode(encoder, dataset, extract, progress)
-            return LabelledImages.of(test, dataset, encoder.logit_scale, head)
-
-        # The head is a part of the key, so that one fitted meanwhile is used at once.
-        return self._test_sets.get((encoder.sha256, dataset.name, id(head)), compute, progress)
 
 
 def _predict(model: ModelHandle, images: LabelledImages, progress: Progress | None, prompts: PromptSet) -> Predictions:

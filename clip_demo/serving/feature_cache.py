@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,7 @@ from .batching import MicroBatcher
 from .encoder_queue import JOB, EncoderQueue
 from .memo import Memo
 
+T = TypeVar("T")
 # 512 numbers in float32 are 2 kB, so prompts take at most about 40 MB, and images 2 MB.
 MAX_IMAGES = 1_000
 MAX_CLASSES = 20_000  # of all remembered class lists together: another 40 MB at most
@@ -110,18 +112,42 @@ class FeatureCache:
 
         They are not remembered, and encoded a few at a time when no visitor waits.
         """
-        rows, start = [], 0
-        while start < len(images):
-            inputs = [self._encoder.preprocess(each) for each in images[start : start + self._job_batch]]
-            rows.append(self._queue.run(partial(self._encode_job_batch, inputs), JOB))
-            start += len(inputs)
-        return np.concatenate(rows)
+        rows = self.in_background(
+            self._encoder.encode_images, images, lambda part: [*map(self._encoder.preprocess, part)]
+        )
+        return np.concatenate(list(rows))
 
-    def _encode_job_batch(self, inputs: list) -> np.ndarray:
+    def in_background(
+        self,
+        encode: Callable[[Sequence[T]], np.ndarray],
+        items: Sequence,
+        prepare: Callable[[Sequence], Sequence[T]] = list,
+    ) -> Iterator[np.ndarray]:
+        """Yield ``encode(prepare(items))`` in pieces, a few items at a time when no visitor waits.
+
+        Parameters
+        ----------
+        encode : callable
+            Called in the encoder's thread. An item takes it about as long as an image.
+        items : sequence
+        prepare : callable
+            Called in this thread, while the encoder is free for others.
+        """
+        start = 0
+        while start < len(items):
+            prepared = prepare(items[start : start + self._job_batch])
+            yield self._queue.run(partial(self._encode_piece, encode, prepared), JOB)
+            start += len(prepared)
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Return what a short call of the encoder returns for a visitor who waits."""
+        return self._queue.run(work)
+
+    def _encode_piece(self, encode: Callable[[Sequence[T]], np.ndarray], prepared: Sequence[T]) -> np.ndarray:
         start = time.perf_counter()
-        rows = self._encoder.encode_images(inputs)
-        images_per_second = len(inputs) / (time.perf_counter() - start)
-        self._job_batch = int(min(max(images_per_second * JOB_SECONDS, 1), 2 * self._job_batch, JOB_IMAGES))
+        rows = encode(prepared)
+        items_per_second = len(prepared) / (time.perf_counter() - start)
+        self._job_batch = int(min(max(items_per_second * JOB_SECONDS, 1), 2 * self._job_batch, JOB_IMAGES))
         return rows
 
 

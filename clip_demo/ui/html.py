@@ -18,6 +18,15 @@ def percent(value: float) -> str:
     return f"{100 * value:.2f}\N{NO-BREAK SPACE}%"
 
 
+def signed(value: float, digits: int = 4) -> str:
+    """Return a number with a minus sign instead of a hyphen.
+
+    >>> signed(-0.25)
+    '−0.2500'
+    """
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
 def name_html(name: str) -> str:
     """Return a class name as HTML. A name in a right-to-left script does not turn the text around it."""
     return f"<bdi>{escape(name)}</bdi>"
@@ -26,6 +35,13 @@ def name_html(name: str) -> str:
 def data_url(image: Image.Image) -> str:
     """Return an image as a data URL, so that image and caption arrive together."""
     return _encode(image, "png")
+
+
+def photo_url(image: Image.Image, side: int) -> str:
+    """Return an image as a data URL, made smaller if it is larger than `side` pixels, and with small loss."""
+    small = image.copy()
+    small.thumbnail((side, side))
+    return _encode(small, "webp", quality=85)
 
 
 def thumbnail(path: Path, side: int = 160) -> str:

@@ -17,7 +17,8 @@ from .explore import layout as explore
 from .explore.link_events import model_choices
 from .few_shot import events as few_shot_events
 from .few_shot import layout as few_shot
-from .how_it_works import layout as how_it_works
+from .inside import events as inside_events
+from .inside import layout as inside
 from .prompt_lab import events as prompt_lab_events
 from .prompt_lab import layout as prompt_lab
 from .prompt_lab.context import ExploreTab
@@ -48,12 +49,13 @@ def build_ui(backend: Backend) -> gr.Blocks:
             with gr.Tab("Few-shot", id="few-shot") as few_shot_tab:
                 few_shot_outputs = few_shot.lay_out()
             with gr.Tab("How it works", id="how") as how_tab:
-                how_it_works.lay_out()
+                inside_outputs = inside.lay_out()
         add_endpoints(backend)  # first: Gradio renames an endpoint if an event has a handler of its name
         state = explore_events.connect(demo, backend, fields, controls)
         prompt_lab_events.connect(backend, lab, ExploreTab(tabs, explore_tab, fields, state.request), state.kept)
         for tab in (explore_tab, lab_tab, few_shot_tab, how_tab):
             tab.select(None, js=f"() => clipExplorer.openTab('{tab.id}')", **QUIET)
+        inside_events.connect(how_tab, backend, fields, inside_outputs)
         few_shot_events.connect_probe(few_shot_tab, backend, fields, few_shot_outputs, state.refresh)
     # Nobody gets around the queues by calling an event directly.
     return demo.queue(api_open=False, max_size=MAX_WAITING)

@@ -15,10 +15,15 @@ AXE = HERE / "axe" / "axe.min.js"
 PROBES = HERE / "probes.js"
 LAB = ("Classes", "Confusions", "Images", "Calibration", "Templates", "Names")
 TABS = ("Explore", "Prompt Lab", "Few-shot", "How it works")
+STEPS = tuple(
+    f"How it works: {step}"
+    for step in ("image", "tokens", "vectors", "cosine", "scale", "softmax", "probe", "difference")
+)
 VIEWS = (
     *("Explore", "Explore: details", "Explore: code"),
     *(f"Prompt Lab: {section}" for section in LAB),
-    *("Few-shot", "How it works"),
+    "Few-shot",
+    *STEPS,
 )
 PHONE_VIEWS = (
     "Explore",
@@ -56,7 +61,9 @@ SETTINGS = {
     # Only colours depend on the theme.
     "dark": Setting({}, f"{IMAGE}&__theme=dark", VIEWS, ("color-contrast", "link-in-text-block")),
     "phone": Setting(
-        PHONE, IMAGE, ("Explore", "Explore: details", "Prompt Lab: Classes", "Prompt Lab: Templates", *TABS[2:])
+        PHONE,
+        IMAGE,
+        ("Explore", "Explore: details", "Prompt Lab: Classes", "Prompt Lab: Templates", "Few-shot", *STEPS),
     ),
 }
 
@@ -72,6 +79,10 @@ def show(page, view):
         page.keyboard.press("Escape")  # closes the details
         page.get_by_role("button", name="Show the code").click()
         expect(page.locator("#code .cm-content")).to_be_visible()
+    elif tab == "How it works":
+        expect(page.locator("#inside-walk .walk")).to_be_visible()
+        page.locator(f'#inside-walk nav [data-step="{part or "image"}"]').click()
+        expect(page.locator(f"#step-{part or 'image'}")).to_be_visible()
     elif part:
         expect(page.locator("#lab-headline .tile strong")).to_have_count(3)
         page.get_by_role("tab", name=part, exact=True).click()

@@ -331,3 +331,11 @@ def test_options_that_do_not_fit_the_model_are_refused(run, tmp_path, arguments,
     given = [each.format(path) for each in arguments]
     status, out, err = run("zero-shot", "--index", "12", "--dataset", "shapes100", *given)
     assert (status, out) == (2, "") and err.startswith(start) and len(err.splitlines()) == 1
+
+
+def test_check_maps_prints_a_table(run):
+    status, _, err = run("check-maps", "--dataset", "shapes100", "--images", "0")
+    assert status == 2 and "images: got 0; use a whole number from 2 to 2000" in err
+    status, out, _ = run("check-maps", "--dataset", "shapes100", "--images", "2")
+    maps = ["map", "cover test", "cover test", "HiResCAM", "HiResCAM"]
+    assert status == 0 and [line[:12].strip() for line in out.splitlines()] == maps

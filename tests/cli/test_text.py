@@ -1,9 +1,10 @@
 import pytest
 
 from clip_demo.backend import Prediction
-from clip_demo.cli.text import accuracy_text, curve_text, prediction_text, top_predictions
+from clip_demo.cli.text import accuracy_text, curve_text, maps_text, prediction_text, top_predictions
 from clip_demo.evaluation.accuracy import Accuracy
 from clip_demo.evaluation.significance import Difference
+from clip_demo.inside.deletion_check import DeletionRow
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
 from clip_demo.zero_shot.classifier import ZeroShotScore
 
@@ -65,3 +66,10 @@ def test_a_curve(toy_backend, tmp_path):
     first, second, *_, last = curve_text(toy_backend.few_shot_curve()).splitlines()
     assert first == "zero-shot: 100.00%" and last.startswith("as good as zero-shot: ")
     assert second.startswith("   1 per class: ") and second.endswith(" over 3 draws")
+
+
+def test_the_check_of_heat_maps():
+    row = DeletionRow("cover test", "zero-shot", 200, 0.71, 0.0925, 0.63, 0.955, 2.345, 2.0, 2.69)
+    assert maps_text([row]).splitlines()[1].split() == [
+        "cover", "test", "zero-shot", "200", "71.00%", "9.25%", "63.00%", "95.50%", "+2.35", "(+2.00", "to", "+2.69)",
+    ]  # fmt: skip

@@ -86,6 +86,28 @@ def test_a_prompt_with_too_many_tokens_is_named(model):
     )
 
 
+@pytest.mark.parametrize("prompt", ["a photo of a cat.", "A  catalogue!", "naïve 🎉", "a <|endoftext|> in it", ""])
+def test_tokens_are_those_of_openai_clip_and_spell_the_prompt(model, prompt):
+    tokens = model.token_pieces(prompt)
+    numbers = [token.number for token in tokens]
+    assert numbers + [0] * (77 - len(numbers)) == clip.tokenize(prompt)[0].tolist()
+    assert (tokens[0].text, tokens[-1].text) == ("<|startoftext|>", "<|endoftext|>")
+    text = "".join(token.text + " " * token.ends_word for token in tokens[1:-1])
+    assert text == clip.clip._tokenizer.decode(numbers[1:-1])
+
+
+def test_tokens_of_a_prompt_that_is_too_long(model):
+    with pytest.raises(PromptTooLongError, match="has 78 tokens"):
+        model.token_pieces(" ".join(["word"] * 76))
+
+
+def test_the_anatomy_is_that_of_the_weights(model):
+    anatomy = model.anatomy
+    assert (anatomy.resolution, anatomy.dimensions, anatomy.context_length) == (32, 32, 77)
+    vit = isinstance(model.network.visual, clip.model.VisionTransformer)
+    assert (anatomy.kind, anatomy.grid, anatomy.cover_grid) == (("ViT", 4, 4) if vit else ("ResNet", 1, 8))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)
 def test_a_gpu_computes_in_half_precision_as_in_openai_clip(checkpoint, images):
     ours = load_model(str(checkpoint.archive), device="cuda")

@@ -62,7 +62,7 @@ def _zero_shot_card(
     if comparison:
         about += f' <span class="earlier-key">{escape(comparison.name)}</span>'
     bars = "".join(
-        _bar(score, prediction.truth, notes.get(score.label, ""), _change(rank, score, comparison))
+        bar(score, prediction.truth, notes.get(score.label, ""), _change(rank, score, comparison))
         for rank, score in enumerate(prediction.zero_shot[:SHOWN], 1)
     )
     rank = _rank_of_truth(prediction.zero_shot, prediction.truth, "on your list")
@@ -79,7 +79,7 @@ def probe_card(prediction: Prediction, dataset: Dataset, *, may_start: bool) -> 
     early = early_head(probe.head, dataset)
     again = offer(dataset, "Train it on all images", may_start=may_start)
     more = f'<p class="early">This is {early}.</p>{again}' if early else ""
-    bars = "".join(_bar(score, prediction.truth) for score in probe.top[:SHOWN])
+    bars = "".join(bar(score, prediction.truth) for score in probe.top[:SHOWN])
     rank = _rank_of_truth(probe.top, prediction.truth, "one of its classes")
     return _frame("probe", "Linear probe", about, f'<ol class="bars">{bars}</ol>{rank}{more}')
 
@@ -102,9 +102,10 @@ def _frame(kind: str, name: str, about: str, body: str) -> str:
     )
 
 
-def _bar(
+def bar(
     score: ZeroShotScore | ProbeScore, truth: str | None, note: str = "", change: tuple[str, str] = ("", "")
 ) -> str:
+    """Return one class with its share; `change` is what `_change` returns."""
     right = same_class(score.label, truth)
     mark = ' <span class="true-mark">true label</span>' if right else ""
     cosine = f'<span class="cosine">cosine {score.cosine:.4f}</span>' if isinstance(score, ZeroShotScore) else ""

@@ -122,7 +122,7 @@ def _answer(
     """Return the prediction and what is drawn of it."""
     dataset = backend.datasets[view.dataset]
     prompts = PromptSet.parse(view.templates, view.classes, view.replace_underscores)
-    image = _image_argument(view, photo, dataset)
+    image = image_argument(view, photo, dataset)
     predict = _predictor(backend, view, image, progress)
     prediction = predict(prompts=prompts)
     if view.source == EXAMPLE:
@@ -160,7 +160,7 @@ def likely_classes(backend: Backend, view: View, photo: Mapping[str, Any] | None
     dataset = backend.datasets[view.dataset]
     prompts = PromptSet(dataset.classnames, parse_templates(view.templates), view.replace_underscores)
     with visitor_request(backend) as progress:
-        predict = _predictor(backend, view, _image_argument(view, photo, dataset), progress)
+        predict = _predictor(backend, view, image_argument(view, photo, dataset), progress)
         prediction = predict(prompts=prompts)
     return [score.label for score in prediction.zero_shot[:n]]
 
@@ -179,7 +179,7 @@ def _predictor(backend: Backend, view: View, image: Mapping[str, Any], progress:
     )
 
 
-def _image_argument(view: View, photo: Mapping[str, Any] | None, dataset: Dataset) -> dict[str, Any]:
+def image_argument(view: View, photo: Mapping[str, Any] | None, dataset: Dataset) -> dict[str, Any]:
     """Return the argument of `Backend.predict` that stands for the image."""
     if view.source == OWN:
         return {"image": uploaded_path(photo)}

@@ -56,6 +56,7 @@ window.clipExplorer = {
       if (new URLSearchParams(window.location.search).has("tab")) this.showTab();
     }
     this.updateAddress(query);
+    document.dispatchEvent(new Event("clip-shown")); // other tabs show what is on
     for (const name of ["templates", "classes"]) {
       const invalid = Boolean(document.querySelector(`#${name}-message .message`));
       document.querySelector(`#${name} textarea`)?.setAttribute("aria-invalid", invalid);
@@ -66,7 +67,7 @@ window.clipExplorer = {
   // --- addresses and history ---
 
   parameters: [
-    ...["tab", "dataset", "index", "photo", "template", "classes"],
+    ...["tab", "step", "dataset", "index", "photo", "template", "classes"],
     ...["replace_underscores", "sharpness", "model"],
   ],
   pushed: 0, // time of the last new entry in the history
@@ -78,7 +79,7 @@ window.clipExplorer = {
     if (!query) return;
     const before = new URLSearchParams(window.location.search);
     const after = new URLSearchParams(before); // other parameters, such as Gradio's __theme, are kept
-    this.parameters.filter((name) => name !== "tab").forEach((name) => after.delete(name));
+    this.parameters.filter((name) => !["tab", "step"].includes(name)).forEach((name) => after.delete(name));
     new URLSearchParams(query).forEach((value, name) => after.append(name, value));
     this.visit(before, after, before.has("dataset"));
   },
@@ -89,6 +90,8 @@ window.clipExplorer = {
     const after = new URLSearchParams(before);
     after.delete("tab");
     if (tab !== "explore") after.append("tab", tab);
+    after.delete("step");
+    if (tab === "how" && clipInside.step) after.append("step", clipInside.step);
     this.visit(before, after, true);
   },
 
@@ -96,7 +99,7 @@ window.clipExplorer = {
     const differs = (name) => before.get(name) !== after.get(name);
     if (!this.parameters.some(differs)) this.restoring = 0;
     if (!this.parameters.some(differs) || Date.now() < this.restoring) return;
-    const moved = ["tab", "dataset", "index", "photo", "model"].some(differs);
+    const moved = ["tab", "step", "dataset", "index", "photo", "model"].some(differs);
     const push = moved && mayPush && Date.now() - this.pushed > 1000;
     if (push) this.pushed = Date.now();
     this.setAddress(after, push ? "pushState" : "replaceState");
@@ -125,6 +128,7 @@ window.clipExplorer = {
   restore() {
     this.restoring = Date.now() + 3000;
     this.showTab();
+    document.dispatchEvent(new Event("clip-restored"));
     this.type("#link", `${window.location.search}&at=${Date.now()}`); // an equal value would not count as a change
   },
 

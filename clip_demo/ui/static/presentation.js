@@ -187,6 +187,7 @@
     },
 
     enter() {
+      if (clipInside.isOpen()) return clipInside.present();
       find('[role="tab"]').click(); // the tab Explore
       root.classList.add("presenting");
       // Refused in a frame; the view then fills the window. Some browsers return no promise.

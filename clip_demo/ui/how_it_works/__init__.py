@@ -1,1 +1,0 @@
-"""The tab that explains zero-shot prediction and the linear probe."""
