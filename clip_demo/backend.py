@@ -420,15 +420,7 @@ class Backend:
         on = self._dataset(dataset)
         return self._ready(model), on
 
-    def _subject(
-        self,
-        *,
-        image: Image.Image | str | Path | bytes | None = None,
-        index: int | None = None,
-        dataset: str | None = None,
-        prompts: PromptSet | None = None,
-        model: str | None = None,
-    ) -> Subject:
+    def _subject(self, *, image=None, index=None, dataset=None, prompts=None, model=None) -> Subject:
         """Return what a prediction is about, with the image's features; see `predict` for the arguments."""
         on = self._dataset(dataset)
         prompts = check_prompts(prompts, on)
