@@ -215,7 +215,12 @@ def test_a_link_to_a_model_that_is_not_downloaded_waits_for_a_click(open_toy_pag
 def test_a_model_that_was_dropped_from_memory_is_loaded_again(open_toy_page, slow_load, toy_dataset):
     slow_load.go.set()
     page = open_toy_page(
-        slow_load, toy_dataset, query="?model=RN50", ready="#results .card", downloaded=available_models()
+        slow_load,
+        toy_dataset,
+        query="?model=RN50",
+        ready="#results .card",
+        downloaded=available_models(),
+        idle_seconds=0,
     )
     other = page.context.new_page()
     other.goto(page.url.replace("model=RN50", "model=RN101"))

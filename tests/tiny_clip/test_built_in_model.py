@@ -79,7 +79,10 @@ def test_seen_and_unseen_shapes_are_recognised(shapes, template):
 
 @pytest.mark.parametrize(
     ("names", "template", "label"),
-    [(COLOURS, "a photo of a {} shape.", lambda labels: labels // 10), (SHAPES, "a photo of a {}.", lambda x: x % 10)],
+    [
+        (tuple(COLOURS), "a photo of a {} shape.", lambda labels: labels // 10),
+        (SHAPES, "a photo of a {}.", lambda x: x % 10),
+    ],
     ids=["colours", "shapes"],
 )
 def test_colours_and_shapes_are_recognised_by_themselves(tiny, shapes, names, template, label):
