@@ -156,7 +156,7 @@ def beside(server, request):
                 attack()
                 server.wait_until_quiet()
                 n = len(visitor.seconds)
-                time.sleep(2)
+                time.sleep(1.5)
         finally:
             end.set()
             watcher.join()
