@@ -71,6 +71,14 @@ class ToyDataset(Dataset):
         return [Image.new("RGB", size, colour) for size, colour in zip(sizes, colours, strict=True)]
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is marked as long, unless it is asked for."""
+    if not os.environ.get("CLIP_DEMO_LONG_TESTS"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     """A cache folder of its own for every test."""

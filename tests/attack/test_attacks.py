@@ -63,6 +63,7 @@ def test_heavy_requests_around_the_queues(server, beside):
     beside(attack)
 
 
+@pytest.mark.long
 def test_light_requests_of_many_sessions(server, beside):
     """A hundred new prompts each, which are one batch of the encoder: nobody waits long, but everybody waits."""
 

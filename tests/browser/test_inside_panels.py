@@ -18,6 +18,7 @@ from clip_demo.ui.inside.panel_text import number, percent1
 HERE = Path(__file__).parent
 IMAGE = {"index": 12, "dataset": "shapes100"}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+QUICK = {("heat-maps", "light"), ("batch", "phone"), ("meanings", "dark")}
 READY = {
     "heat-maps": "#heat-maps-instant .map-verdict",
     "batch": "#batch-matrix td.pair",
@@ -207,8 +208,14 @@ def test_a_panel_follows_explore_while_it_is_open_and_has_an_address(open_page, 
     expect(nearest).to_have_text([f"{near.label} {number(near.cosine, 4)}" for near in second])
 
 
-@pytest.mark.parametrize("name", READY)
-@pytest.mark.parametrize("setting", ["light", "dark", "phone"])
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        pytest.param(name, setting, marks=() if (name, setting) in QUICK else pytest.mark.long)
+        for name in READY
+        for setting in ("light", "dark", "phone")
+    ],
+)
 def test_panels_are_accessible(open_panel, name, setting):
     page = open_panel(
         name, f"&__theme={'dark' if setting == 'dark' else 'light'}", **(PHONE if setting == "phone" else {})

@@ -113,6 +113,7 @@ def test_sentences_that_were_never_trained_keep_the_meaning_of_their_noun(cifar)
     assert np.mean(ratios) >= 0.9 and sorted(ratios)[1] >= 0.8 and min(ratios) >= 0.45
 
 
+@pytest.mark.long
 def test_prompts_tell_altered_images_from_unaltered_ones(tiny, cifar, cifar100):
     names = [cifar.classnames[label] for label in cifar.labels[:400]]
     accuracy = attribute_accuracy(tiny, cifar100.pixels(range(400)), names)
@@ -120,6 +121,7 @@ def test_prompts_tell_altered_images_from_unaltered_ones(tiny, cifar, cifar100):
     assert {name: value for name, value in accuracy.items() if value < (0.72 if name in geometric else 0.9)} == {}
 
 
+@pytest.mark.long
 def test_words_that_no_caption_had_name_images_by_their_word_vectors(tiny, training_sets):
     _, unseen, names = unseen_sets(tiny, training_sets)
     assert len(unseen.labels) == 1000 and len(names) == 200

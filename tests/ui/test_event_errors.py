@@ -275,7 +275,7 @@ WRONG = {
     "dataset": [3, ["toys"], {"a": 1}, True, False, 0, "nowhere"],
     "classnames": [3, [1, 2], {"a": 1, "b": 2}, True, "", [["a"], ["b"]], [None, "a"], ["cat\ud83d", "dog"], "x", []],
     "templates": [3, [1, 2], {"a {}": 1}, True, "", [["a {}"]], [None], ["{}\ud83d"], "no placeholder", []],
-    "replace_underscores": [3, "yes", None, [], 1, 0],
+    "replace_underscores": [3, "yes", [], 1, 0],
     "top_k": ["3", None, [3], 2.5, True, -1, float("nan")],
     "model": [3, ["toy"], {"a": 1}, True, False, 0, "toy\ud83d", "a" * 100_000],
 }
