@@ -25,6 +25,7 @@ MAX_CLASSES = 20_000  # of all remembered class lists together: another 40 MB at
 # Batch sizes. Larger ones are hardly faster on a CPU, and keep the next visitor waiting. With thirty visitors, half of
 # them are served while the others' answers and next requests are on the network.
 IMAGES, PROMPTS = 16, 128
+MANY = 5_000  # even looking up and sorting so many prompts waits for its turn
 MAX_CHARACTERS = 8_000  # in one batch of prompts: more than a hundred short prompts, or two dozen of the longest
 # A background job's batches: the longest time that a visitor waits for one, in seconds, and the most images.
 JOB_SECONDS, JOB_IMAGES = 0.2, 32
@@ -76,6 +77,8 @@ class FeatureCache:
         it raises, the work ends, and what is done stays remembered. `check` is called after the first of these calls,
         with which a visitor's request waits for its turn: what it does may be long, too.
         """
+        if progress and len(prompts) > MANY:
+            progress("prompts", 0, len(prompts))
         rows = self._prompts.remembered(prompts)
         # Sorted, because a prefix that the prompts of a batch share is computed once.
         missing, done = sorted({prompt for prompt in prompts if prompt not in rows}), 0

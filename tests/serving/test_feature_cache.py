@@ -9,7 +9,7 @@ from PIL import Image
 
 from clip_demo.errors import Cancelled, ClassnamesError, PromptTooLongError
 from clip_demo.serving.encoder_queue import EncoderQueue
-from clip_demo.serving.feature_cache import MAX_CHARACTERS, PROMPTS, FeatureCache
+from clip_demo.serving.feature_cache import MANY, MAX_CHARACTERS, PROMPTS, FeatureCache
 from clip_demo.zero_shot.classifier import class_weights
 from clip_demo.zero_shot.prompt_set import PromptSet
 
@@ -143,6 +143,15 @@ def test_cancelled_work_keeps_what_is_done(recorded):
     cache.encode_prompts(prompts, lambda *call: calls.append(call))
     assert calls == [("prompts", 0, 172), ("prompts", 128, 172), ("prompts", 172, 172)]
     assert sum(n for _, n in sizes) == 300  # no prompt was encoded twice
+
+
+def test_very_many_prompts_wait_for_their_turn_before_they_are_looked_up(toy_encoder):
+    cache, calls = FeatureCache(toy_encoder), []
+    prompts = [f"number {i}" for i in range(MANY + 1)]
+    cache.encode_prompts(prompts)
+    cache.encode_prompts(prompts, lambda *call: calls.append(call))
+    cache.encode_prompts(prompts[:-1], lambda *call: calls.append(call))
+    assert calls == [("prompts", 0, MANY + 1)]
 
 
 def test_background_batches_come_after_visitors_and_are_not_remembered(recorded, queue):
