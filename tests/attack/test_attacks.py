@@ -1,4 +1,7 @@
-"""Attacks on a public server, each beside an honest visitor who must hardly notice."""
+"""Attacks on a public server, each beside an honest visitor who must hardly notice.
+
+A burst of a few seconds is most of what is measured here, so its median may be longer than that of an hour.
+"""
 
 import io
 import json
@@ -33,7 +36,7 @@ def test_heavy_requests_of_visitors_who_leave(server, beside):
             ]
         assert {each.result() for each in sent} <= {200, 503}
 
-    beside(attack)
+    beside(attack, median=5)
 
 
 def test_heavy_requests_of_programs_that_read_their_answers(server, beside):
@@ -47,7 +50,7 @@ def test_heavy_requests_of_programs_that_read_their_answers(server, beside):
         refused = [each for each in said if "event: error" in each]
         assert all("try again" in each or "again to go on" in each for each in refused) and refused
 
-    beside(attack)
+    beside(attack, median=5)
 
 
 def test_heavy_requests_around_the_queues(server, beside):
@@ -216,5 +219,5 @@ def test_many_sessions(server, beside):
         for _ in range(100 * TIMES):
             assert request(server.url, "POST", "/gradio_api/call/predict", body, JSON)[0] in (200, 503)
 
-    outcome = beside(attack)
+    outcome = beside(attack, median=5)
     assert outcome.after < outcome.before + (400 if LONG else 250)
