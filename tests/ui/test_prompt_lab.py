@@ -17,11 +17,11 @@ from clip_demo.evaluation.significance import Difference
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.background import BackgroundTask
 from clip_demo.serving.model_pool import ModelPool
+from clip_demo.ui.background import progress_bar, progress_of
 from clip_demo.ui.figure_style import PROBE, ZERO_SHOT
 from clip_demo.ui.kept_prompts import keep
 from clip_demo.ui.page import build_ui
 from clip_demo.ui.prompt_lab import experiments
-from clip_demo.ui.prompt_lab.background import progress_bar, progress_of
 from clip_demo.ui.prompt_lab.calibration import calibration_text
 from clip_demo.ui.prompt_lab.confusions import ALL, COARSE, MAX_SHOWN, cell_gallery, confusion_table, views
 from clip_demo.ui.prompt_lab.context import _with_pages

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from ...errors import ClipDemoError
-from ...progress import together
-from ...serving.background import BackgroundTask
+from ..background import progress_bar, progress_of, visitor_task
 from ..event_options import QUIET
 from ..explore.view import alert
-from ..presence import visitor_request
-from ..prompt_lab.background import progress_bar, progress_of
 from .context import InsideContext
 
 # In the presentation view, which an open panel fills.
@@ -78,10 +74,8 @@ def long_work(
 
     def handler(*values: Any) -> Iterator[list[Any]]:
         try:
-            with visitor_request(context.backend) as visitor:
-                work = partial(make, context.select(values[:n_fields]))
-                inputs = values[n_fields:]
-                task = BackgroundTask(lambda progress: work(together(progress, visitor), *inputs), "inside")
+            selection, inputs = context.select(values[:n_fields]), values[n_fields:]
+            with visitor_task(context.backend, lambda progress: make(selection, progress, *inputs), "inside") as task:
                 for reached in progress_of(task):
                     yield [progress_bar(reached), *same]
             yield ["", *task.result()]

@@ -14,8 +14,7 @@ import gradio as gr
 
 from ...backend import Backend
 from ...errors import ClipDemoError
-from ...progress import together
-from ...serving.background import BackgroundTask
+from ..background import progress_bar, progress_of, visitor_task
 from ..event_options import INSTANT, QUIET, load_if_downloaded, now, page_error, press
 from ..explore.view import WAITING, alert, missing_model, waiting
 from ..kept_prompts import keep
@@ -24,7 +23,6 @@ from ..permissions import may_download
 from ..presence import visitor_request
 from ..template_field import connect_presets
 from . import template_switches
-from .background import progress_bar, progress_of
 from .context import QUEUED, ExploreTab, LabContext
 from .downloads import connect_downloads
 from .experiments import connect_names, connect_templates
@@ -136,9 +134,7 @@ def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterato
     else:
         try:
             request = context.parse(*values)
-            with visitor_request(backend) as visitor:
-                evaluate = partial(request.evaluate, backend)
-                task = BackgroundTask(lambda progress: evaluate(together(progress, visitor)), "evaluate")
+            with visitor_task(backend, partial(request.evaluate, backend), "evaluate") as task:
                 for progress in progress_of(task):
                     yield progress_bar(progress), gr.skip(), False
             yield "", headline(task.result().accuracy, request), False

@@ -10,15 +10,14 @@ import gradio as gr
 from ...backend import Backend
 from ...errors import ClipDemoError
 from ...evaluation.report import EvaluationReport
-from ...progress import Progress, together
-from ...serving.background import BackgroundTask
+from ...progress import Progress
 from ...zero_shot.prompts import join_classnames, parse_classnames
 from ...zero_shot.templates import CIFAR100_TEMPLATES
+from ..background import progress_bar, progress_of, visitor_task
 from ..event_options import INSTANT, event_value, now
 from ..explore.view import alert
 from ..presence import visitor_request
 from . import template_switches
-from .background import progress_bar, progress_of
 from .context import QUEUED, LabContext
 from .request import Request
 from .tables import names_table, template_table
@@ -87,9 +86,8 @@ def _run(context: LabContext, at_once: bool, *values: Any) -> Iterator[list[Any]
         if at_once and (known or before.slow == request.model or not context.is_ready(request)):
             yield [gr.skip(), *_ended(known)]
             return
-        with visitor_request(context.backend) as visitor:
-            measure = partial(_measure, context.backend, request, before)
-            task = BackgroundTask(lambda progress: measure(together(progress, visitor)), "measure-templates")
+        measure = partial(_measure, context.backend, request, before)
+        with visitor_task(context.backend, measure, "measure-templates") as task:
             for reached in progress_of(task):
                 if at_once and time.monotonic() - start > AT_ONCE:
                     task.cancel()
