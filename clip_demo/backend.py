@@ -13,7 +13,7 @@ from .datasets.base import Dataset
 from .datasets.catalog import open_datasets, resolve_dataset, warn_where_missing
 from .errors import ModelError, OptionError
 from .evaluation.ablations import NameRow, TemplateRow
-from .evaluation.calibration import check_logit_scale
+from .evaluation.calibration import logit_scale_or
 from .evaluation.first_image import FirstImage
 from .evaluation.report import EvaluationReport
 from .features.extract import encode_directly, encode_split
@@ -244,7 +244,7 @@ class Backend:
         subject = self._subject(image=image, index=index, dataset=dataset, prompts=prompts, model=model)
         chosen, features, prompts = subject.model, subject.features, subject.prompts
         weights = chosen.features.class_weights(prompts, progress)
-        scale = chosen.encoder.logit_scale if logit_scale is None else check_logit_scale(logit_scale)
+        scale = logit_scale_or(chosen.encoder.logit_scale, logit_scale)
         head = self._stores.heads.get(chosen.encoder.sha256, subject.dataset.name)
         return Prediction(
             model=chosen.name,

@@ -82,8 +82,10 @@ def reliability(confidence: np.ndarray, correct: np.ndarray) -> Reliability:
     return Reliability(bins, ece, float(confidence.mean()), float(correct.mean()))
 
 
-def check_logit_scale(logit_scale: float) -> float:
-    """Return `logit_scale` as a float, or raise an OptionError."""
+def logit_scale_or(own: float, logit_scale: float | None) -> float:
+    """Return `logit_scale` as a float, or the model's `own` where it is None; raise an OptionError if not allowed."""
+    if logit_scale is None:
+        return own
     number = isinstance(logit_scale, (int, float, np.integer, np.floating)) and not isinstance(logit_scale, bool)
     if not number or not math.isfinite(logit_scale) or not 0 < logit_scale <= MAX_LOGIT_SCALE:
         raise OptionError(

@@ -9,7 +9,7 @@ from ..errors import HeadError, OptionError
 from ..numerics import softmax
 from ..zero_shot.prompt_set import PromptSet
 from .accuracy import Accuracy, accuracy, per_class_mean
-from .calibration import Reliability, check_logit_scale, reliability
+from .calibration import Reliability, logit_scale_or, reliability
 from .confusion import Confusion, coarse_confusion, confused_with, confusion, count_pairs
 from .labelled_images import LabelledImages
 from .predictions import Predictions
@@ -225,7 +225,7 @@ class EvaluationReport:
         logit_scale : float, optional
             Factor of the cosines in the softmax; default the model's own. It does not affect the probe.
         """
-        scale = self.logit_scale if logit_scale is None else check_logit_scale(logit_scale)
+        scale = logit_scale_or(self.logit_scale, logit_scale)
         confidence = softmax(scale * self.predictions.cosines).max(axis=1)
         probe = self.labelled_images.probe
         return {

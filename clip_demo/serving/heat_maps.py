@@ -12,7 +12,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from ..errors import DatasetError, ModelError
-from ..evaluation.calibration import check_logit_scale
+from ..evaluation.calibration import logit_scale_or
 from ..inside.heat_map import (
     COVER_TEST,
     HeatMap,
@@ -73,7 +73,9 @@ class MapRequest:
                 page=f"The images of {title} are not on this machine. Download {title}, or use another image.",
             )
         weights = subject.model.features.class_weights(subject.prompts)
-        classifier = LinearClassifier.zero_shot(subject.prompts, weights, scale_of(encoder, logit_scale))
+        classifier = LinearClassifier.zero_shot(
+            subject.prompts, weights, logit_scale_or(encoder.logit_scale, logit_scale)
+        )
         scores = [Score.of_pair(classifier, subject.features, first, second)]
         if head is not None:
             scores.append(Score.of_class(LinearClassifier.probe(head), subject.features, probe_class))
@@ -166,8 +168,3 @@ def inspectable(model: ModelHandle) -> InspectableEncoder:
             page=f"It is not possible to look inside {model.title}. Choose another model.",
         )
     return model.encoder
-
-
-def scale_of(encoder: InspectableEncoder, logit_scale: float | None) -> float:
-    """Return the logit scale in use: the given one, or else the model's own."""
-    return encoder.logit_scale if logit_scale is None else check_logit_scale(logit_scale)

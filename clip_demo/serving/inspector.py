@@ -8,6 +8,7 @@ import numpy as np
 
 from ..datasets.base import Dataset
 from ..errors import OptionError
+from ..evaluation.calibration import logit_scale_or
 from ..evaluation.labelled_images import LabelledImages
 from ..features.balanced_order import balanced_order
 from ..inside.contrastive_batch import (
@@ -32,7 +33,7 @@ from ..zero_shot.prompt_set import PromptSet
 from ..zero_shot.prompts import MAX_LENGTH
 from ..zero_shot.word_knowledge import word_knowledge
 from .evaluator import Evaluator
-from .heat_maps import SEED, HeatMapper, MapRequest, inspectable, scale_of
+from .heat_maps import SEED, HeatMapper, MapRequest, inspectable
 from .model_handle import ModelHandle
 from .subject import Subject
 
@@ -86,7 +87,7 @@ class Inspector:
             subject.features,
             subject.model.features.class_weights(subject.prompts),
             subject.prompts,
-            scale_of(encoder, logit_scale),
+            logit_scale_or(encoder.logit_scale, logit_scale),
             self._head(subject.model, subject.dataset),
             classname=classname,
             original=subject.read() if subject.read else None,
