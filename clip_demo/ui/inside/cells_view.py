@@ -59,13 +59,13 @@ def cells(values: np.ndarray, name: str, *, at: int = 0, digits: int = 4) -> str
 
 
 def vectors(
-    pictures: Sequence[tuple[str, np.ndarray]], *, what: str, at: int = 0, digits: int = 4, signs: str = ""
+    named: Sequence[tuple[str, np.ndarray]], *, what: str, at: int = 0, digits: int = 4, signs: str = ""
 ) -> str:
     """Return several vectors of one length, with a field that chooses a number in all of them and reads it.
 
     Parameters
     ----------
-    pictures : sequence of (str, numpy.ndarray)
+    named : sequence of (str, numpy.ndarray)
         Name and numbers of each vector.
     what : str
         Identifies the field on the page.
@@ -75,12 +75,12 @@ def vectors(
     signs : str
         Between the vectors: a character for each gap, as in "×=".
     """
-    n = len(pictures[0][1])
+    n = len(named[0][1])
     drawn = []
-    for i, (name, values) in enumerate(pictures):
+    for i, (name, values) in enumerate(named):
         drawn.append(cells(values, name, at=at, digits=digits))
         drawn += [f'<span class="sign" aria-hidden="true">{sign}</span>' for sign in signs[i : i + 1]]
-    reading = ", ".join(f"{name} {signed(values[at], digits)}" for name, values in pictures)
+    reading = ", ".join(f"{name} {signed(values[at], digits)}" for name, values in named)
     return (
         f'<div class="vectors" data-digits="{digits}"><div class="row">{"".join(drawn)}</div>'
         f'<div class="pick"><label for="pick-{what}">Number</label>'

@@ -28,7 +28,7 @@ def image_step(walk: Walk) -> str:
         f'<p class="sum">{width:,} × {height:,} pixels <span aria-hidden="true">→</span> {_cut(image)} '
         f'<span aria-hidden="true">→</span> <b>{side}</b> pixels in 3 colours = <b>{numbers:,}</b> numbers</p>'
     )
-    return f'<div class="row pictures">{_original(image)}{_input(image, anatomy)}</div>{sizes}'
+    return f'<div class="row images">{_original(image)}{_input(image, anatomy)}</div>{sizes}'
 
 
 def _cut(image: ImageInput) -> str:

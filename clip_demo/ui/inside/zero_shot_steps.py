@@ -21,8 +21,8 @@ def cosine_step(walk: Walk) -> str:
     positive = float(cosine.products[cosine.products > 0].sum())
     negative = float(cosine.products[cosine.products < 0].sum())
     count = int(np.count_nonzero(cosine.products > 0))
-    pictures = [("image", cosine.image), ("text", cosine.text), ("product", cosine.products)]
-    drawn = vectors(pictures, what="cosine", at=cosine.most[0].dimension, signs="×=")
+    named = [("image", cosine.image), ("text", cosine.text), ("product", cosine.products)]
+    drawn = vectors(named, what="cosine", at=cosine.most[0].dimension, signs="×=")
     result = f'<span class="result">cosine <b>{signed(cosine.value)}</b></span>'
     return (
         f"{drawn}"
