@@ -7,7 +7,6 @@ import torch
 from helpers import Server, publish
 from PIL import Image
 
-from clip_demo.__main__ import main
 from clip_demo.backend import Backend
 from clip_demo.benchmark.random_checkpoints import SMALL_VIT, random_clip, write_archive
 from clip_demo.benchmark.report import Fact
@@ -19,16 +18,6 @@ from clip_demo.models import sources
 from clip_demo.models.catalog import OPENAI_MODELS
 from clip_demo.paths import EXAMPLES
 from clip_demo.zero_shot.prompt_set import PromptSet
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*arguments):
-        status = main(arguments)
-        output = capsys.readouterr()
-        return status, output.out, output.err
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -8,21 +8,10 @@ import pytest
 from helpers import unprivileged
 from PIL import Image
 
-from clip_demo.__main__ import main
 from clip_demo.backend import Backend
 from clip_demo.cli import commands
 from clip_demo.datasets.cifar100 import Cifar100
 from clip_demo.models import catalog
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*arguments):
-        status = main(arguments)
-        output = capsys.readouterr()
-        return status, output.out, output.err
-
-    return run
 
 
 @pytest.fixture
