@@ -9,7 +9,7 @@ import gradio as gr
 from ..backend import Backend
 from ..errors import ClipDemoError, page_message_of
 from ..serving.model_handle import ModelStatus
-from .permissions import may_download, may_start
+from .permissions import may_load, may_start
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 INSTANT = {**QUIET, "queue": False}
@@ -61,7 +61,7 @@ def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> No
             backend.start_probe_job(dataset, model)
         elif action == "stop" and may_start(backend):
             backend.stop_probe_job()
-        elif action == "load" and (backend.is_downloaded(model) or may_download(backend, model)):
+        elif action == "load" and may_load(backend, model):
             backend.load_model(model)
     except ClipDemoError as error:
         raise page_error(error) from error

@@ -33,6 +33,11 @@ def may_download(backend: Backend, name: str) -> bool:
     return name in backend.rules.offered or may_start(backend)
 
 
+def may_load(backend: Backend, model: str) -> bool:
+    """Whether the visitor may load a model, with a download where that is needed."""
+    return may_download(backend, model) or backend.is_downloaded(model)
+
+
 def check_model(backend: Backend, model: str | None) -> None:
     """Raise a ModelError where a request would start a download that the visitor may not start."""
     if model in backend.models and not _is_here(backend, model) and not may_download(backend, model):

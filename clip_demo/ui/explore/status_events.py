@@ -17,7 +17,7 @@ from ...serving.model_handle import ModelStatus
 from .. import probe_job_panel
 from ..event_options import INSTANT, now, press
 from ..permalink import first_index, is_default_list, own_classes
-from ..permissions import may_download, may_start
+from ..permissions import may_download, may_load, may_start
 from ..status_line import chip, download_panel, status_line
 from .layout import Controls, Fields, index_range
 from .view import WAITING
@@ -142,7 +142,7 @@ def connect_status(backend: Backend, fields: Fields, controls: Controls, state: 
     _connect_dataset(backend, fields, controls, outputs)
 
     def choose_model(dataset: str, model: str) -> list[Any]:
-        if backend.is_downloaded(model) or may_download(backend, model):
+        if may_load(backend, model):
             backend.load_model(model)
         return [*report(backend, backend.status(model, dataset)), now()]
 
