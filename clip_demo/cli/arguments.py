@@ -24,7 +24,7 @@ def make_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         _add_zero_shot, _add_predict, _add_evaluate, _add_store_features, _add_fit_probe,
-        _add_first_image, _add_check_maps, _add_download, _add_reproduce, _add_bench,
+        _add_first_image, _add_check_maps, _add_download, _add_article, _add_reproduce, _add_bench,
     ):  # fmt: skip
         add(subparsers)
     return parser
@@ -145,6 +145,17 @@ def _add_download(subparsers) -> None:
         "--where", action="store_true", help="list what is on this machine, and the addresses in the order of trying"
     )
     _add_folders(command)
+
+
+def _add_article(subparsers) -> None:
+    command = _add_command(
+        subparsers, "article", commands.run_article,
+        "run the two experiments of the article, whose steps are in clip_demo/cli/article.py",
+        "--model ViT-B/32 --dataset cifar100",
+    )  # fmt: skip
+    command.add_argument("--index", type=int, default=3637, metavar="N", help="a test image (default: 3637)")
+    command.add_argument("--fit", action="store_true", help="fit the linear probe here, also where one is stored")
+    _add_model_options(command)
 
 
 def _add_reproduce(subparsers) -> None:

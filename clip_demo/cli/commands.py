@@ -17,7 +17,9 @@ from ..datasets.catalog import CIFAR100, missing_note, open_datasets, resolve_da
 from ..download import RemoteFile, describe
 from ..errors import DatasetError, OptionError
 from ..evaluation import tables
-from ..linear_probe.pipeline import check_fit
+from ..features.extract import encode_directly
+from ..linear_probe.fit import RECIPE
+from ..linear_probe.pipeline import Stores, check_fit
 from ..models.catalog import BUILT_IN, OPENAI_MODELS, PREFERRED, check_model, is_downloaded, title_of
 from ..models.image_input import read_image
 from ..models.sources import fetch_weights, weights_files
@@ -25,6 +27,7 @@ from ..numerics import check_top_k
 from ..paths import cache_folder, converted_path, is_readable, weights_path, weights_root
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import parse_class_file, read_classnames
+from .article import evaluate_linear_probe, fit_linear_probe, predict_zero_shot
 from .progress_bars import ProgressBars
 from .reproduce import reproduce, table
 from .terminal import read_input, to_json
@@ -35,7 +38,7 @@ IMAGES, TEST_FEATURES = "images", "test features"  # what of a dataset a command
 
 def run_zero_shot(options: Namespace) -> None:
     """Print the most probable classes of a test image."""
-    print(top_predictions(_predict(options)[0]))
+    print(top_predictions(_predict(options)[0].zero_shot))
 
 
 def run_predict(options: Namespace) -> None:
@@ -150,6 +153,25 @@ def run_reproduce(options: Namespace) -> int:
         rows = reproduce(backend, clip_png=clip_png, whole_test_set=not options.quick, progress=bars)
     print(table(rows))
     return int(any(row.missed for row in rows))
+
+
+def run_article(options: Namespace) -> None:
+    """Run the article's two experiments, and print what it prints."""
+    _dataset(options).check_index(options.index)
+    backend, stores = open_backend(options), Stores.open()
+    model, dataset = backend.encoder(), backend.datasets[backend.default_dataset]
+    print(f"{model.name} on {dataset.title}, test image {options.index}", file=sys.stderr)
+    print(top_predictions(predict_zero_shot(model, dataset, options.index)), flush=True)
+    head, whole = stores.heads.get(model.sha256, dataset.name), {**RECIPE, "n_train": dataset.sizes["train"]}
+    stored = head is not None and {name: getattr(head.provenance, name) for name in whole} == whole
+    with ProgressBars() as bars:
+        if options.fit or not stored:
+            head = fit_linear_probe(model, dataset, stores, bars)
+            stores.heads.improve(head)  # the page shows it, too
+        test = stores.features.get_or_encode(model, dataset, encode_directly(model), bars)
+    print(f"\nAccuracy = {evaluate_linear_probe(head, test, dataset):.3f}")
+    note = "; --fit fits it here" if stored and not options.fit else ""
+    print(f"{head_text(head.provenance)}, fitted on {head.provenance.date}{note}", file=sys.stderr)
 
 
 def run_bench(options: Namespace) -> None:

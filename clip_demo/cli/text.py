@@ -9,12 +9,13 @@ from ..evaluation.significance import Difference
 from ..inside.deletion_check import DeletionRow
 from ..linear_probe.few_shot_curve import FewShotCurve
 from ..linear_probe.head import Provenance
+from ..zero_shot.classifier import ZeroShotScore
 from ..zero_shot.word_knowledge import WordKnowledge
 
 
-def top_predictions(prediction: Prediction) -> str:
-    """Return the zero-shot prediction in the format of openai/CLIP's README, section "Zero-Shot Prediction"."""
-    lines = [f"{score.label:>16s}: {100 * score.probability:.2f}%" for score in prediction.zero_shot]
+def top_predictions(scores: Iterable[ZeroShotScore]) -> str:
+    """Return a zero-shot prediction in the format of openai/CLIP's README, section "Zero-Shot Prediction"."""
+    lines = [f"{score.label:>16s}: {100 * score.probability:.2f}%" for score in scores]
     return "\n".join(["", "Top predictions:", "", *lines])
 
 

@@ -21,7 +21,7 @@ PREDICTION = Prediction(
 
 def test_top_predictions():
     text = "\nTop predictions:\n\n             red: 98.77%\n    sweet_pepper: 1.23%"
-    assert top_predictions(PREDICTION) == text
+    assert top_predictions(PREDICTION.zero_shot) == text
 
 
 def test_a_prediction():

@@ -1,0 +1,62 @@
+"""The two experiments of the article "[CLIP] Zero-shot Prediction & Linear Probe", step by step.
+
+To be read beside the article. Each numbered comment is one of its steps, and below stands the call of this package that
+does it. The article's code is that of openai/CLIP's README: "Zero-Shot Prediction" and "Linear-probe evaluation".
+
+``python -m clip_demo article`` runs both experiments with the built-in model. With OpenAI's ViT-B/32 they are the
+article's: ``python -m clip_demo article --model ViT-B/32 --dataset cifar100``.
+"""
+
+import numpy as np
+
+from ..datasets.base import Dataset
+from ..features.feature_store import TestFeatures
+from ..linear_probe.fit import ProbeFitter
+from ..linear_probe.head import Head
+from ..linear_probe.pipeline import Stores
+from ..models.encoder import Encoder
+from ..numerics import best, normalize, softmax
+from ..progress import Progress
+from ..zero_shot.classifier import ZeroShotScore
+
+
+def predict_zero_shot(model: Encoder, dataset: Dataset, index: int) -> list[ZeroShotScore]:
+    """Experiment 1: predict the class of a test image from the names of the classes alone, without any training."""
+    # 1. Prepare the inputs: one image, and one sentence for each class.
+    image_input = model.preprocess(dataset.image(index))
+    text_inputs = [f"a photo of a {name}" for name in dataset.classnames]
+
+    # 2. Calculate features: two encoders turn image and sentences into vectors of one common space.
+    image_features = model.encode_images([image_input])  # (1, d)
+    text_features = model.encode_texts(text_inputs)  # (n_classes, d)
+
+    # 3. Normalise: with vectors of length 1, the dot product is the cosine similarity.
+    image_features, text_features = normalize(image_features), normalize(text_features)
+    cosines = (image_features @ text_features.T)[0]  # (n_classes,)
+
+    # 4. Multiply by the logit scale, 100 in OpenAI's models, and turn the result into probabilities.
+    similarity = softmax(model.logit_scale * cosines)
+
+    # 5. Pick the five most similar classes.
+    return [ZeroShotScore(dataset.classnames[i], float(similarity[i]), float(cosines[i])) for i in best(cosines, 5)]
+
+
+def fit_linear_probe(model: Encoder, dataset: Dataset, stores: Stores, progress: Progress | None = None) -> Head:
+    """Experiment 2, first part: fit a linear classifier on labelled images. The image encoder stays as it is."""
+    # 1. Calculate the features of all images; they are not normalised. Those that the cache has are read from there.
+    images = ProbeFitter(model, dataset, stores.shards)
+    images.encode("train", progress=progress)
+    images.encode("test", progress=progress)
+    test_features, test_labels = images.shards["test"].features, images.labels["test"]
+    if stores.features.get(model.sha256, dataset.name) is None:
+        stores.features.put(TestFeatures(test_features, test_labels), model, dataset)
+
+    # 2. Perform logistic regression, by scikit-learn's LogisticRegression.
+    return images.fit(random_state=0, C=0.316, max_iter=1000)
+
+
+def evaluate_linear_probe(head: Head, test: TestFeatures, dataset: Dataset) -> float:
+    """Experiment 2, second part: the accuracy on the test images, in per cent."""
+    # 3. Compare the most probable class of every test image with its label.
+    predictions = np.array(head.classes_)[head.predict_proba(test.features).argmax(axis=1)]
+    return 100 * float(np.mean(predictions == np.array(dataset.classnames)[test.labels]))
