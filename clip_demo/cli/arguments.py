@@ -163,7 +163,7 @@ def _add_reproduce(subparsers) -> None:
         subparsers, "reproduce", commands.run_reproduce,
         "run the examples of openai/CLIP's README with ViT-B/32 and compare the results with published numbers", "",
     )  # fmt: skip
-    command.add_argument("--quick", action="store_true", help="only single images, not the whole test set")
+    command.add_argument("--quick", action="store_true", help="only single images: no test set, no training images")
     command.add_argument(
         "--clip-png", type=_path, metavar="FILE", help="CLIP.png of openai/CLIP's repository, for its example"
     )
