@@ -41,7 +41,7 @@ def predict_zero_shot(model: Encoder, dataset: Dataset, index: int) -> list[Zero
     return [ZeroShotScore(dataset.classnames[i], float(similarity[i]), float(cosines[i])) for i in best(cosines, 5)]
 
 
-def fit_linear_probe(model: Encoder, dataset: Dataset, stores: Stores, progress: Progress | None = None) -> Head:
+def fit_linear_probe(model: Encoder, dataset: Dataset, stores: Stores, progress: Progress) -> Head:
     """Experiment 2, first part: fit a linear classifier on labelled images. The image encoder stays as it is."""
     # 1. Calculate the features of all images; they are not normalised. Those that the cache has are read from there.
     images = ProbeFitter(model, dataset, stores.shards)
@@ -51,7 +51,8 @@ def fit_linear_probe(model: Encoder, dataset: Dataset, stores: Stores, progress:
     if stores.features.get(model.sha256, dataset.name) is None:
         stores.features.put(TestFeatures(test_features, test_labels), model, dataset)
 
-    # 2. Perform logistic regression, by scikit-learn's LogisticRegression.
+    # 2. Perform logistic regression, by scikit-learn's LogisticRegression. It takes some minutes.
+    progress("fits of the linear probe", 0, 1)
     return images.fit(random_state=0, C=0.316, max_iter=1000)
 
 

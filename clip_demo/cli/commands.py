@@ -162,8 +162,9 @@ def run_article(options: Namespace) -> None:
     model, dataset = backend.encoder(), backend.datasets[backend.default_dataset]
     print(f"{model.name} on {dataset.title}, test image {options.index}", file=sys.stderr)
     print(top_predictions(predict_zero_shot(model, dataset, options.index)), flush=True)
-    head, whole = stores.heads.get(model.sha256, dataset.name), {**RECIPE, "n_train": dataset.sizes["train"]}
-    stored = head is not None and {name: getattr(head.provenance, name) for name in whole} == whole
+    head = stores.heads.get(model.sha256, dataset.name)
+    recipe = {**RECIPE, "normalized": False, "n_train": dataset.sizes["train"]}
+    stored = head is not None and {name: getattr(head.provenance, name) for name in recipe} == recipe
     with ProgressBars() as bars:
         if options.fit or not stored:
             head = fit_linear_probe(model, dataset, stores, bars)

@@ -1,6 +1,7 @@
 """The article's two experiments, against the backend, openai-clip and scikit-learn."""
 
 from argparse import Namespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_the_prediction_is_that_of_the_readmes_script(tiny):
 
 def test_the_probe_is_scikit_learns_with_the_settings_of_the_readme(toy_encoder, toy_dataset, tmp_path):
     stores = Stores.open(tmp_path)
-    head = fit_linear_probe(toy_encoder, toy_dataset, stores)
+    head = fit_linear_probe(toy_encoder, toy_dataset, stores, lambda *_: None)
     images = {split: toy_dataset.images(range(size), split) for split, size in toy_dataset.sizes.items()}
     features = {split: toy_encoder.encode_images(list(map(toy_encoder.preprocess, images[split]))) for split in images}
     classifier = LogisticRegression(random_state=0, C=0.316, max_iter=1000)
@@ -83,7 +84,7 @@ def test_an_index_is_checked_before_anything_long(run, monkeypatch):
     assert (status, out) == (2, "") and err.startswith("clip_demo: index: 10000 is not in the test split")
 
 
-def test_a_probe_is_fitted_where_none_by_the_articles_recipe_is_stored(toy_backend, toy_dataset, monkeypatch, capsys):
+def test_a_probe_is_fitted_where_none_by_the_articles_recipe_is_stored(toy_backend, monkeypatch, capsys):
     monkeypatch.setattr(commands, "open_backend", lambda options: toy_backend)
     options = Namespace(dataset="shapes100", data_root=None, index=3, fit=False)
 
@@ -100,9 +101,8 @@ def test_a_probe_is_fitted_where_none_by_the_articles_recipe_is_stored(toy_backe
     options.fit = True
     assert fitted()
     options.fit = False
-    for part in (Stores.open().heads.folders[-1]).iterdir():
-        part.unlink()
-    early = fit_linear_probe(toy_backend.encoder(), toy_dataset, Stores.open())
-    few = type(early.provenance)(**{**vars(early.provenance), "n_train": 20})
-    Stores.open().heads.put(type(early)(early.coef, early.intercept, early.classes_, few))
-    assert fitted()  # a head on fewer images is not the article's
+    early = Stores.open().heads.get(sha256, "toys")
+    for other in ({"n_train": 20}, {"normalized": True}, {"C": 1.0}):  # these are not the article's
+        Stores.open().heads.put(replace(early, provenance=replace(early.provenance, **other)))
+        assert fitted()
+        next(Stores.open().heads.folders[-1].glob("*.npz")).unlink()
