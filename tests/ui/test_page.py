@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 import torch
+from conftest import ToyDataset, ToyEncoder
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -27,6 +28,7 @@ from clip_demo.datasets.example_photos import example_photos
 from clip_demo.datasets.shapes100 import UNSEEN_CLASSNAMES
 from clip_demo.errors import ClipDemoError, DatasetError
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
+from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.models.load import load_model
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.serving.probe_job import ProbeJobStatus
@@ -52,13 +54,14 @@ PROVENANCE = Provenance(
 def launch(backend):
     demo = build_ui(backend)
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **launch_options())
-    return SimpleNamespace(demo=demo, url=url, client=Client(url, verbose=False))
+    return SimpleNamespace(backend=backend, demo=demo, url=url, client=Client(url, verbose=False))
 
 
-@pytest.fixture
-def served(toy_backend):
-    """The page on a free port."""
-    page = launch(toy_backend)
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The page on a free port, once for all tests that only ask it."""
+    stores = Stores.open(tmp_path_factory.mktemp("stores"))
+    page = launch(Backend(ModelPool.of(ToyEncoder()), datasets={"toys": ToyDataset()}, stores=stores))
     try:
         yield page
     finally:
@@ -105,25 +108,25 @@ def test_the_endpoints_document_their_parameters(served):
     assert all(each["parameter_has_default"] for each in endpoints["/evaluate"]["parameters"])
 
 
-def test_predict_returns_what_the_backend_returns(served, toy_backend, tmp_path):
+def test_predict_returns_what_the_backend_returns(served, tmp_path):
     def predict(**arguments):
         return served.client.predict(**arguments, api_name="/predict")
 
-    assert predict(index=3) == toy_backend.predict(index=3).to_dict()
+    assert predict(index=3) == served.backend.predict(index=3).to_dict()
     prompts = PromptSet(["red_a", "green", "blue"], ["a {}", "the red {}"], replace_underscores=True)
-    expected = toy_backend.predict(index=3, prompts=prompts, top_k=2).to_dict()
+    expected = served.backend.predict(index=3, prompts=prompts, top_k=2).to_dict()
     options = {"index": 3, "replace_underscores": True, "top_k": 2}
     assert predict(classnames=list(prompts.classnames), templates=list(prompts.templates), **options) == expected
     assert predict(classnames="red_a, green\nblue", templates="a {}\nthe red {}", **options) == expected
     path = tmp_path / "transparent.png"
     Image.new("RGBA", (40, 30), (255, 0, 0, 128)).save(path)
     predicted = predict(image=handle_file(path), dataset="toys")
-    assert predicted == toy_backend.predict(image=path, dataset="toys").to_dict()
+    assert predicted == served.backend.predict(image=path, dataset="toys").to_dict()
     assert (predicted["index"], predicted["truth"]) == (None, None)
 
 
-def test_predict_by_plain_http(served, toy_backend):
-    assert call(served.url, {"index": 3}) == ("complete", [toy_backend.predict(index=3).to_dict()])
+def test_predict_by_plain_http(served):
+    assert call(served.url, {"index": 3}) == ("complete", [served.backend.predict(index=3).to_dict()])
     event, data = call(served.url, {"index": 3, "templates": ["no placeholder"]})
     assert event == "error"
     assert data["error"] == message_of(lambda: PromptSet(["red", "blue"], ["no placeholder"]))
@@ -145,26 +148,26 @@ def test_predict_by_plain_http(served, toy_backend):
         ({"index": 1, "model": "/etc/passwd"}, lambda backend: backend.predict(index=1, model="/etc/passwd")),
     ],
 )
-def test_predict_passes_error_messages_on(served, toy_backend, arguments, same):
+def test_predict_passes_error_messages_on(served, arguments, same):
     with pytest.raises(AppError) as raised:
         served.client.predict(**arguments, api_name="/predict")
-    assert str(raised.value) == message_of(lambda: same(toy_backend))
+    assert str(raised.value) == message_of(lambda: same(served.backend))
 
 
-def test_evaluate_returns_what_the_backend_returns(served, toy_backend):
+def test_evaluate_returns_what_the_backend_returns(served):
     def evaluate(**arguments):
         return served.client.predict(**arguments, api_name="/evaluate")
 
-    assert evaluate() == toy_backend.evaluate().accuracy.to_dict()
+    assert evaluate() == served.backend.evaluate().accuracy.to_dict()
     assert set(evaluate()) == {"top1", "top5", "per_class", "n", "difference", "probe_top1"}
-    names, own = ["green", "red", "blue", "yellow", "white"], list(toy_backend.datasets["toys"].classnames)
+    names, own = ["green", "red", "blue", "yellow", "white"], list(served.backend.datasets["toys"].classnames)
     prompts = PromptSet(names, ["a {}", "the {}"])
-    expected = toy_backend.evaluate(prompts, baseline=prompts.varied(classnames=own)).accuracy.to_dict()
+    expected = served.backend.evaluate(prompts, baseline=prompts.varied(classnames=own)).accuracy.to_dict()
     assert evaluate(classnames=names, templates=["a {}", "the {}"], baseline_classnames=own) == expected
     assert expected["difference"]["lost"] == 8 and expected["per_class"] == [0, 0, 1, 1, 1]
     typed = evaluate(classnames=", ".join(names), templates="a {}\nthe {}", baseline_classnames="\n".join(own))
     assert typed == expected
-    plain = ("complete", [toy_backend.evaluate().accuracy.to_dict()])
+    plain = ("complete", [served.backend.evaluate().accuracy.to_dict()])
     assert call(served.url, {"templates": ["a {}"]}, "evaluate") == plain
 
 
@@ -182,10 +185,10 @@ PAIR = PromptSet(["red", "blue"])
         ({"model": "/etc/passwd"}, lambda backend: backend.evaluate(model="/etc/passwd")),
     ],
 )
-def test_evaluate_passes_error_messages_on(served, toy_backend, arguments, same):
+def test_evaluate_passes_error_messages_on(served, arguments, same):
     with pytest.raises(AppError) as raised:
         served.client.predict(**arguments, api_name="/evaluate")
-    assert str(raised.value) == message_of(lambda: same(toy_backend))
+    assert str(raised.value) == message_of(lambda: same(served.backend))
 
 
 @pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}], ids=["unmarked", "marked"])
