@@ -15,6 +15,7 @@ from clip_demo.inside.walk import Agreement, ClassShare, Cosine, ImageInput, Pro
 from clip_demo.inside.walk import Walk as InsideWalk
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore
 from clip_demo.models.encoder import Anatomy, Token
+from clip_demo.serving.heavy_requests import HeavyRequests
 from clip_demo.ui.inside.cells_view import cells, terms_table
 from clip_demo.ui.inside.context import InsideContext
 from clip_demo.ui.inside.encoder_steps import image_step, tokens_step
@@ -22,6 +23,7 @@ from clip_demo.ui.inside.events import shown
 from clip_demo.ui.inside.probe_steps import difference_step, probe_step, reasons
 from clip_demo.ui.inside.walk_view import STEPS, Shown, walk_html
 from clip_demo.ui.inside.zero_shot_steps import cosine_step, scale_step, softmax_step
+from clip_demo.ui.page import build_ui
 from clip_demo.ui.permalink import EXAMPLE, OWN, TEST_IMAGE
 
 SIDE = 8  # pixels of the model's input
@@ -289,3 +291,44 @@ def test_the_built_in_model_stands_in_for_one_that_is_not_ready(context):
     selection = select(context, model="RN50")
     assert selection.model == "tiny"
     assert selection.note == "RN50 is not ready yet. Until then, the built-in model is shown."
+
+
+# --- many visitors --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def page():
+    """The page of the built-in model, with no place for heavy requests."""
+    backend = Backend.open("tiny", dataset="shapes100")
+    backend.encoder("tiny")
+    backend.heavy_requests = HeavyRequests(waiting=0)
+    return build_ui(backend)
+
+
+def events_of(page, elem_id):
+    return [each for each in page.fns.values() if any(output.elem_id == elem_id for output in each.outputs)]
+
+
+EVENTS = ("inside-walk", "heat-maps-instant", "heat-maps-progress", "meanings-exact", "meanings-projected")
+
+
+@pytest.mark.parametrize("drawn", EVENTS)
+def test_every_event_that_encodes_a_class_list_waits_for_its_turn(page, drawn):
+    fields = {**VALUES, "classes": ", ".join(f"{drawn} {i}" for i in range(300))}
+    events = [each for each in events_of(page, drawn) if len(each.inputs) > len(fields)]
+    assert events
+    for event in events:
+        answer = event.fn(*fields.values(), *[None] * (len(event.inputs) - len(fields)))
+        shown = [list(each) for each in answer] if hasattr(answer, "send") else [answer]
+        assert any("Many people use this page right now." in str(each[0]) for each in shown), event.name
+
+
+def test_what_may_take_long_has_queues_of_its_own(page):
+    queues = {drawn: {each.concurrency_id for each in events_of(page, drawn) if each.queue} for drawn in EVENTS}
+    assert queues == {
+        "inside-walk": {"inside"},
+        "heat-maps-instant": {"inside", "inside-check"},  # without and with its check
+        "heat-maps-progress": {"inside-cover"},
+        "meanings-exact": {"inside-meanings"},
+        "meanings-projected": {"inside-meanings"},
+    }
