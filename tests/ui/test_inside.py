@@ -1,5 +1,7 @@
 """The steps of the walk, drawn from numbers that are computed by hand, and what the tab shows of Explore."""
 
+import base64
+import io
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,6 +18,7 @@ from clip_demo.inside.walk import Walk as InsideWalk
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore
 from clip_demo.models.encoder import Anatomy, Token
 from clip_demo.serving.heavy_requests import HeavyRequests
+from clip_demo.ui.html import data_url, input_url
 from clip_demo.ui.inside.cells_view import cells, terms_table
 from clip_demo.ui.inside.context import InsideContext
 from clip_demo.ui.inside.encoder_steps import image_step, tokens_step
@@ -81,8 +84,8 @@ def text_of(html):
 def test_cells_have_the_area_of_their_numbers_and_tell_signs_apart_without_colours():
     html = cells(np.array([1.0, -0.25, 0.0]), "image")
     plus, minus = re.findall(r'<path class="(?:plus|minus)" d="([^"]*)"', html)
-    assert "h9.0v9.0" in plus  # the largest: the whole cell of 10 but for a gap
-    assert minus.startswith("M12.75 2.75h4.5v4.5h-4.5z")  # a quarter of its area
+    assert "h90v90" in plus  # the largest: the whole cell of 10 but for a gap
+    assert minus.startswith("M127 27h45v45h-45zm15 15v15h15v-15z")  # a quarter of its area
     assert minus.count("z") == 2  # with a hole
     assert 'data-values="1.0000 -0.2500 0.0000"' in html
 
@@ -96,7 +99,7 @@ def test_cells_are_described_for_those_who_cannot_see_them():
 
 def test_cells_stand_in_rows_of_32():
     assert 'viewBox="0 0 320 20"' in cells(np.ones(33), "image")
-    assert "M320" not in cells(np.ones(33), "image")
+    assert "M3200 " not in cells(np.ones(33), "image")
 
 
 def test_cells_of_zeros_can_be_drawn():
@@ -110,6 +113,14 @@ def test_terms_are_counted_from_one():
 
 
 # --- steps --------------------------------------------------------------------------------------------------------
+
+
+def test_a_large_input_is_sent_in_few_bytes_and_a_small_one_exactly():
+    rng = np.random.default_rng(0)
+    small, large = (rng.integers(0, 255, (side, side, 3), dtype=np.uint8) for side in (64, 224))
+    sent = base64.b64decode(input_url(small).partition("base64,")[2])
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(sent))), small)
+    assert len(input_url(large)) < 0.5 * len(data_url(Image.fromarray(large)))
 
 
 def test_the_discarded_margin_is_grey():
