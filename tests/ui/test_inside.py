@@ -343,3 +343,11 @@ def test_what_may_take_long_has_queues_of_its_own(page):
         "meanings-exact": {"inside-meanings"},
         "meanings-projected": {"inside-meanings"},
     }
+
+
+def test_a_cover_test_that_waits_for_those_of_others_is_shown_and_can_be_stopped(page):
+    button = next(each._id for each in page.blocks.values() if each.elem_id == "heat-maps-cover")
+    (pressed,) = [each for each in page.fns.values() if (button, "click") in each.targets]
+    notice, cover, stop = pressed.fn()
+    assert not pressed.queue and "Working" in notice
+    assert (cover.interactive, stop.visible) == (False, True)

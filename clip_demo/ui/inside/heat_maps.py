@@ -11,6 +11,7 @@ import gradio as gr
 
 from ...inside.heat_map import HeatMaps
 from ...progress import Progress
+from ..background import progress_bar
 from ..event_options import INSTANT, now
 from .context import QUEUED, InsideContext, Selection, take_place
 from .heat_maps_view import LIMITS, NOT_COVERED, maps_html, method_html
@@ -111,7 +112,6 @@ def _connect_cover_test(context: InsideContext, parts: HeatMapPanel, covered_key
 
     def run(*values: Any) -> Iterator[list[Any]]:
         same = [gr.skip()] * 3
-        yield [*same, *_buttons(running=True)]
         try:
             with closing(work(*values)) as steps:  # which stops the work when the visitor stops this handler
                 for drawn in steps:
@@ -123,11 +123,13 @@ def _connect_cover_test(context: InsideContext, parts: HeatMapPanel, covered_key
 
     outputs = [parts.progress, covered_key, check, parts.cover, parts.stop]
     inputs = [*context.fields.all(), *parts.choices]
-    running = parts.cover.click(run, inputs=inputs, outputs=outputs, preprocess=False, **_COVERING)
+    shown = [parts.progress, parts.cover, parts.stop]
+    # At once, because the cover tests of other visitors may fill the queue.
+    pressed = parts.cover.click(lambda: [progress_bar(None), *_buttons(running=True)], outputs=shown, **INSTANT)
+    running = pressed.then(run, inputs=inputs, outputs=outputs, preprocess=False, **_COVERING)
     # One after the other: a late progress update would show the bar and the button again.
     stopped = gr.on([parts.stop.click, context.request.change], lambda: None, cancels=[running], **INSTANT)
-    ended = [parts.progress, parts.cover, parts.stop]
-    stopped.then(lambda: ["", *_buttons(running=False)], outputs=ended, **INSTANT)
+    stopped.then(lambda: ["", *_buttons(running=False)], outputs=shown, **INSTANT)
 
 
 def _buttons(running: bool) -> list[gr.Button]:
