@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -156,16 +156,16 @@ def choose_pairs(sources: Sequence[str] | None = None, captions: Sequence[str] |
         When an image is unknown or named twice, or the captions do not fit.
     """
     known = {each.source: each for each in batch_images()}
-    sources = list(known) if sources is None else list(sources)
-    if len(sources) < MIN_PAIRS or len(set(sources)) < len(sources) or not set(sources) <= set(known):
+    sources, names = list(known) if sources is None else _entries(sources), list(known)
+    if len(sources) < MIN_PAIRS or any(each not in names for each in sources) or len(set(sources)) < len(sources):
         raise OptionError(
-            f"sources: got {sources!r:.200}; give {MIN_PAIRS} to {len(known)} different ones of {list(known)}.",
+            f"sources: got {sources!r:.200}; give {MIN_PAIRS} to {len(known)} different ones of {names}.",
             page=f"Choose {MIN_PAIRS} to {len(known)} of the images.",
         )
     pairs = [known[source] for source in sources]
     if captions is None:
         return pairs
-    captions = [captions] if isinstance(captions, str) else list(captions)
+    captions = _entries(captions)
     texts = [each.strip() for each in captions if isinstance(each, str) and 1 <= len(each.strip()) <= MAX_LENGTH]
     if not len(texts) == len(captions) == len(pairs):
         raise OptionError(
@@ -174,6 +174,11 @@ def choose_pairs(sources: Sequence[str] | None = None, captions: Sequence[str] |
             page=f"Type a caption of 1 to {MAX_LENGTH} characters for each of the {len(pairs)} images.",
         )
     return [replace(pair, caption=text) for pair, text in zip(pairs, texts, strict=True)]
+
+
+def _entries(values: Sequence[str]) -> list:
+    """Return the entries of an argument; a single one is a list, too, which has too few."""
+    return list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
 
 
 def check_snapshot(snapshot: int, allowed: bool) -> int:

@@ -266,7 +266,7 @@ class Inspector:
         prompts = PromptSet.for_dataset(on) if prompts is None else prompts
         added = (added,) if isinstance(added, str) else tuple(added)
         everything = prompts.varied(classnames=(*prompts.classnames, *added)) if added else prompts
-        weights = chosen.features.class_weights(everything)
+        weights = chosen.features.class_weights(everything, progress)
         own = None if star is None else normalize(self._resolve(**star, dataset=dataset, model=model).features)
         return MeaningMap(
             **vars(project(test.features[indices], weights, len(added), own, centred)),

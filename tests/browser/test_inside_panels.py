@@ -104,6 +104,15 @@ def test_a_cover_test_can_be_stopped(open_panel, monkeypatch):
     expect(page.locator("#heat-maps-progress progress")).to_have_count(0)
     assert stopped.wait(30) and len(pieces) == 1
     expect(page.locator("#heat-maps-covered .map")).to_have_count(0)
+    # Another image stops it, too: the maps would be those of the one before.
+    stopped.clear()
+    cover.click()
+    expect(page.locator("#heat-maps-progress progress")).to_be_visible()
+    page.get_by_role("button", name="Another image").click()
+    assert stopped.wait(30)
+    expect(cover).to_be_enabled()
+    expect(stop).to_be_hidden()
+    expect(page.locator("#heat-maps-progress progress")).to_have_count(0)
 
 
 def expect_batch(page, batch):

@@ -88,3 +88,11 @@ def test_a_snapshot_that_does_not_exist_or_fit_is_refused(snapshot, allowed):
     with pytest.raises(OptionError, match="only the built-in model has snapshots, 0 to 7"):
         check_snapshot(snapshot, allowed)
     assert check_snapshot(3, True) == 3
+
+
+@pytest.mark.parametrize("wrong", [5, [["cat.jpg"], ["woman.jpg"]], [{}, {}], [None, 7], "cat.jpg", {"cat.jpg": 1}])
+def test_anything_but_names_and_text_is_refused_with_a_sentence(wrong):
+    with pytest.raises(OptionError, match="^sources: got "):
+        choose_pairs(wrong)
+    with pytest.raises(OptionError, match="^captions: got "):
+        choose_pairs(["cat.jpg", "woman.jpg"], wrong if wrong != "cat.jpg" else "a cat")

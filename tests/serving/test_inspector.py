@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clip_demo.backend import Backend
-from clip_demo.errors import ClassnamesError, OptionError
+from clip_demo.errors import Cancelled, ClassnamesError, OptionError
 from clip_demo.features.balanced_order import balanced_order
 from clip_demo.inside.deletion_check import deletion_row
 from clip_demo.numerics import normalize
@@ -84,6 +84,14 @@ def test_words_that_the_built_in_model_does_not_know_lie_on_a_heap(tiny):
     truck = found.classes[found.classnames.index("pickup_truck")]
     assert heap < 0.5 * np.linalg.norm(found.classes[-1] - found.classes[-2])
     assert np.linalg.norm(found.classes[-1] - truck) < np.linalg.norm(found.classes[-1] - found.classes[-2])
+
+
+def test_many_added_classes_wait_for_their_turn(tiny):
+    def refuse(what, done, total):
+        raise Cancelled(f"{what} {done} {total}")
+
+    with pytest.raises(Cancelled, match="prompts 0 200"):
+        tiny.inside.map_of_meanings(added=[f"word {i}" for i in range(200)], progress=refuse)
 
 
 def test_what_is_not_allowed_is_refused(tiny):

@@ -1,5 +1,7 @@
 """The steps of the walk, drawn from numbers that are computed by hand, and what the tab shows of Explore."""
 
+import base64
+import io
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -15,6 +17,8 @@ from clip_demo.inside.walk import Agreement, ClassShare, Cosine, ImageInput, Pro
 from clip_demo.inside.walk import Walk as InsideWalk
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore
 from clip_demo.models.encoder import Anatomy, Token
+from clip_demo.serving.heavy_requests import HeavyRequests
+from clip_demo.ui.html import data_url, input_url
 from clip_demo.ui.inside.cells_view import cells, terms_table
 from clip_demo.ui.inside.context import InsideContext
 from clip_demo.ui.inside.encoder_steps import image_step, tokens_step
@@ -22,6 +26,7 @@ from clip_demo.ui.inside.events import shown
 from clip_demo.ui.inside.probe_steps import difference_step, probe_step, reasons
 from clip_demo.ui.inside.walk_view import STEPS, Shown, walk_html
 from clip_demo.ui.inside.zero_shot_steps import cosine_step, scale_step, softmax_step
+from clip_demo.ui.page import build_ui
 from clip_demo.ui.permalink import EXAMPLE, OWN, TEST_IMAGE
 
 SIDE = 8  # pixels of the model's input
@@ -79,8 +84,8 @@ def text_of(html):
 def test_cells_have_the_area_of_their_numbers_and_tell_signs_apart_without_colours():
     html = cells(np.array([1.0, -0.25, 0.0]), "image")
     plus, minus = re.findall(r'<path class="(?:plus|minus)" d="([^"]*)"', html)
-    assert "h9.0v9.0" in plus  # the largest: the whole cell of 10 but for a gap
-    assert minus.startswith("M12.75 2.75h4.5v4.5h-4.5z")  # a quarter of its area
+    assert "h90v90" in plus  # the largest: the whole cell of 10 but for a gap
+    assert minus.startswith("M127 27h45v45h-45zm15 15v15h15v-15z")  # a quarter of its area
     assert minus.count("z") == 2  # with a hole
     assert 'data-values="1.0000 -0.2500 0.0000"' in html
 
@@ -94,7 +99,7 @@ def test_cells_are_described_for_those_who_cannot_see_them():
 
 def test_cells_stand_in_rows_of_32():
     assert 'viewBox="0 0 320 20"' in cells(np.ones(33), "image")
-    assert "M320" not in cells(np.ones(33), "image")
+    assert "M3200 " not in cells(np.ones(33), "image")
 
 
 def test_cells_of_zeros_can_be_drawn():
@@ -108,6 +113,14 @@ def test_terms_are_counted_from_one():
 
 
 # --- steps --------------------------------------------------------------------------------------------------------
+
+
+def test_a_large_input_is_sent_in_few_bytes_and_a_small_one_exactly():
+    rng = np.random.default_rng(0)
+    small, large = (rng.integers(0, 255, (side, side, 3), dtype=np.uint8) for side in (64, 224))
+    sent = base64.b64decode(input_url(small).partition("base64,")[2])
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(sent))), small)
+    assert len(input_url(large)) < 0.5 * len(data_url(Image.fromarray(large)))
 
 
 def test_the_discarded_margin_is_grey():
@@ -289,3 +302,52 @@ def test_the_built_in_model_stands_in_for_one_that_is_not_ready(context):
     selection = select(context, model="RN50")
     assert selection.model == "tiny"
     assert selection.note == "RN50 is not ready yet. Until then, the built-in model is shown."
+
+
+# --- many visitors --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def page():
+    """The page of the built-in model, with no place for heavy requests."""
+    backend = Backend.open("tiny", dataset="shapes100")
+    backend.encoder("tiny")
+    backend.heavy_requests = HeavyRequests(waiting=0)
+    return build_ui(backend)
+
+
+def events_of(page, elem_id):
+    return [each for each in page.fns.values() if any(output.elem_id == elem_id for output in each.outputs)]
+
+
+EVENTS = ("inside-walk", "heat-maps-instant", "heat-maps-progress", "meanings-exact", "meanings-projected")
+
+
+@pytest.mark.parametrize("drawn", EVENTS)
+def test_every_event_that_encodes_a_class_list_waits_for_its_turn(page, drawn):
+    fields = {**VALUES, "classes": ", ".join(f"{drawn} {i}" for i in range(300))}
+    events = [each for each in events_of(page, drawn) if len(each.inputs) > len(fields)]
+    assert events
+    for event in events:
+        answer = event.fn(*fields.values(), *[None] * (len(event.inputs) - len(fields)))
+        shown = [list(each) for each in answer] if hasattr(answer, "send") else [answer]
+        assert any("Many people use this page right now." in str(each[0]) for each in shown), event.name
+
+
+def test_what_may_take_long_has_queues_of_its_own(page):
+    queues = {drawn: {each.concurrency_id for each in events_of(page, drawn) if each.queue} for drawn in EVENTS}
+    assert queues == {
+        "inside-walk": {"inside"},
+        "heat-maps-instant": {"inside", "inside-check"},  # without and with its check
+        "heat-maps-progress": {"inside-cover"},
+        "meanings-exact": {"inside-meanings"},
+        "meanings-projected": {"inside-meanings"},
+    }
+
+
+def test_a_cover_test_that_waits_for_those_of_others_is_shown_and_can_be_stopped(page):
+    button = next(each._id for each in page.blocks.values() if each.elem_id == "heat-maps-cover")
+    (pressed,) = [each for each in page.fns.values() if (button, "click") in each.targets]
+    notice, cover, stop = pressed.fn()
+    assert not pressed.queue and "Working" in notice
+    assert (cover.interactive, stop.visible) == (False, True)

@@ -1,6 +1,7 @@
 """The panels of How it works without a browser: heat maps, the batch and the maps of meanings as HTML."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -268,6 +269,14 @@ def test_names_of_a_map_stay_inside_and_do_not_cover_each_other():
         assert all(3 <= value <= 97 for value in values)
 
 
+def test_a_map_of_many_added_classes_names_the_last_ones():
+    many = replace(map_of(n=200), n_added=197)
+    shown = re.findall(r'class="name [^"]*" [^>]*><bdi>([^<]*)', projected(many, ["cat"]))
+    assert shown == ["class 1", "class 0", *(f"class {i}" for i in range(160, 199)), "zebra"]
+
+
 def test_added_classes_are_new_ones():
     assert new_classes("zebra, Cat,\nred_circle, ZEBRA, dog", ("cat", "red circle")) == ["zebra", "dog"]
+    many = [f"class {i}" for i in range(20_000)]  # which would take an hour if each was compared with all others
+    assert new_classes(", ".join(many), tuple(many[:1000])) == many[1000:]
     assert new_classes(None, ()) == new_classes(7, ()) == new_classes(" , ", ()) == []

@@ -33,13 +33,14 @@ def cells(values: np.ndarray, name: str, *, at: int = 0, digits: int = 4) -> str
     largest = float(np.abs(values).max()) or 1.0
     positive, negative = [], []
     for i, value in enumerate(np.asarray(values, dtype=float)):
-        side = round((_UNIT - 1) * (abs(value) / largest) ** 0.5, 1)
-        x, y = _UNIT * (i % COLUMNS) + (_UNIT - side) / 2, _UNIT * (i // COLUMNS) + (_UNIT - side) / 2
-        square = f"M{x:.4g} {y:.4g}h{side}v{side}h-{side}z"
+        # In tenths, so that the numbers are whole: there are thousands of them.
+        side = round((10 * _UNIT - 10) * (abs(value) / largest) ** 0.5)
+        start = (10 * _UNIT - side) // 2
+        square = f"M{10 * _UNIT * (i % COLUMNS) + start} {10 * _UNIT * (i // COLUMNS) + start}h{side}v{side}h-{side}z"
         # The hole of a frame is drawn the other way round.
-        hole = round(side - 3, 1)
+        hole = side - 30
         if value < 0 and hole > 0:
-            square += f"M{x + 1.5:.4g} {y + 1.5:.4g}v{hole}h{hole}v-{hole}z"
+            square += f"m15 15v{hole}h{hole}v-{hole}z"
         (positive if value >= 0 else negative).append(square)
     most, least = int(np.argmax(values)), int(np.argmin(values))
     spoken = (
@@ -51,7 +52,8 @@ def cells(values: np.ndarray, name: str, *, at: int = 0, digits: int = 4) -> str
         f'<figure class="vector"><figcaption>{escape(name)}</figcaption>'
         f'<svg class="cells" role="img" aria-label="{escape(spoken)}" viewBox="0 0 {COLUMNS * _UNIT} {rows * _UNIT}" '
         f'data-name="{escape(name)}" data-values="{numbers}">'
-        f'<path class="plus" d="{"".join(positive)}"/><path class="minus" d="{"".join(negative)}"/>'
+        f'<g transform="scale(.1)"><path class="plus" d="{"".join(positive)}"/>'
+        f'<path class="minus" d="{"".join(negative)}"/></g>'
         f'<rect class="at" x="{_UNIT * (at % COLUMNS)}" y="{_UNIT * (at // COLUMNS)}" '
         f'width="{_UNIT}" height="{_UNIT}"/>'
         "</svg></figure>"

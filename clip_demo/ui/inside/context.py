@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,7 @@ class InsideContext:
         message: gr.HTML,
         inputs: Sequence[gr.components.Component] = (),
         triggers: Sequence[Callable] = (),
+        queue: Mapping[str, Any] = QUEUED,
     ) -> gr.events.Dependency:
         """Fill `outputs` with ``make(selection, progress, *inputs)`` when what is on changes, and on `triggers`.
 
@@ -114,6 +115,8 @@ class InsideContext:
             Without Gradio's preprocessing.
         triggers : sequence of callable
             Events of components, such as ``button.click``.
+        queue : mapping
+            Another one for what may take long.
         """
         fields = self.fields.all()
 
@@ -132,7 +135,7 @@ class InsideContext:
             outputs=[message, *outputs],
             preprocess=False,
             trigger_mode="always_last",
-            **QUEUED,
+            **queue,
         )
 
     def _ready_model(self, name: str) -> tuple[str, str]:

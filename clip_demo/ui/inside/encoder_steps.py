@@ -1,11 +1,10 @@
 """The first steps: what the two encoders get, and what they give. Pure functions from a `Walk` to HTML."""
 
 import numpy as np
-from PIL import Image
 
 from ...inside.walk import ImageInput, PromptTokens, Walk
 from ...models.encoder import Anatomy, Token
-from ..html import data_url, name_html, photo_url
+from ..html import data_url, input_url, name_html, photo_url
 from .cells_view import vectors
 
 _SMALL = 128  # pixels; smaller images are enlarged with sharp pixels
@@ -64,7 +63,7 @@ def _input(image: ImageInput, anatomy: Anatomy) -> str:
     fine = ' class="fine"' if grid > _FINE else ""
     return (
         f'<figure class="input"><figcaption>What the model gets</figcaption>'
-        f'<div class="frame pixels" role="img" style="--pixels:url({data_url(Image.fromarray(image.pixels))})" '
+        f'<div class="frame pixels" role="img" style="--pixels:url({input_url(image.pixels)})" '
         f'aria-label="The square that the model gets, divided into {grid} by {grid} {part}s">'
         f'<svg{fine} viewBox="0 0 {grid} {grid}" aria-hidden="true">'
         f'<path class="under" d="{lines}"/><path d="{lines}"/>'

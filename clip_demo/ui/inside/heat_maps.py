@@ -11,13 +11,15 @@ import gradio as gr
 
 from ...inside.heat_map import HeatMaps
 from ...progress import Progress
+from ..background import progress_bar
 from ..event_options import INSTANT, now
 from .context import QUEUED, InsideContext, Selection, take_place
 from .heat_maps_view import LIMITS, NOT_COVERED, maps_html, method_html
 from .panel import Panel, long_work
 
-# A queue of its own: a cover test takes longer than everything else here.
+# Queues of their own: a cover test takes longer than everything else here, and the check of a map is quick beside it.
 _COVERING = {**QUEUED, "concurrency_id": "inside-cover"}
+_CHECKING = {**QUEUED, "concurrency_id": "inside-check"}
 _INTRODUCTION = (
     "<h2>Which parts of the image decide?</h2><p>A prediction is one number for each class, and each cell of the image "
     "has a share in it. Pick two classes: the map shows what puts the first <b>before</b> the second. Beside it is the "
@@ -78,34 +80,38 @@ def connect(context: InsideContext, parts: HeatMapPanel) -> None:
         take_place(backend, selection, progress)
         dropdowns, names = _choices(context, selection, names)
         maps = backend.inside.instant_maps(**_arguments(selection, names))
-        covered = NOT_COVERED
-        if key == _key(selection):
-            covered = _html(backend.inside.cover_maps(progress=progress, **_arguments(selection, names)))
-        return [*dropdowns, _html(maps), now(), covered]
+        return [*dropdowns, _html(maps), now(), gr.skip() if key == _key(selection) else NOT_COVERED]
 
-    def add_check(selection: Selection, progress: Progress, *names: Any) -> list[Any]:
+    def add_checked(selection: Selection, progress: Progress, *values: Any) -> list[Any]:
+        """Draw what takes many passes: the check and, where it was run for what is on now, the cover test."""
+        *names, key = values
+        take_place(backend, selection, progress)
         _, names = _choices(context, selection, names)
-        return [_html(backend.inside.instant_maps(check=True, **_arguments(selection, names)))]
+        arguments, covered = _arguments(selection, names), NOT_COVERED
+        if key == _key(selection):
+            covered = _html(backend.inside.cover_maps(progress=progress, **arguments))
+        return [_html(backend.inside.instant_maps(check=True, **arguments)), covered]
 
     outputs = [*choices, parts.instant, check, parts.covered]
-    context.draw(show, outputs, parts.panel.message, [*choices, covered_key], picked)
+    inputs, message = [*choices, covered_key], parts.panel.message
+    context.draw(show, outputs, message, inputs, picked)
     # The map is shown before its check, which takes four more passes.
-    replace(context, request=check).draw(add_check, [parts.instant], parts.panel.message, choices)
-    _connect_cover_test(context, parts, covered_key)
+    checked = replace(context, request=check)
+    checked.draw(add_checked, [parts.instant, parts.covered], message, inputs, queue=_CHECKING)
+    _connect_cover_test(context, parts, covered_key, check)
 
 
-def _connect_cover_test(context: InsideContext, parts: HeatMapPanel, covered_key: gr.State) -> None:
+def _connect_cover_test(context: InsideContext, parts: HeatMapPanel, covered_key: gr.State, check: gr.Textbox) -> None:
     def cover(selection: Selection, progress: Progress, *names: Any) -> list[Any]:
         take_place(context.backend, selection, progress)
         _, names = _choices(context, selection, names)
-        maps = context.backend.inside.cover_maps(progress=progress, **_arguments(selection, names))
-        return [_html(maps), _key(selection)]
+        context.backend.inside.cover_maps(progress=progress, **_arguments(selection, names))
+        return [_key(selection), now()]  # drawn by `add_checked`, for what is on then
 
     work = long_work(context, cover, 2)
 
     def run(*values: Any) -> Iterator[list[Any]]:
         same = [gr.skip()] * 3
-        yield [*same, *_buttons(running=True)]
         try:
             with closing(work(*values)) as steps:  # which stops the work when the visitor stops this handler
                 for drawn in steps:
@@ -115,13 +121,15 @@ def _connect_cover_test(context: InsideContext, parts: HeatMapPanel, covered_key
             raise
         yield [*same, *_buttons(running=False)]
 
-    outputs = [parts.progress, parts.covered, covered_key, parts.cover, parts.stop]
+    outputs = [parts.progress, covered_key, check, parts.cover, parts.stop]
     inputs = [*context.fields.all(), *parts.choices]
-    running = parts.cover.click(run, inputs=inputs, outputs=outputs, preprocess=False, **_COVERING)
+    shown = [parts.progress, parts.cover, parts.stop]
+    # At once, because the cover tests of other visitors may fill the queue.
+    pressed = parts.cover.click(lambda: [progress_bar(None), *_buttons(running=True)], outputs=shown, **INSTANT)
+    running = pressed.then(run, inputs=inputs, outputs=outputs, preprocess=False, **_COVERING)
     # One after the other: a late progress update would show the bar and the button again.
-    stopped = parts.stop.click(lambda: None, cancels=[running], **INSTANT)
-    ended = [parts.progress, parts.cover, parts.stop]
-    stopped.then(lambda: ["", *_buttons(running=False)], outputs=ended, **INSTANT)
+    stopped = gr.on([parts.stop.click, context.request.change], lambda: None, cancels=[running], **INSTANT)
+    stopped.then(lambda: ["", *_buttons(running=False)], outputs=shown, **INSTANT)
 
 
 def _buttons(running: bool) -> list[gr.Button]:

@@ -6,11 +6,10 @@ from html import escape
 from math import isqrt
 
 import numpy as np
-from PIL import Image
 
 from ...inside.heat_map import COVER_TEST, HeatMap, HeatMaps, hottest_fifth, resample
 from ...numerics import best
-from ..html import data_url, name_html
+from ..html import input_url, name_html
 from .panel_text import number, percent1
 
 LIMITS = (
@@ -66,7 +65,7 @@ def _card(maps: HeatMaps, heat_map: HeatMap, kind: str) -> str:
 
 def _map(pixels: np.ndarray, heat_map: HeatMap) -> str:
     rows, columns = heat_map.values.shape
-    image = data_url(Image.fromarray(pixels))
+    image = input_url(pixels)
     sharp = ' class="small"' if len(pixels) < _SHARP else ""
     return (
         f'<div class="map" role="img" aria-label="{escape(description(heat_map))}"><img{sharp} src="{image}" alt="">'

@@ -8,11 +8,13 @@ from typing import Any
 import gradio as gr
 
 from ...progress import Progress
-from ...zero_shot.prompts import parse_classnames, same_class
+from ...zero_shot.prompts import class_key, parse_classnames
 from .context import QUEUED, InsideContext, Selection, take_place
 from .meanings_view import exact, projected
 from .panel import Panel, long_work
 
+# A queue of its own: the features of a test set may have to be computed first, which takes up to an hour.
+_MAPPING = {**QUEUED, "concurrency_id": "inside-meanings"}
 _INTRODUCTION = (
     "<h2>What is near what?</h2><p>Images and prompts are vectors in one space, so each image has a cosine with each "
     "prompt. With two prompts, nothing has to be squeezed: each axis is a cosine.</p>"
@@ -82,7 +84,7 @@ def connect(context: InsideContext, parts: MeaningsPanel) -> None:
         )
         return [projected(plot, selection.dataset.classnames)]
 
-    options = {"preprocess": False, "trigger_mode": "always_last", **QUEUED}
+    options = {"preprocess": False, "trigger_mode": "always_last", **_MAPPING}
     triggers = [context.request.change, *(prompt.change for prompt in parts.prompts)]
     gr.on(
         triggers,
@@ -106,8 +108,7 @@ def _where(selection: Selection) -> dict[str, Any]:
 
 def new_classes(text: Any, known: tuple[str, ...]) -> list[str]:
     """Return the typed class names, each once and without those that are on the list; a client may send anything."""
-    found: list[str] = []
+    found = dict.fromkeys(map(class_key, known), "")  # a name by its key: there may be a million
     for name in parse_classnames(text) if isinstance(text, str) else ():
-        if not any(same_class(name, other) for other in (*known, *found)):
-            found.append(name)
-    return found
+        found.setdefault(class_key(name), name)
+    return [name for name in found.values() if name]

@@ -19,6 +19,7 @@ from .panel_text import number, percent1
 
 _STEPS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _FEW = 12  # class prompts; if there are more, only the nearest and the added ones have their names on the map
+_MOST = 40  # names on the map, of the classes that were added last
 _APART = 6.0  # per cent of the height between the middles of two names
 _LETTER = 1.5  # per cent of the width
 
@@ -214,7 +215,8 @@ def _named(plot: MeaningMap, counted: int) -> list[tuple[Sequence[float], str, s
     """Return the classes whose names are on the map."""
     n = len(plot.classnames)
     others = range(n) if n <= _FEW else range(counted, n)
-    shown = dict.fromkeys([*(near.position for near in plot.nearest), *others])  # the nearest find their place first
+    # The nearest find their place first.
+    shown = dict.fromkeys([*(near.position for near in plot.nearest), *others[-_MOST:]])
     return [(plot.classes[i], plot.classnames[i], "added" if i >= counted else "") for i in shown]
 
 
