@@ -14,6 +14,7 @@ from clip_demo.backend import Backend
 from clip_demo.cli.terminal import run
 from clip_demo.errors import ClipDemoError
 from clip_demo.models.catalog import ACTIVATIONS, AUTO
+from clip_demo.serving import zero_gpu
 from clip_demo.serving.host_rules import HostRules
 from clip_demo.ui.address import check_address, is_loopback, without_proxy
 from clip_demo.ui.bounded_log import bounded_log
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_address(options.host, options.port)
         is_shared = options.share or os.environ.get("GRADIO_SHARE", "").lower() == "true"
         rules = _rules(options, is_shared)
+        if zero_gpu.start():
+            options.device = "cpu"  # the GPU is there only within the calls that need it
         _check_device(options.device)
         backend = Backend.open(
             options.model,
