@@ -17,7 +17,7 @@ from ..datasets.catalog import CIFAR100, missing_note, open_datasets, resolve_da
 from ..download import RemoteFile, describe
 from ..errors import DatasetError, OptionError
 from ..evaluation import tables
-from ..linear_probe.pipeline import check_fit
+from ..linear_probe.pipeline import Stores, check_fit
 from ..models.catalog import BUILT_IN, OPENAI_MODELS, PREFERRED, check_model, is_downloaded, title_of
 from ..models.image_input import read_image
 from ..models.sources import fetch_weights, weights_files
@@ -168,7 +168,7 @@ def run_bench(options: Namespace) -> None:
     print(to_json([row.to_dict() for row in rows]) if options.json else as_text(rows))
 
 
-def open_backend(options: Namespace, needed: str | None = IMAGES) -> Backend:
+def open_backend(options: Namespace, needed: str | None = IMAGES, stores: Stores | None = None) -> Backend:
     """Open the backend, and first download the weights and the images that the command needs.
 
     Parameters
@@ -177,6 +177,8 @@ def open_backend(options: Namespace, needed: str | None = IMAGES) -> Backend:
         Already checked as far as that is possible without a model: a download is long.
     needed : {"images", "test features"} or None
         What of the dataset the command needs. Stored features of the test images serve where the images are missing.
+    stores : Stores, optional
+        See `clip_demo.backend.Backend`.
     """
     _dataset(options)
     check_model(options.model)
@@ -194,6 +196,7 @@ def open_backend(options: Namespace, needed: str | None = IMAGES) -> Backend:
         device=options.device,
         activation=getattr(options, "activation", None),
         heads=getattr(options, "heads", None),
+        stores=stores,
     )
     dataset = backend.datasets[backend.default_dataset]
     if options.model not in (BUILT_IN, *OPENAI_MODELS) and (assumption := backend.assumption()):
