@@ -16,6 +16,7 @@ from clip_demo.backend import Backend
 from clip_demo.benchmark.server import run_server, wait_until_served
 from clip_demo.features.extract import in_small_batches
 from clip_demo.serving import zero_gpu
+from clip_demo.ui.page import launch_options
 
 STAND_INS = Path(__file__).resolve().parents[1] / "stand_ins"
 REFUSED, KILLED = "No GPU ('Space app has reached its GPU limit.')", "No GPU ('GPU task aborted')"
@@ -103,8 +104,10 @@ def test_spaces_comes_before_torch_and_gets_a_function_before_the_launch(happene
 
 
 def test_the_page_starts_there_and_predicts_on_the_cpu(environment, monkeypatch):
-    for name, value in environment.items():
+    space = {"SYSTEM": "spaces", "SPACE_ID": "someone/space", "GRADIO_SSR_MODE": "true"}
+    for name, value in (environment | space).items():
         monkeypatch.setenv(name, value)
+    assert launch_options()["ssr_mode"] is False
     calls = Path(environment["STAND_IN_LOG"]).read_text()
     with run_server(["app.py", "--model", "tiny", "--dataset", "shapes100"]) as (url, process):
         wait_until_served(url, process)
