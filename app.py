@@ -14,6 +14,7 @@ from clip_demo.backend import Backend
 from clip_demo.cli.terminal import run
 from clip_demo.errors import ClipDemoError
 from clip_demo.models.catalog import ACTIVATIONS, AUTO
+from clip_demo.serving import zero_gpu
 from clip_demo.serving.host_rules import HostRules
 from clip_demo.ui.address import check_address, is_loopback, without_proxy
 from clip_demo.ui.bounded_log import bounded_log
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_address(options.host, options.port)
         is_shared = options.share or os.environ.get("GRADIO_SHARE", "").lower() == "true"
         rules = _rules(options, is_shared)
-        _check_device(options.device)
+        options.device = _device(options.device)
         backend = Backend.open(
             options.model,
             dataset=options.dataset,
@@ -92,11 +93,14 @@ def _rules(options: argparse.Namespace, is_shared: bool) -> HostRules:
     return HostRules(options.public or is_shared or not is_loopback(options.host), offered)
 
 
-def _check_device(device: str | None) -> None:
+def _device(device: str | None) -> str | None:
+    if zero_gpu.start():
+        return "cpu"  # the GPU is there only within the calls that need it
     if device is not None:
         from clip_demo.models.load import check_device  # imports torch, which takes seconds
 
         check_device(device)
+    return device
 
 
 def _allow_many_connections() -> None:

@@ -87,7 +87,16 @@ class ArtifactStore(Generic[T]):
         with self._lock:
             self._known[model_sha256, dataset] = content
 
+    def path(self, model_sha256: str, dataset: str) -> Path | None:
+        """Return the file of the artifact that is on disk, or None."""
+        found = self._search((model_sha256, dataset))
+        return found and found[0]
+
     def _find(self, key: tuple[str, str]) -> T | None:
+        found = self._search(key)
+        return found and found[1]
+
+    def _search(self, key: tuple[str, str]) -> tuple[Path, T] | None:
         for folder in filter(is_readable, self.folders):
             for path in filter(is_readable, sorted(folder.glob(f"*-{key[1]}{self._suffix}"))):
                 # A file that did not match before is opened again only after it has changed.
@@ -97,7 +106,7 @@ class ArtifactStore(Generic[T]):
                 try:
                     content, model_sha256, dataset = self._load(path)
                     if model_sha256 in checksums_of(key[0]) and dataset == key[1]:
-                        return content
+                        return path, content
                 except ArtifactError as error:
                     logger.warning("%s", error)
                 self._others.add(version)

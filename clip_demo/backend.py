@@ -16,8 +16,7 @@ from .evaluation.ablations import NameRow, TemplateRow
 from .evaluation.calibration import logit_scale_or
 from .evaluation.first_image import FirstImage
 from .evaluation.report import EvaluationReport
-from .features.extract import encode_directly, encode_split
-from .features.feature_store import TestFeatures, save_features
+from .features.feature_store import encode_and_save
 from .linear_probe.few_shot_curve import FewShotCurve
 from .linear_probe.head import Head, linear_probe
 from .linear_probe.pipeline import ProbePipeline, Stores, check_fit
@@ -106,6 +105,7 @@ class Backend:
         dataset: str | None = None,
         data_root: str | Path | None = None,
         rules: HostRules = NO_RULES,
+        stores: Stores | None = None,
         **options,
     ) -> Backend:
         """Return a backend for a model by its name; the model loads in the background.
@@ -121,6 +121,8 @@ class Backend:
             Folder that holds ``cifar-100-python``; see `clip_demo.datasets.cifar100.data_roots`.
         rules : HostRules
             What visitors of the page may start.
+        stores : Stores, optional
+            See `Backend`.
         **options
             ``weights_root``, ``device``, ``activation``, ``heads`` and ``hold`` of
             `clip_demo.serving.model_pool.ModelPool.open`.
@@ -135,7 +137,7 @@ class Backend:
         if dataset is None:
             warn_where_missing(datasets, data_root)
         models = ModelPool.open(model, **options)
-        return cls(models, datasets=datasets, default_dataset=dataset, rules=rules)
+        return cls(models, datasets=datasets, stores=stores, default_dataset=dataset, rules=rules)
 
     # --- models and datasets --------------------------------------------------------------------------------------
 
@@ -327,9 +329,7 @@ class Backend:
     ) -> Path:
         """Encode all test images again, and write their features in compact form; return the file."""
         on, folder = self._dataset(dataset), check_folder(folder, "folder")
-        encoder = self.encoder()
-        features = encode_split(encode_directly(encoder), on, "test", progress)
-        return save_features(TestFeatures(features, on.labels()), folder, encoder, on, compact=True)
+        return encode_and_save(self.encoder(), on, folder, progress)
 
     def first_image(self, dataset: str | None = None, model: str | None = None) -> FirstImage | None:
         """Return the image that a visitor sees first; None until the model is loaded, and where none is stored."""

@@ -29,6 +29,7 @@ LAYERS = [
 ALLOWED = {
     "gradio": {"ui"},
     "gradio_client": set(),
+    "spaces": {"serving"},
     "torch": {"benchmark", "models", "tiny_clip"},
     "clip": {"benchmark", "models", "tiny_clip"},
     "open_clip": {"benchmark"},

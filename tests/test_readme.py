@@ -12,6 +12,9 @@ from PIL import Image
 from clip_demo.__main__ import main
 from clip_demo.backend import Backend
 from clip_demo.datasets.example_photos import example_photos
+from clip_demo.download import HubFile
+from clip_demo.models.catalog import PREFERRED
+from clip_demo.models.sources import weights_files
 from clip_demo.zero_shot.prompt_set import PromptSet
 
 
@@ -131,6 +134,14 @@ def test_the_front_matter_fits_the_requirements(readme, repository):
     assert number(low) <= number(version) < number(high)
     assert re.search(r"^app_file: app.py$", readme, re.M)
     assert len(re.search(r"^short_description: (.*)$", readme, re.M)[1]) <= 60  # the Hub's limit
+
+
+def test_the_front_matter_preloads_the_file_that_the_table_of_sources_names(readme):
+    (line,) = re.findall(r"^preload_from_hub:\n((?:  - .*\n)+)", readme.split("\n---\n")[0] + "\n", re.M)
+    # The first one, which is the first to be looked for.
+    file = next(each for files in weights_files(PREFERRED) for each in files.sources if isinstance(each, HubFile))
+    assert line == f"  - {file.repository} {file.path} {file.revision}\n"
+    assert f"models:\n  - openai/clip-vit-base-patch32\n  - {file.repository}\n" in readme
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "assets/README.md"])

@@ -5,10 +5,11 @@ import os
 from collections.abc import Callable
 
 from ..benchmark.sections import SECTIONS
-from ..datasets.catalog import DATASETS
-from ..models.catalog import ACTIVATIONS, available_models
+from ..datasets.catalog import CIFAR100, DATASETS
+from ..models.catalog import ACTIVATIONS, BUILT_IN, PREFERRED, available_models
 from ..paths import cache_folder
 from . import commands
+from .prepare import run_prepare
 
 # Shells expand "~" at the beginning of a word only, so not in --output=~/heads.
 _path = os.path.expanduser
@@ -24,7 +25,7 @@ def make_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         _add_zero_shot, _add_predict, _add_evaluate, _add_store_features, _add_fit_probe,
-        _add_first_image, _add_check_maps, _add_download, _add_article, _add_reproduce, _add_bench,
+        _add_first_image, _add_prepare, _add_check_maps, _add_download, _add_article, _add_reproduce, _add_bench,
     ):  # fmt: skip
         add(subparsers)
     return parser
@@ -117,6 +118,21 @@ def _add_first_image(subparsers) -> None:
     )  # fmt: skip
     _add_model_options(command)
     command.add_argument("--output", type=_path, metavar="DIR", help="folder of the head (default: the cache)")
+
+
+def _add_prepare(subparsers) -> None:
+    command = _add_command(
+        subparsers, "prepare", run_prepare,
+        "make all that the page can show of a model and a dataset: download both, fit the linear probe and the "
+        "few-shot curve, store the features of the test images, find the first image; only what is missing",
+        "--output assets",
+    )  # fmt: skip
+    _add_model_options(command, PREFERRED, CIFAR100)
+    command.add_argument(
+        "--output", type=_path, metavar="DIR",
+        help="folder that shall have all of it, such as assets before a Space is uploaded (default: the cache, where "
+        "only what assets does not have is made)",
+    )  # fmt: skip
 
 
 def _add_check_maps(subparsers) -> None:
@@ -230,13 +246,12 @@ def _add_prompt_options(command) -> None:
     )
 
 
-def _add_model_options(command) -> None:
+def _add_model_options(command, model: str = BUILT_IN, dataset: str | None = None) -> None:
+    usual = dataset or "cifar100 if it is on disk, otherwise shapes100"
+    command.add_argument("--dataset", choices=DATASETS, default=dataset, help=f"dataset (default: {usual})")
     command.add_argument(
-        "--dataset", choices=DATASETS, help="dataset (default: cifar100 if it is on disk, otherwise shapes100)"
-    )
-    command.add_argument(
-        "--model", default="tiny", metavar="M",
-        help="tiny, a CLIP model such as ViT-B/32, or the path of a checkpoint (default: tiny)",
+        "--model", default=model, metavar="M",
+        help=f"tiny, a CLIP model such as ViT-B/32, or the path of a checkpoint (default: {model})",
     )  # fmt: skip
     _add_network_options(command)
     _add_device(command)

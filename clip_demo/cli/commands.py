@@ -191,7 +191,7 @@ def run_bench(options: Namespace) -> None:
     print(to_json([row.to_dict() for row in rows]) if options.json else as_text(rows))
 
 
-def open_backend(options: Namespace, needed: str | None = IMAGES) -> Backend:
+def open_backend(options: Namespace, needed: str | None = IMAGES, stores: Stores | None = None) -> Backend:
     """Open the backend, and first download the weights and the images that the command needs.
 
     Parameters
@@ -200,6 +200,8 @@ def open_backend(options: Namespace, needed: str | None = IMAGES) -> Backend:
         Already checked as far as that is possible without a model: a download is long.
     needed : {"images", "test features"} or None
         What of the dataset the command needs. Stored features of the test images serve where the images are missing.
+    stores : Stores, optional
+        See `clip_demo.backend.Backend`.
     """
     _dataset(options)
     check_model(options.model)
@@ -217,6 +219,7 @@ def open_backend(options: Namespace, needed: str | None = IMAGES) -> Backend:
         device=options.device,
         activation=getattr(options, "activation", None),
         heads=getattr(options, "heads", None),
+        stores=stores,
     )
     dataset = backend.datasets[backend.default_dataset]
     if options.model not in (BUILT_IN, *OPENAI_MODELS) and (assumption := backend.assumption()):

@@ -1,7 +1,9 @@
 """A CLIP in torch behind the encoder interface."""
 
+import copy
 from collections.abc import Sequence
 from functools import partial
+from typing import Self
 
 import numpy as np
 import torch
@@ -62,6 +64,16 @@ class ClipModel:
         self.heat_map_method = "Grad-ECLIP" if self._is_vit else "HiResCAM"
         if self._device.type == "cpu":
             fold_batch_norm(network)
+
+    def on_gpu(self) -> Self:
+        """Return a copy on the GPU if there is one, otherwise on the CPU: in float32, and its features are the same.
+
+        For a process that has a GPU for a short time only: this process then computes without TF32, which has only
+        10 bits of each number's fraction.
+        """
+        torch.backends.cudnn.allow_tf32 = False
+        network = copy.deepcopy(self.network).to("cuda" if torch.cuda.is_available() else "cpu")
+        return type(self)(network, name=self.name, note=self.note, sha256=self.sha256, checkpoint=self.checkpoint)
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
         """Resize and crop an RGB image of any size to the model's: shape (height, width, 3), uint8.

@@ -1,5 +1,6 @@
 """Data parallelism on the CPU: a batch split among the cores."""
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,3 +44,7 @@ def _pool(cores: int) -> ThreadPoolExecutor:
     started.wait()
     torch.set_num_threads(cores)  # each thread has set the number for threads to come, too
     return pool
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has no threads but one
+    os.register_at_fork(after_in_child=_pool.cache_clear)

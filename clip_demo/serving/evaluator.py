@@ -12,7 +12,6 @@ from ..evaluation.first_image import FirstImage, FirstImageStore, find_first_ima
 from ..evaluation.labelled_images import LabelledImages
 from ..evaluation.predictions import Predictions, predict_all
 from ..evaluation.report import EvaluationReport
-from ..features.extract import in_small_batches
 from ..features.feature_store import FeatureStore
 from ..linear_probe.head import HeadStore
 from ..progress import Progress
@@ -72,8 +71,7 @@ class Evaluator:
         head = self._heads.get(encoder.sha256, dataset.name)
 
         def compute() -> LabelledImages:
-            extract = in_small_batches(model.features.encode_in_background)
-            test = self._features.get_or_encode(encoder, dataset, extract, progress)
+            test = self._features.get_or_encode(encoder, dataset, model.features.extract, progress)
             return LabelledImages.of(test, dataset, encoder.logit_scale, head)
 
         # The head is a part of the key, so that one fitted meanwhile is used at once.

@@ -8,12 +8,14 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
+from ..features.extract import Extract, in_small_batches
 from ..models.encoder import Encoder
 from ..numerics import normalize
 from ..progress import Progress
 from ..zero_shot.classifier import class_weights
 from ..zero_shot.prompt_set import PromptSet
 from ..zero_shot.prompts import MAX_PROMPTS
+from . import zero_gpu
 from .batching import MicroBatcher
 from .encoder_queue import JOB, EncoderQueue
 from .memo import Memo
@@ -109,6 +111,11 @@ class FeatureCache:
             # Preprocessed in this thread, while the encoder is busy with other images.
             rows = self._images.rows({key: self._encoder.preprocess(read())})
         return rows[key]
+
+    @property
+    def extract(self) -> Extract:
+        """How a background job encodes images of a dataset: a few at a time when no visitor waits, or on ZeroGPU."""
+        return zero_gpu.whole_sets(self._encoder, in_small_batches(self.encode_in_background))
 
     def encode_in_background(self, images: Sequence[Image.Image]) -> np.ndarray:
         """Return the features of a background job's images: shape (n, d), float32, not normalised.

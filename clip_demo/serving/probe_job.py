@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from ..datasets.base import Dataset
 from ..errors import Cancelled, ModelError, OptionError, page_message_of
-from ..features.extract import in_small_batches
 from ..linear_probe.pipeline import ProbePipeline, Stores
 from ..progress import Progress
 from .background import BackgroundTask, log_failure
@@ -199,7 +198,7 @@ class ProbeJob:
             self._dataset,
             self._stores,
             lambda: self._evaluator.zero_shot(self._model, self._dataset),
-            extract=in_small_batches(self._model.features.encode_in_background),
+            extract=self._model.features.extract,
             fit_threads=1,
             progress=progress,
         )

@@ -15,7 +15,6 @@ from ..datasets.base import Dataset
 from ..datasets.catalog import CIFAR100
 from ..errors import ArtifactError
 from ..evaluation.published import IMAGES, ONE_TEMPLATE, Comparison, compare_image, compare_sample
-from ..features.extract import in_small_batches
 from ..models.catalog import PREFERRED
 from ..numerics import normalize
 from ..paths import cache_folder
@@ -92,7 +91,7 @@ def _compare_snake(model: ModelHandle, dataset: Dataset) -> tuple[Comparison, ..
 def _compare_sample(model: ModelHandle, dataset: Dataset, progress: Progress) -> Comparison:
     prompts = PromptSet.for_dataset(dataset, templates=(ONE_TEMPLATE,), replace_underscores=True)
     weights, found = model.features.class_weights(prompts, progress), []
-    for features in in_small_batches(model.features.encode_in_background)(dataset, "test", np.arange(SAMPLE)):
+    for features in model.features.extract(dataset, "test", np.arange(SAMPLE)):
         found.append(cosine_similarity(normalize(features), weights).argmax(axis=1))
         progress("published numbers", sum(map(len, found)), SAMPLE)
     return compare_sample(np.concatenate(found) == dataset.labels()[:SAMPLE])

@@ -102,6 +102,8 @@ def launch_options() -> dict[str, Any]:
         # The history would keep every run, images included, in the visitor's browser.
         "run_history": False,
         "enable_monitoring": False,
+        # Hugging Face Spaces set GRADIO_SSR_MODE. A second server in front of this one would be all visitors' address.
+        "ssr_mode": False,
     }
 
 

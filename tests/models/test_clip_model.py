@@ -116,3 +116,11 @@ def test_a_gpu_computes_in_half_precision_as_in_openai_clip(checkpoint, images):
         expected = theirs.encode_image(torch.stack([preprocess(each) for each in images]).cuda()).float().cpu().numpy()
     assert ours.network.dtype == theirs.dtype == torch.float16
     np.testing.assert_allclose(encode(ours, images), expected, atol=1e-2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)
+def test_a_copy_on_the_gpu_has_the_features_of_the_cpu(model, images):
+    copied = model.on_gpu()
+    assert copied.network.logit_scale.device.type == "cuda" and model.network.logit_scale.device.type == "cpu"
+    expected = encode(model, images)
+    assert np.abs(encode(copied, images) - expected).max() < 1e-5 * np.abs(expected).max()

@@ -1,5 +1,6 @@
 """A batch split among the cores. Each test runs in its own process because torch's number of threads is global."""
 
+import os
 import subprocess
 import sys
 
@@ -73,3 +74,16 @@ except ValueError as error:
 print(len(run_data_parallel(work, list(range({count})))))
 """
     assert run(code) == ["five", str(count)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows cannot fork")
+def test_a_forked_process_starts_its_own_threads():
+    lines = run(
+        "import os\n"
+        "run_data_parallel(work, list(range(8)))\n"
+        "if not (child := os.fork()):\n"
+        "    threading.Timer(60, lambda: os._exit(1)).start()\n"
+        "    os._exit(0 if run_data_parallel(work, list(range(8)))[:, 0].tolist() == list(range(0, 16, 2)) else 2)\n"
+        "print(os.waitpid(child, 0)[1])\n"
+    )
+    assert lines == ["0"]
