@@ -215,6 +215,8 @@ def test_a_panel_follows_explore_while_it_is_open_and_has_an_address(open_page, 
     page.get_by_role("tab", name="How it works").click()
     second = backend.inside.map_of_meanings(dataset="shapes100", star={"index": 13}).nearest
     expect(nearest).to_have_text([f"{near.label} {number(near.cosine, 4)}" for near in second])
+    page.get_by_role("button", name="The map of meanings").click()  # closes it: the address names the walk again
+    expect(page).to_have_url(re.compile("step=image"))
 
 
 @pytest.mark.parametrize(
@@ -229,6 +231,9 @@ def test_panels_are_accessible(open_panel, name, setting):
     page = open_panel(
         name, f"&__theme={'dark' if setting == 'dark' else 'light'}", **(PHONE if setting == "phone" else {})
     )
+    expect(page.locator(f"#step-{name} > button")).to_be_in_viewport()
+    top = page.locator(f"#step-{name}").evaluate("panel => panel.getBoundingClientRect().top")
+    assert abs(top) < 2  # the address leads to its first line
     if name == "heat-maps":
         page.get_by_role("button", name="Run the cover test").click()
         expect(page.locator("#heat-maps-covered .map-verdict")).to_have_count(2)
@@ -245,11 +250,32 @@ def test_panels_are_accessible(open_panel, name, setting):
         assert [each for each in small if each["name"] in names] == []
 
 
-def test_an_open_panel_fills_the_presentation_view(open_panel):
-    page = open_panel("batch")
-    page.locator("#present button").click()
-    expect(page.locator("#inside-walk")).to_be_hidden()
-    expect(page.locator("#batch-matrix td.pair").first).to_be_visible()
+def test_the_presentation_view_shows_what_the_address_names(open_panel):
+    page = open_panel("batch", viewport={"width": 1920, "height": 1080})
+    present = page.get_by_role("button", name="Present")
+    present.click()
+    expect(page.locator("#step-batch h2")).to_be_focused()
+    expect(page.locator("#inside-walk nav")).to_be_hidden()
     expect(page.locator("#step-meanings")).to_be_hidden()
-    page.locator("#step-batch").get_by_role("button", name="Leave").click()
-    expect(page.locator("#inside-walk")).to_be_visible()
+    expect(page.locator(".followed p")).to_have_text("Test image 12 of Shapes-100: purple crescent · model tiny")
+    # The whole matrix is seen; its captions stand beside it.
+    expect(page.locator("#batch-matrix td.pair").last).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Leave").click()
+    expect(present).to_be_focused()
+    page.locator('#inside-walk nav [data-step="cosine"]').click()
+    present.click()
+    expect(page.locator("#heading-cosine")).to_be_focused()
+    expect(page.locator("#step-batch")).to_be_hidden()  # although it is open
+
+
+def test_high_contrast_keeps_what_the_panels_show(open_panel):
+    page = open_panel("heat-maps", forced_colors="active")
+
+    def colour(selector, name="backgroundColor"):
+        return page.locator(selector).first.evaluate(f"element => getComputedStyle(element)['{name}']")
+
+    assert colour("#heat-maps-instant .check-bars .track span") != colour("#heat-maps-instant .check-bars .track")
+    assert colour("#heat-maps-instant .map .for", "fill") == "rgb(249, 115, 22)"
+    assert colour("#heat-maps-instant .map-verdict", "borderTopStyle") == "solid"
+    legend = "element => getComputedStyle(element, '::before').backgroundColor"
+    assert page.locator("#heat-maps-instant .map-legend .for").evaluate(legend) == "rgb(249, 115, 22)"

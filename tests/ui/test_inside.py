@@ -21,7 +21,7 @@ from clip_demo.serving.heavy_requests import HeavyRequests
 from clip_demo.ui.html import data_url, input_url
 from clip_demo.ui.inside.cells_view import cells, terms_table
 from clip_demo.ui.inside.context import InsideContext
-from clip_demo.ui.inside.encoder_steps import image_step, tokens_step
+from clip_demo.ui.inside.encoder_steps import image_step, tokens_step, vectors_caption
 from clip_demo.ui.inside.events import shown
 from clip_demo.ui.inside.probe_steps import difference_step, probe_step, reasons
 from clip_demo.ui.inside.walk_view import STEPS, Shown, walk_html
@@ -132,6 +132,16 @@ def test_the_discarded_margin_is_grey():
     assert "16 × 8 pixels → 50 % cut off at left and right → 8 × 8 pixels in 3 colours = 192 numbers" in text_of(html)
 
 
+def test_a_tall_image_is_no_higher_than_the_square_beside_it():
+    assert 'class="original" style="--ratio:0.25"' in image_step(
+        small_walk(
+            image=ImageInput(
+                Image.new("RGB", (8, 32)), np.zeros((SIDE, SIDE, 3), dtype=np.uint8), (0.0, 0.375, 1.0, 0.625)
+            )
+        )
+    )
+
+
 def test_nothing_is_grey_on_a_square_image():
     html = image_step(small_walk(size=(8, 8)))
     assert 'class="cut"' not in html
@@ -158,9 +168,12 @@ def test_tokens_show_their_numbers_the_ends_and_pieces_of_words():
 
 
 def test_the_prompts_of_all_templates_are_there():
-    html = tokens_step(small_walk(prompts=tuple(PromptTokens(f"prompt {i}", TOKENS) for i in range(3))))
+    walk = small_walk(prompts=tuple(PromptTokens(f"prompt {i}", TOKENS) for i in range(3)))
+    html = tokens_step(walk)
     assert "The other 2 prompts of this class" in html
     assert html.count('<ol class="tokens">') == 3
+    assert "turns each of the 3 prompts of “cat” into as many, their mean." in text_of(vectors_caption(walk))
+    assert "turns “crescent” into as many." in text_of(vectors_caption(small_walk()))  # the prompt, not the class
 
 
 def test_positive_and_negative_products_add_up_to_the_cosine():
@@ -197,6 +210,8 @@ def test_the_probe_adds_its_constant():
     text = text_of(probe_step(small_walk()))
     assert "red circle 2.000 0.5000 2.500 75.00 %" in text
     assert "red circle is 1.10 ahead of red square" in text
+    assert "positive speaks for red circle, negative for red square" in text
+    assert "1 of 4: image 0.600, product 1.200 positive negative;" in text  # no sign that belongs to no number
 
 
 def test_without_a_probe_the_last_steps_say_so():
@@ -211,6 +226,12 @@ def test_without_a_probe_the_last_steps_say_so():
     ("agreement", "truth", "expected"),
     [
         (Agreement("cat", "cat", True, 1, 1), "cat", ["Both name cat"]),
+        (Agreement("red_circle", "red circle", True, 1, 1), "red circle", ["Both name red_circle"]),
+        (
+            Agreement("cat", "cat", True, 1, 1),
+            "dog",
+            ["Both name cat", "Both are wrong: the true label is dog.", "“dog” is not a class of the probe"],
+        ),
         (Agreement("cat", "red circle", False, None, None), "cat", ["is not on your list", "has no class “cat”"]),
         (
             Agreement("red square", "red circle", False, 7, 2),
@@ -244,6 +265,14 @@ def test_each_step_has_a_caption_of_three_sentences_at_most_and_one_task():
     assert html.count('class="task"') == html.count("<section") == len(STEPS) == 8
     assert len(set(re.findall(r' id="([^"]+)"', html))) == len(re.findall(r' id="([^"]+)"', html))
     assert "Another image" not in html
+    assert 'data-panel="heat-maps"' in html  # after the last step, the panels
+
+
+def test_the_first_line_names_model_and_dataset():
+    line = "Test image 12 of Shapes-100: cat · model tiny Follow the class"
+    assert line in text_of(walk_html(Shown(small_walk(), Shapes100(), "tiny", 0, "cat", "Test image 12 of Shapes-100")))
+    line = "Your photo · model tiny · dataset Shapes-100 Follow the class"
+    assert line in text_of(walk_html(Shown(small_walk(), Shapes100(), "tiny", 0, None, "Your photo")))
 
 
 # --- what is on -----------------------------------------------------------------------------------------------------

@@ -64,11 +64,11 @@ def lay_out() -> BatchPanel:
         note = gr.HTML(apply_default_css=False, elem_id="batch-note")
         result = gr.HTML(apply_default_css=False, elem_id="batch-tiles")
         with gr.Row(equal_height=False, elem_id="batch-parts"):
-            with gr.Column(scale=4, min_width=300):
+            with gr.Column(scale=5, min_width=300):
                 pairs = gr.HTML(
                     apply_default_css=False, js_on_load="clipPanels.pairs(element, trigger);", elem_id="batch-pairs"
                 )
-            with gr.Column(scale=8, min_width=300):
+            with gr.Column(scale=7, min_width=300):
                 view = gr.Radio(list(VIEWS), value=COSINES, label="What the matrix shows", elem_id="batch-view")
                 shown = gr.HTML(apply_default_css=False, elem_id="batch-matrix")
         written = gr.HTML(apply_default_css=False, elem_id="batch-loss")

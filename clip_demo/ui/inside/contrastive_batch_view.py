@@ -95,7 +95,8 @@ def matrix(batch: ContrastiveBatch, images: Sequence[BatchImage], view: str) -> 
     values = {COSINES: batch.cosines, ROWS: batch.to_text, COLUMNS: batch.to_image}[view]
     losses = -np.log(np.diagonal(values)) if view != COSINES else None
     heads = "".join(
-        f'<th scope="col"><span class="caption-head" title="{escape(caption)}">{i}. {name_html(caption)}</span></th>'
+        f'<th scope="col"><span class="caption-head" title="{escape(caption)}">{i}<span>. {name_html(caption)}</span>'
+        "</span></th>"
         for i, caption in enumerate(batch.captions, 1)
     )
     if view == ROWS:

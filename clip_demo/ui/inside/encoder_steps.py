@@ -50,8 +50,10 @@ def _original(image: ImageInput) -> str:
         if sum(inset) < 99.99
     )
     kind = ' class="sharp"' if small else ""
+    ratio = image.original.width / image.original.height
     return (
-        f'<figure class="original"><figcaption>The image</figcaption><div class="frame"><img{kind} src="{url}" '
+        f'<figure class="original" style="--ratio:{ratio:.4g}"><figcaption>The image</figcaption>'
+        f'<div class="frame"><img{kind} src="{url}" '
         f'alt="The image; {_cut(image)}">{grey}</div></figure>'
     )
 
@@ -167,8 +169,11 @@ def vectors_step(walk: Walk) -> str:
 
 def vectors_caption(walk: Walk) -> str:
     """Say what the two vectors are."""
+    words, mean = f"“{name_html(walk.prompts[0].prompt)}”", ""
+    if len(walk.prompts) > 1:
+        words, mean = f"each of the {len(walk.prompts)} prompts of “{name_html(walk.cosine.classname)}”", ", their mean"
     return (
-        f"The image encoder turns the image into {walk.anatomy.dimensions} numbers, and the text encoder turns "
-        f"“{name_html(walk.cosine.classname)}” into as many. Both networks were trained together so that an image and "
+        f"The image encoder turns the image into {walk.anatomy.dimensions} numbers, and the text encoder turns {words} "
+        f"into as many{mean}. Both networks were trained together so that an image and "
         "its own caption get similar numbers. No single number has a name."
     )

@@ -22,8 +22,8 @@ _COVERING = {**QUEUED, "concurrency_id": "inside-cover"}
 _CHECKING = {**QUEUED, "concurrency_id": "inside-check"}
 _INTRODUCTION = (
     "<h2>Which parts of the image decide?</h2><p>A prediction is one number for each class, and each cell of the image "
-    "has a share in it. Pick two classes: the map shows what puts the first <b>before</b> the second. Beside it is the "
-    "map of the linear probe, which no words can change.</p>"
+    "has a share in it. Pick two classes: the <b>score</b> is how far the first is before the second, and the map "
+    "shows which cells put it there. Beside it is the map of the linear probe, whose score no words can change.</p>"
 )
 _FIRST, _SECOND, _PROBE = "the first of its list", "the next of its list", "the first of its list"
 

@@ -14,9 +14,6 @@ from ..event_options import QUIET
 from ..explore.view import alert
 from .context import InsideContext
 
-# In the presentation view, which an open panel fills.
-_LEAVE = '<button type="button" class="leave-panel">Leave</button>'
-
 
 @dataclass(frozen=True)
 class Panel:
@@ -43,7 +40,7 @@ class Panel:
         """Make the frame; what is made in ``with panel.frame:`` is inside."""
         with gr.Accordion(label, open=False, elem_id=f"step-{name}", elem_classes="inside-panel") as frame:
             request = gr.Textbox(visible="hidden", elem_id=f"{name}-request")
-            gr.HTML(_LEAVE + introduction, apply_default_css=False, elem_classes="inside-introduction")
+            gr.HTML(introduction, apply_default_css=False, elem_classes="inside-introduction")
             message = gr.HTML(apply_default_css=False, elem_id=f"{name}-message")
         return cls(name, frame, request, message)
 
@@ -52,7 +49,7 @@ class Panel:
         js = f"(value) => clipPanels.isOpen({self.name!r}) ? clipExplorer.now() : value"
         context.request.change(None, inputs=self.request, outputs=self.request, js=js, **QUIET)
         self.frame.expand(None, outputs=self.request, js=f"() => clipPanels.opened({self.name!r})", **QUIET)
-        self.frame.collapse(None, js=f"() => clipPanels.mend(clipPanels.button({self.name!r}))", **QUIET)
+        self.frame.collapse(None, js=f"() => clipPanels.closed({self.name!r})", **QUIET)
         return replace(context, request=self.request)
 
 

@@ -25,8 +25,8 @@ def probe_step(walk: Walk) -> str:
     difference = probe.first.logit - probe.second.logit
     return (
         f"{_logits((probe.first, probe.second))}"
-        f'<p class="sum">{first} is <b>{signed(difference, 2)}</b> ahead of {second}. What decides it: each number '
-        "of the image times the difference of the two classes’ weights.</p>"
+        f'<p class="sum">{first} is <b>{signed(difference, 2)}</b> ahead of {second}. Each number of the image '
+        f"times the difference of the two weights: positive speaks for {first}, negative for {second}.</p>"
         f"{_products(walk, probe)}"
         f'<div class="row tables">{terms_table(probe.most, f"Most for {first}", "weights", digits=3)}'
         f"{terms_table(probe.least, f'Most for {second}', 'weights', digits=3)}</div>"
@@ -49,8 +49,7 @@ def _logits(logits: Sequence[ProbeLogit]) -> str:
 
 def _products(walk: Walk, probe: ProbeStep) -> str:
     image = walk.cosine.image if probe.normalized else walk.cosine.image * walk.cosine.image_length
-    name = f"product: + for {probe.first.label}, \N{MINUS SIGN} for {probe.second.label}"
-    return vectors([("image", image), (name, probe.products)], what="probe", at=probe.most[0].dimension, digits=3)
+    return vectors([("image", image), ("product", probe.products)], what="probe", at=probe.most[0].dimension, digits=3)
 
 
 def probe_caption(walk: Walk, dataset: Dataset) -> str:
@@ -60,10 +59,9 @@ def probe_caption(walk: Walk, dataset: Dataset) -> str:
     n = walk.probe.prediction.head.n_train
     length = "" if walk.probe.normalized else ", here at its full length"
     return (
-        f"The probe never sees a word: it takes the same image vector{length}, and has for each of the "
-        f"{len(walk.probe.prediction.top)} classes of {escape(dataset.title)} one row of weights and a constant, "
-        f"learned from {n:,} labelled images. It multiplies, adds, and a softmax makes shares of the scores. "
-        "The image encoder stays as it is, so the probe tests how well its numbers tell the classes apart."
+        f"The probe never sees a word: it takes the same image vector{length}, and has weights and a constant for each "
+        f"of the {len(walk.probe.prediction.top)} classes of {escape(dataset.title)}. They were learned from {n:,} "
+        "labelled images; the image encoder stayed as it is. Multiply, add, and a softmax makes shares of the scores."
     )
 
 
@@ -94,6 +92,8 @@ def reasons(walk: Walk, dataset: Dataset, truth: str | None) -> list[str]:
     said = []
     if agreement.agree:
         said.append(f"Both name <b>{zero_shot}</b>: the image vector is near its words, and near its labelled images.")
+        if truth is not None and not same_class(truth, agreement.zero_shot):
+            said.append(f"Both are wrong: the true label is <b>{name_html(truth)}</b>.")
     elif agreement.rank_of_probe is None:
         said.append(f"The probe’s <b>{probe}</b> is not on your list, so zero-shot cannot say it. Add the word.")
     else:

@@ -59,7 +59,7 @@ STEPS = (
         "image",
         "Image",
         "The image as the model gets it",
-        "Look at one part alone: could you still say what it is?",
+        "Point at one part of the image: could you still say what it is?",
         lambda shown: encoder_steps.image_caption(shown.walk),
         lambda shown: encoder_steps.image_step(shown.walk),
     ),
@@ -67,7 +67,7 @@ STEPS = (
         "tokens",
         "Words",
         "From words to tokens",
-        "Follow another class: which words are cut into pieces?",
+        "Follow another class: which pieces change, and which stay?",
         lambda shown: encoder_steps.tokens_caption(shown.walk),
         lambda shown: encoder_steps.tokens_step(shown.walk),
     ),
@@ -115,11 +115,16 @@ STEPS = (
         "difference",
         "Both",
         "Why they differ here, or agree",
-        "Go on to another image until they disagree. Which one is right?",
+        "Which one is right here, and is it the same one for another image?",
         lambda shown: probe_steps.difference_caption(shown.walk),
         lambda shown: probe_steps.difference_step(shown.walk, shown.dataset, shown.truth),
     ),
 )
+
+
+# After the last step, the first panel.
+_ONWARD = '<button type="button" data-panel="heat-maps" class="next">Next: What it looked at</button>'
+_KEYS = '<p class="keys"><kbd>←</kbd> <kbd>→</kbd> steps <kbd>Q</kbd> QR code <kbd>Esc</kbd> leave</p>'
 
 
 def walk_html(shown: Shown, drawn: str = "") -> str:
@@ -134,14 +139,14 @@ def walk_html(shown: Shown, drawn: str = "") -> str:
     sections = "".join(_section(i, step, shown) for i, step in enumerate(STEPS))
     return (
         f'<div class="walk" data-drawn="{drawn}">{_followed(shown)}'
-        f'<nav aria-label="Steps"><ol class="steps">{links}</ol></nav>{sections}</div>'
+        f'<nav aria-label="Steps"><ol class="steps">{links}</ol></nav>{sections}{_KEYS}</div>'
     )
 
 
 def _followed(shown: Shown) -> str:
     """Return what the walk follows, with the choice of the class and of another image.
 
-    The button "Leave" is shown in the presentation view only.
+    The buttons "QR code" and "Leave" are shown in the presentation view only.
     """
     options = "".join(
         f"<option{' selected' if each.label == shown.walk.cosine.classname else ''}>{escape(each.label)}</option>"
@@ -149,11 +154,15 @@ def _followed(shown: Shown) -> str:
     )
     another = '<button type="button" data-action="another">Another image</button>' if shown.may_change else ""
     truth = f": <b>{name_html(shown.truth)}</b>" if shown.truth else ""
+    title = shown.dataset.title
+    dataset = "" if title in shown.subject else f" · dataset <b>{escape(title)}</b>"
     note = f'<p class="note" role="status">{escape(shown.note)}</p>' if shown.note else ""
     return (
-        f'{note}<div class="followed"><p>{escape(shown.subject)}{truth}, seen by <b>{escape(shown.model)}</b></p>'
+        f'{note}<div class="followed">'
+        f"<p>{escape(shown.subject)}{truth} · model <b>{escape(shown.model)}</b>{dataset}</p>"
         f'<label>Follow the class <select id="follow">{options}</select></label>{another}'
         '<button type="button" data-action="change">Edit in Explore</button>'
+        '<button type="button" data-action="code">QR code</button>'
         '<button type="button" data-action="leave">Leave</button></div>'
     )
 
@@ -165,6 +174,7 @@ def _section(i: int, step: Step, shown: Shown) -> str:
         for other, kind, text in ((before, "previous", "Back"), (after, "next", "Next"))
         if other
     )
+    buttons += "" if after else _ONWARD
     return (
         f'<section class="step" id="step-{step.name}" data-name="{step.name}" aria-labelledby="heading-{step.name}">'
         f'<h2 id="heading-{step.name}" tabindex="-1"><span class="number">{i + 1}</span> {step.heading}</h2>'

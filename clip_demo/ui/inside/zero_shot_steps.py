@@ -92,9 +92,9 @@ def scale_caption(walk: Walk) -> str:
     ratio = f"{times:,.1f}" if times < 1e6 else f"{times:.0e}"
     return (
         f"Each cosine is multiplied by one number, {own} here, which CLIP learned in its training and the sharpness "
-        "changes. Only differences count afterwards: each class gets the weight <i>e</i> to the power of its distance "
-        f"to the first. A lead of {lead:.4f} makes “{name_html(walk.classes[0].label)}” {ratio} times as heavy as "
-        f"“{name_html(walk.classes[1].label)}”."
+        "changes. Only differences count afterwards: each class gets the weight <i>e</i> = 2.718… to the power of its "
+        f"distance behind the first. A lead of {lead:.4f} makes “{name_html(walk.classes[0].label)}” {ratio} times as "
+        f"heavy as “{name_html(walk.classes[1].label)}”."
     )
 
 

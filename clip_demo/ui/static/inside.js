@@ -10,7 +10,9 @@
   const weightText = (weight) => (weight >= 0.00005 ? weight.toFixed(4) : "below 0.0001");
 
   window.clipInside = {
-    step: new URLSearchParams(window.location.search).get("step") ?? "", // the one that the visitor has opened
+    step: new URLSearchParams(window.location.search).get("step") ?? "", // of the walk, or a panel: what was opened last
+    walkStep: "", // the step of the walk that is shown
+    arriving: false, // whether the page has to scroll to the panel that the address asks for
     drawnAt: "", // what the server has drawn last
     observer: new MutationObserver(() => clipInside.drawn()), // before the browser shows all steps at once
     sharpness: null, // a value of the slider that the server has not drawn yet
@@ -47,10 +49,7 @@
       this.showPart();
       this.keepSharpness();
       this.show();
-      if (this.scrolled !== this.step && !this.steps().includes(this.step)) {
-        document.getElementById(`step-${this.step}`)?.scrollIntoView(); // a panel below the walk
-      }
-      this.scrolled = this.step;
+      this.arrive();
       if (this.focused) document.getElementById(this.focused)?.focus({ preventScroll: true });
       this.focused = "";
       return [];
@@ -58,7 +57,8 @@
 
     show() {
       const names = this.steps();
-      const current = names.includes(this.step) ? this.step : names[0];
+      const current = [this.step, this.walkStep, names[0]].find((name) => names.includes(name));
+      this.walkStep = current ?? "";
       for (const section of all("#inside-walk section.step")) section.hidden = section.dataset.name !== current;
       for (const button of all("#inside-walk nav button")) {
         if (button.dataset.step === current) button.setAttribute("aria-current", "step");
@@ -71,24 +71,45 @@
       if (item) list.scrollLeft = item.offsetLeft - (list.clientWidth - item.offsetWidth) / 2;
     },
 
-    // Opens a step, and moves the focus to its heading, so that it is read aloud.
-    open(step) {
+    // A step of the walk or a panel is what the visitor looks at: the address names it, and presents it.
+    goTo(name) {
       const before = new URLSearchParams(window.location.search);
       const after = new URLSearchParams(before);
       after.set("tab", "how");
-      after.set("step", step);
+      after.set("step", name);
       clipExplorer.visit(before, after, true);
-      this.step = step;
+      this.step = name;
       this.show();
+      if (this.presenting()) find("#how").scrollTop = 0;
+    },
+
+    // The panel that the visitor looks at, if any.
+    panel() {
+      return all("#how .inside-panel:has(> button.open)").find((panel) => panel.id === `step-${this.step}`);
+    },
+
+    // The walk above the panel is drawn after it was opened, and would move it.
+    arrive() {
+      if (!this.arriving || !this.drawnAt || !this.panel()) return;
+      this.arriving = false;
+      if (this.presenting()) return; // it fills the screen
+      requestAnimationFrame(() => this.panel()?.scrollIntoView());
+    },
+
+    // Opens a step, and moves the focus to its heading, so that it is read aloud.
+    open(step) {
+      this.goTo(step);
       find(`#heading-${step}`)?.focus({ preventScroll: true });
       const top = find("#inside-walk nav").getBoundingClientRect().top;
       if (top < 0) find("#inside-walk nav").scrollIntoView();
     },
 
+    // To the next step, and after the last one to the panels; or back.
     by(difference) {
-      const names = this.steps();
-      const next = names[names.indexOf(find("#inside-walk section.step:not([hidden])")?.dataset.name) + difference];
-      if (next) this.open(next);
+      const names = [...this.steps(), ...clipPanels.names()];
+      const next = names[names.indexOf(this.panel() ? this.step : this.walkStep) + difference];
+      if (clipPanels.button(next)) clipPanels.show(next);
+      else if (next) this.open(next);
     },
 
     // --- vectors and parts of the image ----------------------------------------------------------------------
@@ -198,8 +219,7 @@
         const share = left.includes(bar) ? weight(Number(bar.dataset.cosine)) / total : 0;
         bar.querySelector(".percent").textContent = left.includes(bar) ? percent(share) : "not on the list";
         bar.querySelector(".track span").style.width = `${100 * share}%`;
-        // A softmax needs two classes.
-        bar.querySelector("input").disabled = left.length + rest.length <= 2 && left.includes(bar);
+        bar.querySelector("input").disabled = left.length + rest.length === 1 && left.includes(bar); // the last one
       }
       const restShare = find("#inside-walk .rest .percent");
       if (restShare) restShare.textContent = percent(others / total);
@@ -232,15 +252,25 @@
 
     // --- presentation view -----------------------------------------------------------------------------------
 
+    canPresent() {
+      return this.isOpen() && Boolean(this.drawnAt);
+    },
+
     present() {
       root.classList.add("presenting-steps");
       Promise.resolve(root.requestFullscreen?.()).catch(() => {}); // as in presentation.js
       this.fit();
-      find("#inside-walk section.step:not([hidden]) h2")?.focus();
+      this.focusHeading();
+    },
+
+    focusHeading() {
+      const heading = this.panel()?.querySelector("h2") ?? find("#inside-walk section.step:not([hidden]) h2");
+      heading.tabIndex = -1;
+      heading.focus();
     },
 
     leave() {
-      root.classList.remove("presenting-steps");
+      root.classList.remove("presenting-steps", "coding");
       this.fit();
       if (document.fullscreenElement) Promise.resolve(document.exitFullscreen()).catch(() => {});
       find("#present button").focus();
@@ -250,14 +280,19 @@
       return root.classList.contains("presenting-steps");
     },
 
-    // As large as the screen allows; a long step rather scrolls than becomes too small for the back row.
+    // A step as large as the screen allows: a very long one rather scrolls than becomes too small for the back row. Of
+    // the walk, a panel leaves its first line.
     fit() {
       const walk = find("#inside-walk .walk");
       if (!walk) return;
+      const panel = this.presenting() && this.panel();
+      for (const each of all("#how .inside-panel")) each.toggleAttribute("data-presented", each === panel);
+      root.classList.toggle("presenting-panel", Boolean(panel));
       walk.style.zoom = "";
       if (!this.presenting()) return;
       const room = Math.min(window.innerWidth / (walk.offsetWidth + 32), window.innerHeight / (walk.offsetHeight + 32));
-      walk.style.zoom = Math.max(room, Math.min(1.25, window.innerWidth / 1250));
+      const readable = window.innerWidth / 1536;
+      walk.style.zoom = panel ? readable : Math.max(room, readable);
     },
 
     // --- other images ----------------------------------------------------------------------------------------
@@ -279,6 +314,7 @@
   document.addEventListener("clip-restored", () => {
     inside.step = new URLSearchParams(window.location.search).get("step") ?? "";
     inside.show();
+    inside.panel()?.scrollIntoView();
   });
   document.addEventListener("pointermove", (event) => inside.point(event));
   document.addEventListener("pointerdown", (event) => inside.point(event));
@@ -304,9 +340,11 @@
     const button = event.target.closest?.("#inside-walk button");
     if (!button) return;
     if (button.dataset.step) inside.open(button.dataset.step);
+    else if (button.dataset.panel) clipPanels.show(button.dataset.panel);
     else if (button.dataset.pick) inside.pick(button.closest("section").querySelector(".vectors"), Number(button.dataset.pick));
     else if (button.dataset.action === "another") inside.another();
     else if (button.dataset.action === "leave") inside.leave();
+    else if (button.dataset.action === "code") clipPresentation.toggleCode();
     else if (button.dataset.action === "change") find('[role=tab][data-tab-id="explore"]').click();
     else if (button.matches(".back")) {
       inside.removed.clear();
@@ -317,7 +355,9 @@
   document.addEventListener("keydown", (event) => {
     if (!inside.presenting() || event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.target.closest("input, textarea, select")) return;
-    const action = { ArrowLeft: () => inside.by(-1), ArrowRight: () => inside.by(1), Escape: () => inside.leave() }[event.key];
+    const code = () => clipPresentation.toggleCode();
+    const keys = { ArrowLeft: () => inside.by(-1), ArrowRight: () => inside.by(1), Escape: () => inside.leave(), q: code };
+    const action = (root.classList.contains("coding") ? { Escape: code, q: code } : keys)[event.key];
     if (!action) return;
     event.preventDefault();
     action();

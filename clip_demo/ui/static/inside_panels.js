@@ -10,13 +10,16 @@ window.clipPanels = {
     return button.classList.contains("open");
   },
 
+  names() {
+    return [...document.querySelectorAll("#how .inside-panel")].map((panel) => panel.id.slice("step-".length));
+  },
+
   // Whether a panel is open. The one that the address asks for is opened, which draws it.
   isOpen(name) {
     const button = this.button(name);
     if (!button) return false;
     if (this.asked === name && !this.expanded(button)) {
-      button.click();
-      button.scrollIntoView();
+      this.show(name);
       this.asked = null;
       return false;
     }
@@ -29,15 +32,27 @@ window.clipPanels = {
     button.setAttribute("aria-expanded", this.expanded(button));
   },
 
+  // Opens a panel and leads to it.
+  show(name) {
+    const button = this.button(name);
+    clipInside.arriving = true;
+    if (this.expanded(button)) this.opened(name);
+    else button.click(); // Gradio calls `opened`
+  },
+
   // A panel that a visitor opens has an address.
   opened(name) {
+    const led = clipInside.arriving;
     this.mend(this.button(name));
-    const before = new URLSearchParams(location.search);
-    const after = new URLSearchParams(before);
-    after.set("tab", "how");
-    after.set("step", name);
-    clipExplorer.visit(before, after, true);
+    clipInside.goTo(name);
+    clipInside.arrive();
+    if (led && clipInside.presenting()) requestAnimationFrame(() => clipInside.focusHeading()); // once it can be seen
     return clipExplorer.now();
+  },
+
+  closed(name) {
+    this.mend(this.button(name));
+    if (clipInside.step === name) clipInside.goTo(clipInside.walkStep);
   },
 
   // Sends all captions after each change: a field was left or Enter pressed, two were swapped, all were shuffled.
@@ -72,7 +87,3 @@ window.clipPanels = {
 };
 
 document.addEventListener("clip-restored", () => (clipPanels.asked = new URLSearchParams(location.search).get("step")));
-
-document.addEventListener("click", (event) => {
-  if (event.target.closest?.(".leave-panel")) clipInside.leave();
-});

@@ -33,9 +33,8 @@
       return this.image()?.src ?? find("#image").textContent;
     },
 
-    // Such a photo stands in the field that it was dropped into.
     isOwnPhoto() {
-      return !shown(find("#image"));
+      return find('#source input[value="own"]').checked;
     },
 
     truth() {
@@ -187,7 +186,7 @@
     },
 
     enter() {
-      if (clipInside.isOpen()) return clipInside.present();
+      if (clipInside.canPresent()) return clipInside.present();
       find('[role="tab"]').click(); // the tab Explore
       root.classList.add("presenting");
       // Refused in a frame; the view then fills the window. Some browsers return no promise.
@@ -235,7 +234,7 @@
     toggleCode() {
       const open = root.classList.toggle("coding");
       part('[data-present="code"]').setAttribute("aria-pressed", open);
-      if (!open) return part(".view").focus();
+      if (!open) return clipInside.presenting() ? clipInside.focusHeading() : part(".view").focus();
       const [address, note] = this.link();
       this.showCode("");
       part(".note").textContent = note;
