@@ -77,7 +77,7 @@
       const after = new URLSearchParams(before);
       after.set("tab", "how");
       after.set("step", name);
-      clipExplorer.visit(before, after, true);
+      clipExplorer.visit(before, after, true, true);
       this.step = name;
       this.show();
       if (this.presenting()) find("#how").scrollTop = 0;

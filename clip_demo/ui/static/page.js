@@ -92,13 +92,14 @@ window.clipExplorer = {
     if (tab !== "explore") after.append("tab", tab);
     after.delete("step");
     if (tab === "how" && clipInside.step) after.append("step", clipInside.step);
-    this.visit(before, after, true);
+    this.visit(before, after, true, true);
   },
 
-  visit(before, after, mayPush) {
+  // What the visitor clicks after going back is no late answer.
+  visit(before, after, mayPush, isClick = false) {
     const differs = (name) => before.get(name) !== after.get(name);
     if (!this.parameters.some(differs)) this.restoring = 0;
-    if (!this.parameters.some(differs) || Date.now() < this.restoring) return;
+    if (!this.parameters.some(differs) || (Date.now() < this.restoring && !isClick)) return;
     const moved = ["tab", "step", "dataset", "index", "photo", "model"].some(differs);
     const push = moved && mayPush && Date.now() - this.pushed > 1000;
     if (push) this.pushed = Date.now();
@@ -126,7 +127,7 @@ window.clipExplorer = {
 
   // Back or forward: the fields follow the address.
   restore() {
-    this.restoring = Date.now() + 3000;
+    this.restoring = Date.now() + 10_000; // an answer may be slow, and most end it earlier: they equal the address
     this.showTab();
     document.dispatchEvent(new Event("clip-restored"));
     this.type("#link", `${window.location.search}&at=${Date.now()}`); // an equal value would not count as a change
