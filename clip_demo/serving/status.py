@@ -27,6 +27,8 @@ class Status:
         The latest job for this model and dataset.
     running_job : str
         Message of the running job, whatever it is for; empty without one.
+    preparation : ProbeJobStatus or None
+        What is made ready without a click; see `clip_demo.serving.preparation`. None where nothing is.
     models : tuple of ModelStatus
         All models on offer.
     datasets : tuple of DatasetStatus
@@ -41,6 +43,7 @@ class Status:
     published: tuple[Comparison, ...] | None
     job: ProbeJobStatus | None
     running_job: str
+    preparation: ProbeJobStatus | None
     models: tuple[ModelStatus, ...]
     datasets: tuple[DatasetStatus, ...]
     default_model: str
