@@ -57,6 +57,14 @@ class ProbeFitter:
         total = len(shards.order)
         shards.encode(n, lambda done: progress and progress(f"{split} features", done, total))
 
+    def read_stored(self, split: str, progress: Progress | None = None) -> int:
+        """Read all features of a split that are on disk, and return how many images are missing."""
+        shards = self.shards[split]
+        missing = shards.read_stored()
+        if progress:
+            progress(f"{split} features", shards.done, len(shards.order))
+        return missing
+
     def fit(self, start: int = 0, stop: int | None = None, n_test: int | None = None, **recipe) -> Head:
         """Fit a head on encoded images and test it.
 

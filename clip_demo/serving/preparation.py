@@ -97,7 +97,7 @@ class News:
         """Say the state of a preparation, if there is news; `now` is a time in seconds."""
         if job is None:
             return
-        state = (job.step, job.share is None) if job.running else job.state
+        state = (job.step, job.step == 1 and job.share is None) if job.running else job.state
         if state == self._said and not (job.running and now - self._when >= _NEWS_SECONDS):
             return
         how_to_stop = "" if self._said else " Stop it on the page; --offline and --no-build switch it off."
