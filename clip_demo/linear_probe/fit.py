@@ -1,6 +1,7 @@
 """Fits heads on all training images of a dataset, or on the first few of every class."""
 
 import datetime
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -143,6 +144,8 @@ def fit_head(
     check_recipe(C, max_iter)
     from sklearn.linear_model import LogisticRegression  # takes a second to import
 
+    # One image of each class is no regression problem, of which scikit-learn warns.
+    warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%", UserWarning)
     if normalized:
         train_features, test_features = normalize(train_features), normalize(test_features)
     classifier = LogisticRegression(random_state=random_state, C=C, max_iter=max_iter)

@@ -56,6 +56,11 @@ class Preparation:
         mission = self._models.preferred != self._models.names[0] and CIFAR100 in self._datasets
         return resolve_dataset(self._datasets, self._asked or (CIFAR100 if mission else None))
 
+    @property
+    def is_receiving(self) -> bool:
+        """Whether the dataset is being downloaded."""
+        return self._key is not None and self.status.running and not self.dataset.available()
+
     def is_running(self, model: str, dataset: str) -> bool:
         """Whether a linear probe of this model on this dataset is being made ready."""
         return self._key == (model, dataset) and self.status.running and self._plan.fit

@@ -319,8 +319,12 @@ def test_both_are_downloaded_at_the_same_time_with_one_share_and_one_time(mended
     wait_for(lambda: backend.preparation.status.share is not None)
     job = backend.preparation.status
     assert (job.state, job.step) == ("waiting", 1) and 0 < job.share < 1
-    for server in mended:
-        server.gate.set()
+    assert (start(backend).model, start(backend).source) == ("tiny", "example")
+    mended[0].gate.set()
+    wait_for(lambda: backend.default_model == "ViT-B/32")
+    # Until CIFAR-100 is there, a new visitor sees an example photo, and not an image of Shapes-100.
+    assert (start(backend).model, start(backend).source) == ("ViT-B/32", "example")
+    mended[1].gate.set()
     assert ended(backend).state == "done"
 
 
