@@ -18,9 +18,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-SIZES = {"train": 200, "test": 40}  # images in the archive: two of each class, and one of the first 40 classes
+SIZES = {"train": 300, "test": 40}  # images in the archive: three of each class, and one of the first 40 classes
 # The early head of the program has 20 images of each class and 1,000 test images.
-EARLY_TRAIN, EARLY_TEST = 1, 30
+EARLY_TRAIN, EARLY_TEST = 2, 30
 
 
 def small_cifar100(dataset):
