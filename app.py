@@ -9,15 +9,20 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from clip_demo.backend import Backend
 from clip_demo.cli.terminal import run
-from clip_demo.errors import ClipDemoError
+from clip_demo.errors import ClipDemoError, OptionError
 from clip_demo.models.catalog import ACTIVATIONS, AUTO
 from clip_demo.serving import zero_gpu
 from clip_demo.serving.host_rules import HostRules
+from clip_demo.serving.preparation import PATIENCE, News
+from clip_demo.serving.probe_job import Plan
+from clip_demo.switches import is_offline, is_on
 from clip_demo.ui.address import check_address, is_loopback, without_proxy
 from clip_demo.ui.bounded_log import bounded_log
+from clip_demo.ui.event_errors import Page
 from clip_demo.ui.page import build_ui, launch_options
 from clip_demo.ui.shutdown import shut_down
 from clip_demo.ui.upload_folder import UploadFolder
@@ -25,7 +30,10 @@ from clip_demo.ui.upload_folder import UploadFolder
 EXAMPLE = """example:
   python app.py --model ViT-B/32 --dataset cifar100 --data-root ~/data --port 8000
 
-All options have defaults that work offline: the built-in model, and CIFAR-100 if it is on disk, otherwise Shapes-100.
+The page opens at once with the built-in model. Meanwhile, ViT-B/32 (354 MB) and CIFAR-100 (169 MB) are downloaded, and
+a first linear probe is fitted; the one on all training images follows if that takes less than half an hour, otherwise
+the page asks. It all can be stopped on the page, and goes on at the next start. --offline and --no-build switch it off.
+
 Gradio's environment variables, such as GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and GRADIO_SHARE, work as well."""
 
 
@@ -48,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_address(options.host, options.port)
         is_shared = options.share or os.environ.get("GRADIO_SHARE", "").lower() == "true"
         rules = _rules(options, is_shared)
+        _set_switches(options)
         options.device = _device(options.device)
         backend = Backend.open(
             options.model,
@@ -60,8 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             activation=options.activation,
             heads=options.heads,
         )
-        if options.build_head:
-            backend.start_probe_job(model=backend.preferred_model, if_missing=True)
         uploads = UploadFolder()
     except ClipDemoError as error:
         print(f"app.py: {error}", file=sys.stderr)
@@ -81,16 +88,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
             offered = ", ".join(sorted(rules.offered)) or "nothing"
             print(f"* Visitors use what is on this machine, and may download: {offered} (--offer).")
         serving.set()  # models are loaded from now on
+        if plan := _plan(options, backend):
+            backend.preparation.start(plan)
         with contextlib.suppress(KeyboardInterrupt):
-            while demo.is_running:
-                time.sleep(0.1)
+            _wait(demo, backend)
         shut_down(demo)
     return 0
+
+
+def _set_switches(options: argparse.Namespace) -> None:
+    if options.build_head and options.no_build:
+        raise OptionError("build-head: got it together with no-build, which forbids it; omit one of them.")
+    if options.offline:
+        os.environ["CLIP_DEMO_OFFLINE"] = "1"
 
 
 def _rules(options: argparse.Namespace, is_shared: bool) -> HostRules:
     offered = frozenset(re.split(r"[\s,]+", " ".join(options.offer))) - {""}
     return HostRules(options.public or is_shared or not is_loopback(options.host), offered)
+
+
+def _wait(demo: Page, backend: Backend) -> None:
+    """Wait until the server stops, and say how the preparation goes."""
+    news = News(partial(print, flush=True))
+    while demo.is_running:
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            news.tell(backend.preparation.status, time.monotonic())
+        time.sleep(0.1)
+
+
+def _plan(options: argparse.Namespace, backend: Backend) -> Plan | None:
+    """Return what to get ready without a click; None for nothing."""
+    if options.build_head:
+        return Plan(head_only=True)
+    if backend.preferred_model == backend.models[0]:  # nothing is preferred to what is there
+        return None
+    if is_offline() and not backend.preparation.dataset.available():
+        return None
+    return Plan(fit=not options.no_build, head_only=True, patience=PATIENCE)
 
 
 def _device(device: str | None) -> str | None:
@@ -132,9 +167,9 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--model", default=AUTO, metavar="M", help="auto (default: starts with tiny and offers ViT-B/32 when it is "
-        "downloaded and loaded), tiny (built in), a CLIP model such as RN50, which is downloaded once, or the path "
-        "of a checkpoint")  # fmt: skip
+    add("--model", default=AUTO, metavar="M", help="auto (default: starts with tiny and gets ViT-B/32 ready with "
+        "CIFAR-100 and a linear probe), tiny (built in, fetches nothing), a CLIP model such as RN50, which is "
+        "downloaded once, or the path of a checkpoint")  # fmt: skip
     add("--activation", type=str.lower, choices=ACTIVATIONS, help="of a checkpoint: gelu for most models of open_clip "
         "(default: what the file says, otherwise quickgelu, as in OpenAI's models)")  # fmt: skip
     add("--heads", type=int, metavar="N", help="attention heads of a checkpoint's image encoder, such as 16 in "
@@ -147,7 +182,12 @@ def make_parser() -> argparse.ArgumentParser:
         "~/.cache/clip, which openai-clip uses, too)")  # fmt: skip
     add("--device", metavar="D", help="cpu, cuda or mps (default: cuda if it is available, otherwise cpu)")
     add("--build-head", action="store_true", help="fit a linear probe on all training images of the dataset in the "
-        "background, unless there is one: for ViT-B/32 with --model auto, otherwise for --model")  # fmt: skip
+        "background, unless there is one, however long it takes: for ViT-B/32 with --model auto, otherwise for "
+        "--model")  # fmt: skip
+    add("--no-build", action="store_true", default=is_on("CLIP_DEMO_NO_BUILD"), help="fit nothing without a click; "
+        "models and datasets are downloaded (default: $CLIP_DEMO_NO_BUILD)")  # fmt: skip
+    add("--offline", action="store_true", default=is_on("CLIP_DEMO_OFFLINE"), help="fetch nothing and try no "
+        "address: use what is on this machine (default: $CLIP_DEMO_OFFLINE)")  # fmt: skip
     add("--host", metavar="H", help="address to listen on (default: $GRADIO_SERVER_NAME, otherwise 127.0.0.1, this "
         "computer only); 0.0.0.0 accepts other computers, for example in a classroom")  # fmt: skip
     add("--port", type=int, metavar="P", help="port to listen on (default: $GRADIO_SERVER_PORT, otherwise the first "

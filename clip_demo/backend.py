@@ -32,9 +32,9 @@ from .serving.inspector import Inspector
 from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
 from .serving.prediction import Prediction
-from .serving.probe_job import ProbeJobs
-from .serving.published_check import PublishedCheck
-from .serving.status import Status
+from .serving.preparation import Preparation
+from .serving.probe_job import WHOLE, Plan, ProbeJobs
+from .serving.status import Status, StatusReporter
 from .serving.subject import Subject
 from .zero_shot.classifier import zero_shot_scores
 from .zero_shot.prompt_set import PromptSet, check_prompts
@@ -64,6 +64,8 @@ class Backend:
     ----------
     heavy_requests : HeavyRequests
         Gives the progress callback of one visitor's request, with which the methods below wait for their turn.
+    preparation : Preparation
+        Gets model, dataset and linear probe ready without a click.
     inside : Inspector
         Answers what happens inside a prediction.
 
@@ -93,8 +95,11 @@ class Backend:
         self._stores = Stores.open() if stores is None else stores
         self._downloads = Downloads()
         self._evaluator = Evaluator(self._stores.features, self._stores.heads)
-        self._published = PublishedCheck()
         self._jobs = ProbeJobs(self._stores, self._downloads, self._evaluator)
+        self.preparation = Preparation(self._jobs, models, self.datasets, default_dataset)
+        self._reporter = StatusReporter(
+            models, self.datasets, self._stores.heads, self._downloads, self._jobs, self.preparation
+        )
         self.inside = Inspector(self._subject, self._choose, self._evaluator, self._stores.heads)
 
     @classmethod
@@ -187,26 +192,7 @@ class Backend:
 
     def status(self, model: str | None = None, dataset: str | None = None) -> Status:
         """Return a snapshot of the service; never waits."""
-        model, on = model or self.default_model, self._dataset(dataset)
-        # The job first: one that ends in between has stored its head by then.
-        job, running_job = self._jobs.status(model, on.name), self._jobs.running_message
-        chosen, handle, head, published = self._models.status(model), self._models.peek(model), None, None
-        if handle is not None and chosen.state == "ready":
-            head = self._stores.heads.get(handle.encoder.sha256, on.name)
-            published = self._published.comparisons(handle, on)
-        datasets = {name: self._downloads.status(each) for name, each in self.datasets.items()}
-        return Status(
-            model=chosen,
-            dataset=datasets[on.name],
-            head=head and head.provenance,
-            published=published,
-            job=job,
-            running_job=running_job,
-            models=tuple(map(self._models.status, self.models)),
-            datasets=tuple(datasets.values()),
-            default_model=self.default_model,
-            default_dataset=self.default_dataset,
-        )
+        return self._reporter.status(model or self.default_model, self._dataset(dataset), self.default_dataset)
 
     # --- predictions ----------------------------------------------------------------------------------------------
 
@@ -385,9 +371,7 @@ class Backend:
         self._evaluator.find_first_image(model, on, folder)
         return path, head
 
-    def start_probe_job(
-        self, dataset: str | None = None, model: str | None = None, *, if_missing: bool = False
-    ) -> None:
+    def start_probe_job(self, dataset: str | None = None, model: str | None = None, *, plan: Plan = WHOLE) -> None:
         """Start to fit a head and its few-shot curve in the background; `status` reports the progress.
 
         The job waits for the model and the dataset, downloading them where it must, and continues where an earlier one
@@ -396,8 +380,8 @@ class Backend:
         Parameters
         ----------
         dataset, model : str, optional
-        if_missing : bool
-            Do nothing where a head on all training images exists.
+        plan : Plan, optional
+            How far it goes; default to the head on all training images and the complete curve.
 
         Raises
         ------
@@ -405,7 +389,7 @@ class Backend:
             While a job for another model or dataset is running.
         """
         on = self._dataset(dataset)
-        self._jobs.start(self._models.retry(model or self.default_model), on, if_missing)
+        self._jobs.start(self._models.retry(model or self.default_model), on, plan)
 
     def stop_probe_job(self) -> None:
         """Stop the running job after its current batch or fit; what it computed stays on disk."""

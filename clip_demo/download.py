@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from .errors import DISK_FULL
 from .paths import is_readable
+from .switches import is_offline
 
 if TYPE_CHECKING:  # imported inside functions: the command line starts without it
     import httpx
@@ -174,11 +175,13 @@ def fetch(files: Sequence[RemoteFile], folder: Path, receive: Receive | None = N
     Raises
     ------
     DownloadError
-        When no source gives one, or the disk is full.
+        When no source gives one, downloads are switched off, or the disk is full.
     """
     found = find(files, folder)  # before anything is written: a shared folder may be read-only
     if found:
         return found
+    if is_offline():
+        raise DownloadError("nothing is downloaded, because of --offline or $CLIP_DEMO_OFFLINE")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # The operating system releases this lock when its process ends, however it ends.

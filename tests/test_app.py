@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,10 @@ import app
 from clip_demo.backend import Backend
 from clip_demo.benchmark.server import run_server, wait_until_served
 from clip_demo.serving.host_rules import HostRules
+from clip_demo.serving.model_pool import ModelPool
+from clip_demo.serving.preparation import Preparation
+from clip_demo.serving.probe_job import Plan
+from clip_demo.switches import is_offline
 from clip_demo.ui.address import is_loopback, without_proxy
 
 
@@ -75,17 +80,84 @@ def test_the_page_is_served_with_closed_outputs():
         wait_until_served(*server)
 
 
+@pytest.fixture
+def launched(monkeypatch):
+    """Start the app without serving; return the backend, whose models are never loaded."""
+    for name in ("CLIP_DEMO_OFFLINE", "CLIP_DEMO_NO_BUILD"):
+        monkeypatch.setenv(name, "")
+
+    def launch(*arguments):
+        opened, backends = app.Backend.open, []
+        page = SimpleNamespace(launch=lambda **options: None, is_running=False)
+
+        def keep(*args, **options):
+            backends.append(opened(*args, **options))
+            return backends[0]
+
+        with monkeypatch.context() as patched:
+            patched.setattr(app.Backend, "open", keep)
+            patched.setattr(app, "build_ui", lambda backend: page)
+            patched.setattr(app, "shut_down", lambda page: None)
+            patched.setattr(Preparation, "start", lambda self, plan=None: setattr(self, "given", plan))
+            patched.setattr(ModelPool, "get", lambda self, name=None: None)
+            assert app.main(arguments) == 0
+        return getattr(backends[0].preparation, "given", None), backends[0].preparation
+
+    return launch
+
+
+AUTOMATIC = Plan(head_only=True, patience=1800)
+
+
 @pytest.mark.parametrize(
-    ("arguments", "jobs"), [([], []), (["--build-head"], [{"model": "ViT-B/32", "if_missing": True}])]
+    ("arguments", "variable", "plan"),
+    [
+        ([], None, AUTOMATIC),
+        (["--public"], None, AUTOMATIC),
+        (["--host", "0.0.0.0"], None, AUTOMATIC),
+        (["--no-build"], None, replace(AUTOMATIC, fit=False)),
+        ([], "CLIP_DEMO_NO_BUILD", replace(AUTOMATIC, fit=False)),
+        (["--build-head"], None, Plan(head_only=True)),
+        (["--model", "RN50", "--build-head"], None, Plan(head_only=True)),
+        (["--model", "RN50"], None, None),
+        (["--model", "tiny"], None, None),
+        (["--offline"], None, None),
+        ([], "CLIP_DEMO_OFFLINE", None),
+    ],
 )
-def test_a_head_is_fitted_on_request(monkeypatch, arguments, jobs):
-    started = []
-    backend = SimpleNamespace(start_probe_job=lambda **options: started.append(options), preferred_model="ViT-B/32")
-    monkeypatch.setattr(app.Backend, "open", lambda *args, **options: backend)
-    page = SimpleNamespace(launch=lambda **options: None, is_running=False)
-    monkeypatch.setattr(app, "shut_down", lambda page: None)
-    monkeypatch.setattr(app, "build_ui", lambda backend: page)
-    assert app.main(arguments) == 0 and started == jobs
+def test_what_is_made_ready_without_a_click(launched, monkeypatch, tmp_path, arguments, variable, plan):
+    monkeypatch.setenv("CLIP_DEMO_DATA", str(tmp_path))
+    monkeypatch.setenv("CLIP_DEMO_WEIGHTS", str(tmp_path / "weights"))
+    if variable:
+        monkeypatch.setenv(variable, "1")
+    started, preparation = launched(*arguments)
+    assert started == plan
+    if plan == AUTOMATIC:
+        assert preparation.dataset.name == "cifar100"
+
+
+def test_the_dataset_that_is_asked_for_is_made_ready(launched):
+    assert launched("--dataset", "shapes100")[1].dataset.name == "shapes100"
+
+
+def test_offline_what_is_on_disk_is_used(launched, monkeypatch, tmp_path, cifar100):
+    (tmp_path / "ViT-B-32.pt").write_bytes(b"weights")
+    monkeypatch.setenv("CLIP_DEMO_WEIGHTS", str(tmp_path))
+    started, _ = launched("--offline", "--data-root", str(cifar100.root))
+    assert started == AUTOMATIC and is_offline()
+
+
+def test_a_head_cannot_be_asked_for_and_forbidden(launched, capsys):
+    assert app.main(["--build-head", "--no-build"]) == 2
+    assert capsys.readouterr().err == (
+        "app.py: build-head: got it together with no-build, which forbids it; omit one of them.\n"
+    )
+
+
+def test_the_help_says_what_happens_at_the_start_and_how_to_switch_it_off():
+    text = " ".join(app.make_parser().format_help().split())
+    for words in ("ViT-B/32 (354 MB) and CIFAR-100 (169 MB) are downloaded", "--offline and --no-build switch it off"):
+        assert words in text
 
 
 def test_an_error_of_the_user_is_one_line_and_exit_status_2(capsys):
@@ -160,7 +232,8 @@ def test_only_loopback_addresses_are_this_computers_alone(monkeypatch, host, exp
 )
 def test_strangers_are_visitors_from_elsewhere(monkeypatch, capsys, arguments, public, offered):
     given = {}
-    monkeypatch.setattr(app.Backend, "open", lambda *args, **options: given.update(options))
+    backend = SimpleNamespace(preferred_model="tiny", models=("tiny",))
+    monkeypatch.setattr(app.Backend, "open", lambda *args, **options: given.update(options) or backend)
     page = SimpleNamespace(launch=lambda **options: None, is_running=False)
     monkeypatch.setattr(app, "build_ui", lambda backend: page)
     monkeypatch.setattr(app, "shut_down", lambda page: None)

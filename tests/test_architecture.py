@@ -22,7 +22,7 @@ LAYERS = [
     {"datasets"},
     {"models"},
     {"artifacts", "csv_text", "download", "numerics"},
-    {"paths", "progress"},
+    {"paths", "progress", "switches"},
     {"errors"},
 ]
 # The folders that may import a heavy package.

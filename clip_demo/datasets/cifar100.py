@@ -16,6 +16,7 @@ from ..download import DownloadError, HubFile, RemoteFile, describe, fetch, matc
 from ..errors import DISK_FULL, DatasetError, page_message_of
 from ..paths import expanded, is_readable
 from ..progress import Progress
+from ..switches import failed_sentence
 from .base import Dataset
 from .cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
 
@@ -173,10 +174,7 @@ class Cifar100(Dataset):
             failed = "cannot be taken from there" if given else "cannot be downloaded"
             raise DatasetError(
                 f"dataset: {self.title} {failed} ({error}). {self._instructions()}",
-                page=page_message_of(
-                    error,
-                    f"{self.title} could not be downloaded. Check the network and try again, or choose Shapes-100.",
-                ),
+                page=page_message_of(error, failed_sentence(self.title)[:-1] + ", or choose Shapes-100."),
                 private=True,
             ) from error
         finally:

@@ -77,14 +77,20 @@ class Shards:
         """
         n = len(self.order) if n is None else min(n, len(self.order))
         before = self.done
-        while self.done < n and (stored := self._read(self._next)) is not None:
-            self._append(stored)
+        self.read_stored(n)
         if self.done > before:
             report(self.done)
         while self.done < n:
             with self._turn():
                 stored = self._read(self._next)  # another process may have written it meanwhile
                 self._append(self._compute(report) if stored is None else stored)
+
+    def read_stored(self, n: int | None = None) -> int:
+        """Read what is on disk of the first `n` images, default all, and return how many images are missing."""
+        n = len(self.order) if n is None else n
+        while self.done < n and (stored := self._read(self._next)) is not None:
+            self._append(stored)
+        return max(0, n - self.done)
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:

@@ -68,6 +68,8 @@ class FewShotCurve:
         Day of the latest point, ISO 8601.
     versions : dict of str to str
         Versions of the packages used.
+    n_test : int or None
+        Number of test images behind all accuracies; None for all of the dataset.
     """
 
     model: str
@@ -80,6 +82,12 @@ class FewShotCurve:
     complete: bool
     date: str
     versions: dict[str, str]
+    n_test: int | None = None
+
+    @property
+    def n_fits(self) -> int:
+        """How many fits it is made of."""
+        return sum(len(point.draws) for point in self.points)
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,9 @@ def draws_of(dataset: Dataset) -> list[Draw]:
     return [*sorted(draws, key=lambda draw: draw.stop), Draw(size // n_classes, 0, 0, size)]
 
 
-def new_curve(encoder: Encoder, dataset: Dataset, zero_shot: float, templates: Sequence[str]) -> FewShotCurve:
+def new_curve(
+    encoder: Encoder, dataset: Dataset, zero_shot: float, templates: Sequence[str], n_test: int | None = None
+) -> FewShotCurve:
     """Return a curve without points."""
     return FewShotCurve(
         model=encoder.name,
@@ -128,6 +138,7 @@ def new_curve(encoder: Encoder, dataset: Dataset, zero_shot: float, templates: S
         complete=False,
         date=datetime.date.today().isoformat(),
         versions=package_versions(),
+        n_test=n_test,
     )
 
 
@@ -168,12 +179,14 @@ def curve_to_csv(curve: FewShotCurve) -> str:
     """Return a curve as CSV: one row for zero-shot prediction (0 images), then one for each point."""
     draws = max((len(point.draws) for point in curve.points), default=0)
     numbers = [f"draw_{number}" for number in range(1, draws + 1)]
+    tested = "all" if curve.n_test is None else curve.n_test
     rows = [
-        ["model", "dataset", "method", "per_class", "n_train", "mean", "std", *numbers],
-        [curve.model, curve.dataset, "zero-shot", 0, 0, curve.zero_shot, "", *[""] * draws],
+        ["model", "dataset", "method", "per_class", "n_train", "n_test", "mean", "std", *numbers],
+        [curve.model, curve.dataset, "zero-shot", 0, 0, tested, curve.zero_shot, "", *[""] * draws],
     ]
     for point in curve.points:
-        row = [curve.model, curve.dataset, "linear probe", point.per_class, point.n_train, point.mean, point.std]
+        row = [curve.model, curve.dataset, "linear probe", point.per_class, point.n_train, tested]
+        row += [point.mean, point.std]
         rows.append([*row, *point.draws, *[""] * (draws - len(point.draws))])
     return write_csv(rows)
 
@@ -189,6 +202,14 @@ class CurveStore(ArtifactStore[FewShotCurve]):
         path = save_curve(curve, self.folders[-1] if folder is None else folder)
         self.remember(curve, curve.model_sha256, curve.dataset)
         return path
+
+    def improve(self, curve: FewShotCurve) -> None:
+        """Put a curve unless one of more fits exists, such as the early one, or that of another process."""
+        key = (curve.model_sha256, curve.dataset)
+        for other in filter(None, (self.get(*key), self._find(key))):
+            if other.n_fits > curve.n_fits:
+                return self.remember(other, *key)
+        self.put(curve)
 
 
 def save_curve(curve: FewShotCurve, folder: str | Path) -> Path:

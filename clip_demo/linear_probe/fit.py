@@ -1,6 +1,7 @@
 """Fits heads on all training images of a dataset, or on the first few of every class."""
 
 import datetime
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -56,6 +57,14 @@ class ProbeFitter:
         shards = self.shards[split]
         total = len(shards.order)
         shards.encode(n, lambda done: progress and progress(f"{split} features", done, total))
+
+    def read_stored(self, split: str, progress: Progress | None = None) -> int:
+        """Read all features of a split that are on disk, and return how many images are missing."""
+        shards = self.shards[split]
+        missing = shards.read_stored()
+        if progress:
+            progress(f"{split} features", shards.done, len(shards.order))
+        return missing
 
     def fit(self, start: int = 0, stop: int | None = None, n_test: int | None = None, **recipe) -> Head:
         """Fit a head on encoded images and test it.
@@ -135,6 +144,8 @@ def fit_head(
     check_recipe(C, max_iter)
     from sklearn.linear_model import LogisticRegression  # takes a second to import
 
+    # One image of each class is no regression problem, of which scikit-learn warns.
+    warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%", UserWarning)
     if normalized:
         train_features, test_features = normalize(train_features), normalize(test_features)
     classifier = LogisticRegression(random_state=random_state, C=C, max_iter=max_iter)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from ..artifacts import check_folder, remove_abandoned_parts
 from ..datasets.base import Dataset
@@ -16,7 +20,8 @@ from ..models.encoder import Encoder
 from ..paths import ASSETS, cache_folder
 from ..progress import Progress
 from .c_sweep import sweep_c
-from .few_shot_curve import CurveStore, FewShotCurve, missing_draws, new_curve, with_draw
+from .estimate import FitSpeed
+from .few_shot_curve import CurveStore, Draw, FewShotCurve, draws_of, missing_draws, new_curve, with_draw
 from .fit import RECIPE, ProbeFitter, check_recipe
 from .head import Head, HeadStore
 
@@ -63,6 +68,12 @@ class Stores:
         )
 
 
+def early_sizes(dataset: Dataset) -> dict[str, int]:
+    """Return how many images of each split the early head and curve are made of; all of them in a small dataset."""
+    n = {"train": EARLY_TRAIN * len(dataset.classnames), "test": EARLY_TEST}
+    return {split: min(n[split], size) for split, size in dataset.sizes.items()}
+
+
 def check_fit(*, curve_folder: str | Path | None = None, sweep: bool = False, **recipe) -> dict:
     """Return the options of `ProbePipeline.fit`, checked: before anything is downloaded or encoded.
 
@@ -93,8 +104,9 @@ class ProbePipeline:
     dataset : Dataset
     stores : Stores
     zero_shot : callable
-        Returns the accuracy of zero-shot prediction on the test set, 0 to 1, and its templates. Called after the test
-        features are stored, so that both methods are compared on the same features.
+        Returns the accuracy of zero-shot prediction, 0 to 1, and its templates: on the given test features, or without
+        an argument on the test set. Called after its features are stored, so that both methods are compared on the
+        same features.
     extract : Extract, optional
         How images are encoded; default directly by the encoder.
     fit_threads : int, optional
@@ -108,7 +120,7 @@ class ProbePipeline:
         encoder: Encoder,
         dataset: Dataset,
         stores: Stores,
-        zero_shot: Callable[[], tuple[float, tuple[str, ...]]],
+        zero_shot: Callable[..., tuple[float, tuple[str, ...]]],
         *,
         extract: Extract | None = None,
         fit_threads: int | None = None,
@@ -118,6 +130,8 @@ class ProbePipeline:
         self._key = (encoder.sha256, dataset.name)
         self._fitter = ProbeFitter(encoder, dataset, stores.shards, extract, fit_threads)
         self._progress = progress or (lambda what, done, total: None)
+        self._early = early_sizes(dataset)
+        self._fit_speed: FitSpeed | None = None
 
     def fit(self, *, curve_folder: str | Path | None = None, sweep: bool = False, **recipe) -> Head:
         """Return a head fitted on all training images.
@@ -150,15 +164,58 @@ class ProbePipeline:
             recipe["note"] = f"C swept on {n_held_out:,} held-out training images"
         return self._fitter.fit(**recipe)
 
-    def heads(
-        self, *, early: bool = False, restart: bool = False, curve_folder: str | Path | None = None
-    ) -> Iterator[Head]:
+    def early_heads(self) -> Iterator[Head]:
+        """Fit a head quickly, on few images and tested on few, and the few-shot curve up to it.
+
+        Nothing of it where there is something better.
+
+        Yields
+        ------
+        Head
+        """
+        n_train, n_test = self._early.values()
+        head, curve = self._stores.heads.get(*self._key), self._stores.curves.get(*self._key)
+        if n_train >= self._dataset.sizes["train"] or (head is not None and head.provenance.n_train > n_train):
+            return
+        if head is None:
+            head = self._early_head()
+            yield head
+        if curve is not None and not self._is_early(curve):
+            return
+        if curve is None:
+            curve = self._early_curve(head)
+        draws = [draw for draw in missing_draws(self._dataset, curve) if draw.stop <= n_train]
+        for number, draw in enumerate(draws):
+            self._encode_early()
+            self._progress("fits of the early curve", number, len(draws))
+            fitted = self._fitter.fit(draw.start, draw.stop, n_test)
+            curve = with_draw(self._dataset, curve, draw, fitted.provenance.test_accuracy)
+            self._stores.curves.improve(curve)
+
+    def seconds_left(self) -> float:
+        """Estimate how long `heads` will take.
+
+        Images are encoded for it, and a head is fitted where this run has not fitted one: what that takes is measured.
+        """
+        self._encode_early()
+        left = {split: self._fitter.read_stored(split, self._progress) for split in ("test", "train")}
+        seconds = 0.0
+        if split := next((split for split, n in left.items() if n), None):
+            start = time.monotonic()
+            self._encode(split, self._fitter.shards[split].done + 1)  # a whole shard, which is kept
+            encoded = left[split] - self._fitter.shards[split].read_stored()
+            seconds = (time.monotonic() - start) / encoded * (sum(left.values()) - encoded)
+        if self._fit_speed is None:
+            self._early_head()
+        known = self._stores.curves.get(*self._key)
+        draws = missing_draws(self._dataset, known) if known and not self._is_early(known) else draws_of(self._dataset)
+        return seconds + sum(self._fit_speed.seconds(draw.stop - draw.start) for draw in draws)
+
+    def heads(self, *, restart: bool = False, curve_folder: str | Path | None = None) -> Iterator[Head]:
         """Fit the missing heads of the few-shot curve, on increasing numbers of images; the last one on all of them.
 
         Parameters
         ----------
-        early : bool
-            Where there is no head yet, begin with one that is quickly fitted and tested on few images.
         restart : bool
             Fit a complete curve again.
         curve_folder : path, optional
@@ -168,8 +225,6 @@ class ProbePipeline:
         ------
         Head
         """
-        if early and self._stores.heads.get(*self._key) is None:
-            yield from self._early_head()
         self._encode("test")
         curve = self._open_curve(restart)
         draws = missing_draws(self._dataset, curve)
@@ -179,7 +234,10 @@ class ProbePipeline:
             full = draw.stop - draw.start == self._dataset.sizes["train"]
             head = self._full_head() if full and not restart else self._fitter.fit(draw.start, draw.stop)
             curve = with_draw(self._dataset, curve, draw, head.provenance.test_accuracy)
-            self._stores.curves.put(curve, curve_folder)
+            if curve_folder is None and not restart:
+                self._stores.curves.improve(curve)
+            else:
+                self._stores.curves.put(curve, curve_folder)
             yield head
             self._progress("fits of the curve", number + 1, len(draws))
         if not draws:
@@ -191,13 +249,35 @@ class ProbePipeline:
         full = head is not None and head.provenance.n_train >= self._dataset.sizes["train"]
         return full and (head_only or (curve is not None and curve.complete))
 
-    def _early_head(self) -> Iterator[Head]:
-        n_train = EARLY_TRAIN * len(self._dataset.classnames)
-        if n_train < self._dataset.sizes["train"]:
-            self._encode("train", n_train)
-            self._encode("test", EARLY_TEST)
-            self._progress("fits of an early head", 0, 1)
-            yield self._fitter.fit(0, n_train, EARLY_TEST)
+    def _early_head(self) -> Head:
+        self._encode_early()
+        self._progress("fits of an early head", 0, 1)
+        importlib.import_module("sklearn.linear_model")  # takes a second, which is none of the fit
+        start = time.monotonic()
+        head = self._fitter.fit(0, self._early["train"], self._early["test"])
+        self._fit_speed = FitSpeed(head.provenance.n_train, head.provenance.n_iter, time.monotonic() - start)
+        return head
+
+    def _encode_early(self) -> None:
+        for split, n in self._early.items():
+            self._encode(split, n)
+
+    def _early_curve(self, head: Head) -> FewShotCurve:
+        """Return a curve of which the early head is the only point; of none, where it is tested on all test images."""
+        n_test, each = self._early["test"], EARLY_TRAIN
+        if n_test == self._dataset.sizes["test"]:
+            self._encode_early()
+            return self._open_curve(restart=False)
+        self._encode_early()
+        shards, labels = self._fitter.shards["test"], self._fitter.labels["test"]
+        rows = np.sort(shards.order[:n_test])
+        zero_shot = self._zero_shot(TestFeatures(shards.features[rows], labels[rows]))
+        curve = new_curve(self._encoder, self._dataset, *zero_shot, n_test)
+        draw = Draw(each, 0, 0, each * len(self._dataset.classnames))
+        return with_draw(self._dataset, curve, draw, head.provenance.test_accuracy)
+
+    def _is_early(self, curve: FewShotCurve) -> bool:
+        return curve.n_test is not None and curve.n_test < self._dataset.sizes["test"]
 
     def _full_head(self) -> Head:
         """Return the head on all training images by the default recipe, the stored one where it exists."""
@@ -211,7 +291,7 @@ class ProbePipeline:
     def _open_curve(self, restart: bool) -> FewShotCurve:
         """Return the stored curve, or one without points; the test images are encoded."""
         known = self._stores.curves.get(*self._key)
-        if known is not None:
+        if known is not None and not self._is_early(known):
             if known.complete and restart:
                 return new_curve(self._encoder, self._dataset, known.zero_shot, known.zero_shot_templates)
             return known

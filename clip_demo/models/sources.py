@@ -11,6 +11,7 @@ from ..download import DownloadError, HubFile, RemoteFile, fetch
 from ..errors import ModelError, page_message_of
 from ..paths import weights_path
 from ..progress import Progress
+from ..switches import failed_sentence
 
 # openai/CLIP, clip/clip.py: SHA-256 and bytes of each archive; the sizes are what the server says. None: not known.
 ARCHIVES = {
@@ -143,6 +144,6 @@ def fetch_weights(
         raise ModelError(
             f"model: {name!r} cannot be downloaded.\n{error}\nWithout a network, bring one of these files and run "
             f"`python -m clip_demo download {name} --from FILE`, or use 'tiny', which needs none.",
-            page=page_message_of(error, f"{name} could not be downloaded. Check the network and try again."),
+            page=page_message_of(error, failed_sentence(name)),
             private=True,
         ) from error

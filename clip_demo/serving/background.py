@@ -55,6 +55,11 @@ class BackgroundTask(Generic[T]):
         """Stop the work at its next progress call."""
         self._cancelled.set()
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called; the work may not have noticed yet."""
+        return self._cancelled.is_set()
+
     def done(self) -> bool:
         """Whether the work has ended, in one way or another."""
         return self._future.done()

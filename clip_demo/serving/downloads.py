@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..datasets.base import Dataset
-from ..errors import page_message_of
+from ..errors import Cancelled, page_message_of
 from ..progress import Progress
 from .background import BackgroundTask, log_failure
 
@@ -46,27 +46,38 @@ class Downloads:
         """Start a download, unless the dataset is available or downloading; after a failure, try again."""
         with self._lock:
             task = self._tasks.get(dataset.name)
-            if not dataset.available() and (task is None or task.done()):
-                self._tasks[dataset.name] = BackgroundTask(partial(_download, dataset), f"download-{dataset.name}")
+            if not dataset.available() and (task is None or task.done() or task.cancelled):
+                work = partial(_download, dataset, task)
+                self._tasks[dataset.name] = BackgroundTask(work, f"download-{dataset.name}")
+
+    def stop(self, dataset: Dataset) -> None:
+        """Stop a download, if it is running; what was received is kept, and the next start resumes it."""
+        task = self._tasks.get(dataset.name)
+        if task:
+            task.cancel()
 
     def status(self, dataset: Dataset) -> DatasetStatus:
         """Return the state of a dataset."""
         task = self._tasks.get(dataset.name)
         state, share, message = "ready", None, ""
-        if task and not task.done():
+        if task and not task.done() and not task.cancelled:
             _, done, total = task.progress or ("", 0, 1)
             state, share, message = "downloading", min(done / total, 1.0), f"{dataset.title} is downloading …"
         elif not dataset.available():
             state, message = "absent", f"{dataset.title} is not on this machine."
-            if task and task.error:
+            if task and task.error and not isinstance(task.error, Cancelled):
                 failed = f"{dataset.title} could not be downloaded. Try again."
                 state, message = "failed", page_message_of(task.error, failed)
         return DatasetStatus(dataset.name, dataset.title, state, share, message, dataset.download_bytes)
 
 
-def _download(dataset: Dataset, progress: Progress) -> None:
+def _download(dataset: Dataset, stopped: BackgroundTask | None, progress: Progress) -> None:
+    if stopped:  # it may still wait for the network
+        stopped.wait()
     try:
         dataset.download(progress)
+    except Cancelled:
+        raise
     except Exception as error:
         log_failure(f"The download of {dataset.title}", error)
         raise

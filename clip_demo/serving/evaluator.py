@@ -12,7 +12,7 @@ from ..evaluation.first_image import FirstImage, FirstImageStore, find_first_ima
 from ..evaluation.labelled_images import LabelledImages
 from ..evaluation.predictions import Predictions, predict_all
 from ..evaluation.report import EvaluationReport
-from ..features.feature_store import FeatureStore
+from ..features.feature_store import FeatureStore, TestFeatures
 from ..linear_probe.head import HeadStore
 from ..progress import Progress
 from ..zero_shot.prompt_set import PromptSet
@@ -77,9 +77,17 @@ class Evaluator:
         # The head is a part of the key, so that one fitted meanwhile is used at once.
         return self._test_sets.get((encoder.sha256, dataset.name, id(head)), compute, progress)
 
-    def zero_shot(self, model: ModelHandle, dataset: Dataset) -> tuple[float, tuple[str, ...]]:
-        """Return the zero-shot accuracy, 0 to 1, with the dataset's own prompt set, and the templates of that."""
+    def zero_shot(
+        self, model: ModelHandle, dataset: Dataset, part: TestFeatures | None = None
+    ) -> tuple[float, tuple[str, ...]]:
+        """Return the zero-shot accuracy, 0 to 1, with the dataset's own prompt set, and the templates of that.
+
+        On all test images, or where it is given on a part of them.
+        """
         prompts = PromptSet.for_dataset(dataset)
+        if part is not None:
+            images = LabelledImages.of(part, dataset, model.encoder.logit_scale, None)
+            return float(_predict(model, images, None, prompts).correct.mean()), prompts.templates
         return self.evaluate(model, dataset, prompts).accuracy.top1, prompts.templates
 
     def first_image(self, model: ModelHandle, dataset: Dataset) -> FirstImage | None:

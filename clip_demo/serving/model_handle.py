@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..errors import ClipDemoError, ModelError, page_message_of
+from ..errors import Cancelled, ClipDemoError, ModelError, page_message_of
 from ..models.catalog import size_of, title_of
 from ..models.encoder import Encoder
 from ..progress import Progress
@@ -27,7 +27,7 @@ class ModelStatus:
     note : str
         One sentence on what the model is; empty until it is ready.
     state : {"absent", "downloading", "loading", "ready", "failed"}
-        "absent": not in memory.
+        "absent": not in memory, perhaps because its download was stopped.
     progress : float or None
         Fraction of the download, 0 to 1; None while nothing is downloading.
     message : str
@@ -81,6 +81,10 @@ class ModelHandle:
                 private=True,
             ) from error
 
+    def stop(self) -> None:
+        """Stop the download, if there is one; what was received is kept."""
+        self._task.cancel()
+
     @property
     def encoder(self) -> Encoder:
         """The model. Waits until it is loaded, and raises a ModelError where that failed."""
@@ -108,6 +112,8 @@ class ModelHandle:
             _, received, total = self._task.progress
             share = received / total
             message = f"{self.title} is downloading: {share:.0%} …"
+        elif state == "absent":
+            message = f"{self.title} is not loaded."
         else:
             message = f"{self.title} is loading …"
         return ModelStatus(self.name, note, state, share, message, size_of(self.name))
@@ -117,8 +123,11 @@ class ModelHandle:
         """See `ModelStatus`."""
         progress = self._task.progress
         if self._task.done():
-            return "failed" if self._task.error else "ready"
-        return "downloading" if progress and progress[1] < progress[2] else "loading"
+            error = self._task.error
+            return "absent" if isinstance(error, Cancelled) else "failed" if error else "ready"
+        if not progress or progress[1] >= progress[2]:
+            return "loading"
+        return "absent" if self._task.cancelled else "downloading"
 
     @cached_property
     def _failure(self) -> str:

@@ -23,6 +23,7 @@ from ..models.catalog import (
 )
 from ..models.encoder import Encoder
 from ..progress import Progress
+from ..switches import is_offline
 from .encoder_queue import EncoderQueue
 from .model_handle import LoadModel, ModelHandle, ModelStatus
 
@@ -118,12 +119,10 @@ class ModelPool:
             name = given if name == first else name
             return load_model(name, device=device, weights_root=weights_root, progress=progress, **options)
 
-        return cls(
-            load,
-            list(dict.fromkeys((first, *available_models()))),
-            PREFERRED if model == AUTO else None,
-            is_downloaded=partial(is_downloaded, root=weights_root),
-        )
+        here = partial(is_downloaded, root=weights_root)
+        wanted = model == AUTO and (here(PREFERRED) or not is_offline())
+        names = list(dict.fromkeys((first, *available_models())))
+        return cls(load, names, PREFERRED if wanted else None, is_downloaded=here)
 
     @classmethod
     def of(cls, encoder: Encoder) -> ModelPool:
@@ -148,7 +147,7 @@ class ModelPool:
         if not isinstance(name, str) or name not in self.names:
             raise self._not_on_offer(name)
         with self._lock:
-            if name not in self._models:
+            if name not in self._models or self._models[name].state == "absent":
                 self._models[name] = ModelHandle(name, self._load_one_at_a_time, self._queue)
             self._models.move_to_end(name)
             self._models[name].last_used = time.monotonic()

@@ -1,24 +1,49 @@
-"""The background job that fits a head and its few-shot curve, at a lower priority than visitors' requests."""
+"""The background job that fits heads and the few-shot curve, at a lower priority than visitors' requests."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import threading
 import time
 from dataclasses import dataclass
 
+from ..artifacts import check_folder
 from ..datasets.base import Dataset
-from ..errors import Cancelled, ModelError, OptionError, page_message_of
-from ..linear_probe.pipeline import ProbePipeline, Stores
-from ..progress import Progress
+from ..errors import ArtifactError, Cancelled, ModelError, OptionError, page_message_of
+from ..linear_probe.pipeline import ProbePipeline, Stores, early_sizes
+from ..progress import Progress, duration
 from .background import BackgroundTask, log_failure
-from .downloads import Downloads
+from .downloads import DatasetStatus, Downloads
 from .evaluator import Evaluator
-from .model_handle import ModelHandle
+from .model_handle import ModelHandle, ModelStatus
 
 _POLL = 0.2  # seconds
+STEPS = 4  # the downloads, the early head, the early few-shot curve, and both on all images
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How far a job goes.
+
+    Attributes
+    ----------
+    fit : bool
+        Whether anything is fitted; otherwise model and dataset are downloaded.
+    head_only : bool
+        Whether a head on all training images is enough, without a curve.
+    patience : float
+        After the early head and curve, how many seconds the rest may take by estimate; otherwise the job pauses there.
+    """
+
+    fit: bool = True
+    head_only: bool = False
+    patience: float = math.inf
+
+
+WHOLE = Plan()
 
 
 @dataclass(frozen=True)
@@ -27,16 +52,23 @@ class ProbeJobStatus:
 
     Attributes
     ----------
-    state : {"waiting", "encoding", "fitting", "done", "failed", "stopped"}
-        "waiting": for the model or the dataset. The last three are final.
+    state : {"waiting", "encoding", "fitting", "done", "paused", "failed", "stopped"}
+        "waiting": for the model or the dataset. "paused": after the early head, because the rest takes long. The last
+        four are final.
     message : str
         A plain sentence for the page.
     done, total : int
-        Numbers of encoded images, earlier runs included, and of all images; 0 and 0 while waiting.
+        Numbers of encoded images, earlier runs included, and of those that the next head needs; 0 and 0 while waiting.
     images_per_second : float or None
         Speed of encoding.
     seconds_left : float or None
-        Until all images are encoded at that speed.
+        Until these images are encoded at that speed, or the downloads are done; of a paused job, the estimate.
+    title : str
+        Model and dataset, for the user.
+    step, steps : int
+        From 1 to `steps`; 0 before the first.
+    share : float or None
+        How much of the step is done, 0 to 1; None where that is not known.
     """
 
     state: str
@@ -45,6 +77,10 @@ class ProbeJobStatus:
     total: int
     images_per_second: float | None
     seconds_left: float | None
+    title: str = ""
+    step: int = 0
+    steps: int = STEPS
+    share: float | None = None
 
     @property
     def running(self) -> bool:
@@ -69,13 +105,13 @@ class ProbeJobs:
         self._lock = threading.Lock()
         self._jobs: dict[tuple[str, str], ProbeJob] = {}
 
-    def start(self, model: ModelHandle, dataset: Dataset, if_missing: bool = False) -> None:
+    def start(self, model: ModelHandle, dataset: Dataset, plan: Plan = WHOLE) -> None:
         """Start a job unless it is running; see `clip_demo.backend.Backend.start_probe_job`."""
         key = (model.name, dataset.name)
         with self._lock:
             running = self._running()
             if running is None:
-                job = ProbeJob(model, dataset, self._stores, self._downloads, self._evaluator, if_missing)
+                job = ProbeJob(model, dataset, self._stores, self._downloads, self._evaluator, plan)
                 self._jobs[key] = job
             elif running is not self._jobs.get(key):
                 raise OptionError(
@@ -113,8 +149,7 @@ class ProbeJob:
     dataset : Dataset
     stores, downloads, evaluator
         See `ProbeJobs`.
-    if_missing : bool
-        Do nothing where a head on all training images exists.
+    plan : Plan
 
     Attributes
     ----------
@@ -129,64 +164,86 @@ class ProbeJob:
         stores: Stores,
         downloads: Downloads,
         evaluator: Evaluator,
-        if_missing: bool,
+        plan: Plan,
     ):
         self.title = f"{model.title} on {dataset.title}"
         self._model, self._dataset, self._stores, self._downloads = model, dataset, stores, downloads
-        self._evaluator, self._if_missing = evaluator, if_missing
+        self._evaluator, self._plan = evaluator, plan
         self._state, self._message = "waiting", f"{self.title}: starting."
         self._done = {"train features": 0, "test features": 0}
-        self._speed: float | None = None
+        self._step, self._share, self._left, self._speed = 0, None, None, None
+        self._total = sum(dataset.sizes.values())
         # What is being encoded, and the time and the images at its first report, which may include stored images.
         self._encoding, self._speed_since = "", (0.0, 0)
         self._task = BackgroundTask(self._run, f"probe-job-{model.name}")
 
     def stop(self) -> None:
-        """Stop after the current batch or fit."""
+        """Stop downloads, or stop after the current batch or fit."""
+        if self._state == "waiting":
+            self._downloads.stop(self._dataset)
+            self._model.stop()
         self._task.cancel()
 
     @property
     def status(self) -> ProbeJobStatus:
         """The current state."""
-        done = sum(self._done.values())
-        total = sum(self._dataset.sizes.values()) if done else 0
-        speed = self._speed if self._state == "encoding" else None
-        left = (total - done) / speed if speed else None
-        return ProbeJobStatus(self._state, self._message, done, total, speed, left)
+        state, share = self._state, self._share
+        total = self._total if any(self._done.values()) else 0
+        done = min(sum(self._done.values()), total)  # shards are whole
+        speed = self._speed if state == "encoding" else None
+        left = (total - done) / speed if speed else self._left
+        if state == "encoding":
+            share = done / total if total else None
+        steps = STEPS if self._plan.fit else 1
+        return ProbeJobStatus(state, self._message, done, total, speed, left, self.title, self._step, steps, share)
 
     def _run(self, check: Progress) -> None:
         _lower_priority()
         try:
+            if self._plan.fit:
+                _check_writable(self._stores)
             self._wait_for_inputs(check)
-            accuracy = self._fit(check)
-            self._set("done", f"The head of {self.title} is ready: {accuracy:.2%} of the test images are correct.")
+            self._set(*(self._fit(check) if self._plan.fit else ("done", f"{self.title}: both are on this machine.")))
         except Cancelled:
-            self._set("stopped", f"{self.title}: stopped; what was computed is kept.")
+            self._set("stopped", f"{self.title}: stopped; what was done is kept.")
+        except _NotThere as error:  # who failed to get it has logged why
+            self._set("failed", error.page_message)
         except Exception as error:  # Nobody would see an exception of this thread.
             log_failure(f"The linear probe of {self.title}", error)
             failed = f"The linear probe of {self.title} could not be fitted. Try again."
             self._set("failed", page_message_of(error, failed))
 
-    def _set(self, state: str, message: str) -> None:
-        self._message, self._state = message, state
+    def _set(self, state: str, message: str, share: float | None = None, left: float | None = None) -> None:
+        self._message, self._share, self._left, self._state = message, share, left, state
 
     def _wait_for_inputs(self, check: Progress) -> None:
-        """Wait for the model and the dataset, which is downloaded where it is missing."""
-        while (model := self._model.status).state in ("downloading", "loading"):
-            self._wait(model.message, check)
-        if model.state == "failed":
-            raise ModelError(model.message, page=model.message)
+        """Wait for the model and the dataset, which is downloaded where it is missing, at the same time."""
+        self._step = 1
         self._downloads.start(self._dataset)
-        while (dataset := self._downloads.status(self._dataset)).state == "downloading":
-            self._wait(dataset.message, check)
+        pace = _Pace()
+        while waiting := [each for each in self._inputs() if each.state in ("downloading", "loading")]:
+            share, left = pace.after(*self._received())
+            self._set("waiting", waiting[0].message, share, left)
+            check("waiting", 0, 1)
+            time.sleep(_POLL)
+        for each in self._inputs():
+            if each.state == "failed":
+                raise _NotThere(each.message, page=each.message)
+            if each.state == "absent":  # somebody else has stopped it
+                raise Cancelled(each.message)
 
-    def _wait(self, message: str, check: Progress) -> None:
-        self._set("waiting", message)
-        check("waiting", 0, 1)
-        time.sleep(_POLL)
+    def _inputs(self) -> tuple[ModelStatus, DatasetStatus]:
+        return self._model.status, self._downloads.status(self._dataset)
 
-    def _fit(self, check: Progress) -> float:
-        """Fit what is missing, and return the accuracy of the head on all training images."""
+    def _received(self) -> tuple[float, float]:
+        """Return the bytes that were received of what is downloading, and its bytes in total."""
+        model, dataset = self._inputs()
+        sizes = ((model.progress, (model.megabytes or 0) * 1e6), (dataset.progress, dataset.download_bytes or 0))
+        running = [(share * size, size) for share, size in sizes if share is not None]
+        return sum(done for done, _ in running), sum(size for _, size in running)
+
+    def _fit(self, check: Progress) -> tuple:
+        """Fit what is missing, and return the arguments of `_set` that say how it ended."""
         encoder = self._model.encoder
 
         def progress(what: str, done: int, total: int) -> None:
@@ -197,23 +254,39 @@ class ProbeJob:
             encoder,
             self._dataset,
             self._stores,
-            lambda: self._evaluator.zero_shot(self._model, self._dataset),
+            lambda *part: self._evaluator.zero_shot(self._model, self._dataset, *part),
             extract=self._model.features.extract,
             fit_threads=1,
             progress=progress,
         )
         head = self._stores.heads.get(encoder.sha256, self._dataset.name)
-        if not pipeline.is_finished(head_only=self._if_missing):
-            for fitted in pipeline.heads(early=True):
+        if not pipeline.is_finished(head_only=self._plan.head_only):
+            self._step, self._total = 2, sum(early_sizes(self._dataset).values())
+            for fitted in pipeline.early_heads():
+                self._stores.heads.improve(fitted)
+            self._step, self._total = STEPS, sum(self._dataset.sizes.values())
+            left = 0.0 if self._plan.patience == math.inf else pipeline.seconds_left()
+            if left > self._plan.patience:
+                return "paused", self._pause_message(left), None, left
+            for fitted in pipeline.heads():
                 head = self._stores.heads.improve(fitted)
             self._evaluator.find_first_image(self._model, self._dataset)
-        return head.provenance.test_accuracy
+        accuracy = head.provenance.test_accuracy
+        return "done", f"The head of {self.title} is ready: {accuracy:.2%} of the test images are correct."
+
+    def _pause_message(self, left: float) -> str:
+        return (
+            f"A first linear probe of {self.title} is ready. Training it on all "
+            f"{self._dataset.sizes['train']:,} images would take {duration(left)} on this computer."
+        )
 
     def _note(self, what: str, done: int, total: int) -> None:
         """Update the status from the pipeline's progress."""
         if what not in self._done:
             self._encoding = ""
-            self._set("fitting", f"Fitting heads of {self.title}: {done} of {total} are ready")
+            if what == "fits of the early curve":
+                self._step = 3
+            self._set("fitting", f"Fitting heads of {self.title}: {done} of {total} are ready", done / total)
             return
         self._done[what] = done
         now, encoded = time.monotonic(), sum(self._done.values())
@@ -222,6 +295,40 @@ class ProbeJob:
             self._encoding, self._speed, self._speed_since = what, None, (now, encoded)
         elif now > self._speed_since[0]:
             self._speed = (encoded - self._speed_since[1]) / (now - self._speed_since[0])
+
+
+class _NotThere(ModelError):
+    """The model or the dataset could not be downloaded or loaded."""
+
+
+class _Pace:
+    """How fast downloads are, which may begin and end at different times."""
+
+    def __init__(self):
+        self._total, self._since = 0.0, (0.0, 0.0)
+
+    def after(self, done: float, total: float) -> tuple[float | None, float | None]:
+        """Return the share that is done, and the seconds that are left; None for what is not known."""
+        now = time.monotonic()
+        if total != self._total:
+            self._total, self._since = total, (now, done)
+        start, first = self._since
+        left = (now - start) * (total - done) / (done - first) if done > first else None
+        return done / total if total else None, left
+
+
+def _check_writable(stores: Stores) -> None:
+    """Raise an ArtifactError where no head can be saved: before long downloads and work."""
+    folder = stores.heads.folders[-1]
+    try:
+        check_folder(folder, "heads")
+    except OptionError as error:
+        raise ArtifactError(
+            f"{error} The folder can be chosen with $CLIP_DEMO_CACHE.",
+            page="No linear probe can be stored on this computer. Ask the person who runs this program to make room, "
+            "or to choose another folder.",
+            private=True,
+        ) from error
 
 
 def _lower_priority() -> None:

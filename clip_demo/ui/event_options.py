@@ -53,12 +53,20 @@ def event_value(event: gr.EventData, name: str) -> Any:
 
 
 def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> None:
-    """Do what the clicked button says; see `clip_demo.ui.probe_job_panel.job_button`."""
-    # A client may send anything; everything but these three, and what the visitor may not start, is ignored.
+    """Do what the clicked button says; see `clip_demo.ui.probe_job_panel.job_button`.
+
+    "start", "stop": the job for the model and the dataset; "prepare", "finish": what the program gets ready by itself,
+    as far as it was told, or to the end; "load": the model.
+    """
+    # A client may send anything; everything but these, and what the visitor may not start, is ignored.
     action = event_value(event, "job")
     try:
         if action == "start" and may_start(backend):
             backend.start_probe_job(dataset, model)
+        elif action == "prepare" and may_start(backend):
+            backend.preparation.start()
+        elif action == "finish" and may_start(backend):
+            backend.preparation.finish()
         elif action == "stop" and may_start(backend):
             backend.stop_probe_job()
         elif action == "load" and may_load(backend, model):

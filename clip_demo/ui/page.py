@@ -17,6 +17,7 @@ from .explore import layout as explore
 from .explore.link_events import model_choices
 from .few_shot import events as few_shot_events
 from .few_shot import layout as few_shot
+from .html import listening
 from .inside import events as inside_events
 from .inside import layout as inside
 from .prompt_lab import events as prompt_lab_events
@@ -72,6 +73,8 @@ def _top(backend: Backend) -> dict[str, Any]:
         guide = gr.Button("Guide", size="sm", min_width=60, elem_id="open-guide")
         guide.click(None, js="() => clipExplorer.toggleGuide()", **QUIET)
         presentation.lay_out()
+    press = listening("button[data-job]")
+    preparation = gr.HTML(apply_default_css=False, js_on_load=press, elem_id="preparation")
     with gr.Column(elem_id="details"):
         model = gr.Dropdown(
             model_choices(backend),
@@ -82,7 +85,7 @@ def _top(backend: Backend) -> dict[str, Any]:
             elem_id="model",
         )
         line = gr.HTML(status_line(status, dataset, backend.preferred_model), apply_default_css=False, elem_id="status")
-    return {"model": model, "chip": summary, "status_line": line, "offer": offer}
+    return {"model": model, "chip": summary, "status_line": line, "preparation": preparation, "offer": offer}
 
 
 def launch_options() -> dict[str, Any]:

@@ -97,12 +97,12 @@ def is_default_list(backend: Backend, classes: str) -> bool:
 def start(backend: Backend, dataset: str | None = None, model: str | None = None) -> View:
     """Return the view of a first visit.
 
-    It is an example photo for the built-in model, unless the host or `dataset` asks for a dataset, and otherwise the
-    first image of the dataset.
+    It is an example photo for the built-in model and while the dataset is being downloaded, unless the host or
+    `dataset` asks for a dataset, and otherwise the first image of the dataset.
     """
     asked, model = dataset or backend.requested_dataset, model or backend.default_model
     names = list(example_photos())
-    if asked is None and model == BUILT_IN and names:
+    if asked is None and names and (model == BUILT_IN or backend.preparation.is_receiving):
         source, dataset = EXAMPLE, CIFAR100 if CIFAR100 in backend.datasets else backend.default_dataset
     else:
         source, dataset = TEST_IMAGE, asked or backend.default_dataset

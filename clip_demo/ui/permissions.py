@@ -10,6 +10,7 @@ from gradio.context import LocalContext
 
 from ..backend import Backend
 from ..errors import ModelError
+from ..switches import is_offline
 
 _FORWARDING = ("forwarded", "via", "x-real-ip")
 _OWN_NAME = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?", re.IGNORECASE)
@@ -30,7 +31,7 @@ def may_start(backend: Backend) -> bool:
 
 def may_download(backend: Backend, name: str) -> bool:
     """Whether the visitor may start the download of a model or a dataset."""
-    return name in backend.rules.offered or may_start(backend)
+    return not is_offline() and (name in backend.rules.offered or may_start(backend))
 
 
 def may_load(backend: Backend, model: str) -> bool:

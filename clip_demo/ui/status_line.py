@@ -7,6 +7,7 @@ from ..datasets.base import Dataset
 from ..evaluation.published import Comparison
 from ..serving.downloads import DatasetStatus
 from ..serving.model_handle import ModelStatus
+from ..switches import is_offline
 from .html import percent
 from .probe_job_panel import early_head
 
@@ -113,7 +114,9 @@ def _other_model(model: ModelStatus) -> str:
 
 
 def download_panel(dataset: DatasetStatus | None) -> str:
-    """Return the progress of a download or why it failed; "" if there is nothing to show."""
+    """Return the progress of a download, why it failed or why there is none; "" if there is nothing to show."""
+    if dataset and dataset.state == "absent" and is_offline():
+        return f'<p class="notice">{escape(dataset.message[:-1])}, and downloads are switched off.</p>'
     if dataset is None or dataset.state in ("ready", "absent"):
         return ""
     if dataset.state == "failed":

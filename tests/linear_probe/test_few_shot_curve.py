@@ -1,6 +1,7 @@
 """The few-shot curve: its draws, its crossing with zero-shot prediction, and its file."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -102,10 +103,11 @@ def test_a_failed_write_leaves_no_file(curve, tmp_path, monkeypatch):
 
 def test_the_csv_has_a_row_per_point_and_a_column_per_draw(curve):
     rows = [line.split(",") for line in curve_to_csv(curve).splitlines()]
-    columns = ["model", "dataset", "method", "per_class", "n_train", "mean", "std", "draw_1", "draw_2", "draw_3"]
-    assert rows[0] == columns
-    assert rows[1][2:5] == ["zero-shot", "0", "0"] and len(rows) == 7 and {len(row) for row in rows} == {10}
-    assert [float(each) for each in rows[2][7:]] == list(curve.points[0].draws)
+    columns = ["model", "dataset", "method", "per_class", "n_train", "n_test", "mean", "std"]
+    assert rows[0] == [*columns, "draw_1", "draw_2", "draw_3"]
+    assert rows[1][2:6] == ["zero-shot", "0", "0", "all"] and len(rows) == 7 and {len(row) for row in rows} == {11}
+    assert [float(each) for each in rows[2][8:]] == list(curve.points[0].draws)
+    assert curve_to_csv(replace(curve, n_test=12)).splitlines()[2].split(",")[5] == "12"
 
 
 @pytest.mark.parametrize("dataset", ["cifar100", "shapes100"])

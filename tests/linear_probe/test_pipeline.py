@@ -60,9 +60,9 @@ def test_a_complete_curve_is_fitted_again_on_request(curved, tmp_path, fits):
 def test_heads_come_early_first_and_then_with_ever_more_images(toy_encoder, toy_dataset, tmp_path):
     toy_dataset.sizes = {"train": 150, "test": 20}
     pipeline = ProbePipeline(toy_encoder, toy_dataset, Stores.open(tmp_path), lambda: (0.5, ("a {}",)))
-    heads = list(pipeline.heads(early=True))
+    heads = [*pipeline.early_heads(), *pipeline.heads()]
     assert (heads[0].provenance.n_train, heads[0].provenance.note) == (100, "20 images per class")
-    assert heads[1].provenance.n_train == 5 and heads[-1].provenance.n_train == 150
+    assert heads[1].provenance.n_train == 40 and heads[-1].provenance.n_train == 150  # the curve has begun before
 
 
 def test_work_that_was_cancelled_continues_where_it_was(toy_encoder, toy_dataset, tmp_path, fits):

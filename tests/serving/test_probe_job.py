@@ -20,7 +20,7 @@ from clip_demo.serving.encoder_queue import EncoderQueue
 from clip_demo.serving.evaluator import Evaluator
 from clip_demo.serving.model_handle import ModelHandle
 from clip_demo.serving.model_pool import ModelPool
-from clip_demo.serving.probe_job import ProbeJob, ProbeJobs
+from clip_demo.serving.probe_job import WHOLE, Plan, ProbeJob, ProbeJobs
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_stored_images_do_not_count_for_the_speed_of_encoding(toy_encoder, toy_d
     model = ModelHandle("toy", lambda name, progress: toy_encoder, EncoderQueue())
     stores = Stores.open(tmp_path)
     evaluator = Evaluator(stores.features, stores.heads)
-    job = ProbeJob(model, toy_dataset, stores, Downloads(), evaluator, False)
+    job = ProbeJob(model, toy_dataset, stores, Downloads(), evaluator, WHOLE)
     wait_for(lambda: job.status.state == "done")
     clock = iter([0.0, 0.25, 1.25, 2.25])
     monkeypatch.setattr("clip_demo.serving.probe_job.time", SimpleNamespace(monotonic=lambda: next(clock)))
@@ -190,13 +190,13 @@ def test_a_better_head_is_never_replaced(toy_encoder, toy_dataset, tmp_path, bac
 def test_a_full_head_is_not_fitted_again(toy_encoder, toy_dataset, tmp_path, backend):
     run(backend)
     again, before = make(toy_encoder, toy_dataset, tmp_path), toy_encoder.encoded_images
-    run(again, if_missing=True)
+    run(again, plan=Plan(head_only=True))
     assert job(again).state == "done" and toy_encoder.encoded_images == before
 
 
 def test_a_full_head_without_a_curve_is_enough_only_where_a_head_is_all_that_is_missing(backend, tmp_path):
     backend.fit_probe(folder=tmp_path / "heads")
-    run(backend, if_missing=True)
+    run(backend, plan=Plan(head_only=True))
     assert backend.few_shot_curve() is None
     run(backend)
     assert backend.few_shot_curve().complete

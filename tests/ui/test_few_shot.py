@@ -12,6 +12,7 @@ from clip_demo.backend import Prediction
 from clip_demo.errors import ArtifactError
 from clip_demo.linear_probe.few_shot_curve import CurvePoint, FewShotCurve, curve_to_csv
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
+from clip_demo.progress import duration
 from clip_demo.serving.model_handle import ModelStatus
 from clip_demo.serving.probe_job import ProbeJobStatus
 from clip_demo.ui.event_options import press
@@ -20,7 +21,7 @@ from clip_demo.ui.few_shot import text
 from clip_demo.ui.few_shot.figure import curve_figure
 from clip_demo.ui.figure_style import INK, PROBE, ZERO_SHOT
 from clip_demo.ui.page import build_ui
-from clip_demo.ui.probe_job_panel import duration, panel
+from clip_demo.ui.probe_job_panel import panel, preparation_line
 from clip_demo.ui.status_line import status_line
 from clip_demo.zero_shot.classifier import ZeroShotScore
 
@@ -137,6 +138,14 @@ def test_only_known_points_and_crossings_are_drawn():
     assert len(curve_figure(curve(complete=False), "Toys-5").data) == 0
 
 
+def test_a_curve_that_was_tested_on_a_part_of_the_test_images_says_so():
+    part = replace(CROSSING, n_test=1_000)
+    assert "on the first 1,000 test images of <b>Toys-5</b>." in text.summary(part, "Toys-5")
+    assert "on the same 1,000 test images only" in text.origin(part)
+    for html in (text.summary(CROSSING, "Toys-5"), text.origin(CROSSING)):
+        assert "test images" not in html
+
+
 # --- the job -----------------------------------------------------------------------------------------------------
 
 
@@ -162,6 +171,35 @@ def test_a_job_that_ended_early_can_be_started_again(state):
     assert "Something happened." in html and 'data-job="start"' in html and 'data-job="stop"' not in html
 
 
+@pytest.mark.parametrize(
+    ("state", "action", "label"),
+    [
+        ("encoding", "stop", "Stop"),
+        ("paused", "finish", "Train on all images"),
+        ("stopped", "prepare", "Resume"),
+        ("failed", "prepare", "Try again"),
+    ],
+)
+def test_the_line_of_a_preparation_has_the_button_for_what_comes_next(state, action, label):
+    job = ProbeJobStatus(state, "A <sentence>.", 5, 10, None, 60.0, "toy on Toys-5", 2, share=0.5)
+    html = preparation_line(job)
+    assert f'data-job="{action}">{label}</button>' in html and html.count("data-job") == 1
+    running = f"Getting ready for toy on Toys-5: step 2 of 4, a first linear probe, 50{NBSP}%, about 1 min left."
+    assert (running if state == "encoding" else "A &lt;sentence&gt;.") in html
+    assert ("python -m clip_demo prepare" in html) == (state == "paused")
+    assert "data-job" not in preparation_line(job, may_start=False)
+    assert bool(preparation_line(job, may_start=False)) == (state == "encoding")
+
+
+def test_there_is_no_line_without_a_preparation_and_after_it():
+    assert preparation_line(None) == preparation_line(ProbeJobStatus("done", "Done.", 10, 10, None, None)) == ""
+
+
+def test_a_paused_job_offers_the_rest():
+    html = panel(ProbeJobStatus("paused", "A first probe is ready.", 5, 10, None, 5400.0))
+    assert 'data-job="start">Train on all images</button>' in html
+
+
 def test_there_is_no_panel_without_a_job_and_after_it():
     assert panel(None) == panel(ProbeJobStatus("done", "Done.", 10, 10, None, None)) == ""
 
@@ -170,10 +208,18 @@ def test_buttons_do_only_what_is_known(toy_backend, monkeypatch):
     calls = []
     for name in ("start_probe_job", "stop_probe_job", "load_model"):
         monkeypatch.setattr(toy_backend, name, lambda *values, name=name: calls.append((name, *values)))
-    for action in ("start", "stop", "load", "delete", 7):
+    for name in ("start", "finish"):
+        monkeypatch.setattr(toy_backend.preparation, name, lambda name=name: calls.append((name,)))
+    for action in ("start", "stop", "load", "prepare", "finish", "delete", 7):
         press(toy_backend, SimpleNamespace(job=action), "toys", "toy")
     press(toy_backend, SimpleNamespace(), "toys", "toy")
-    assert calls == [("start_probe_job", "toys", "toy"), ("stop_probe_job",), ("load_model", "toy")]
+    assert calls == [
+        ("start_probe_job", "toys", "toy"),
+        ("stop_probe_job",),
+        ("load_model", "toy"),
+        ("start",),
+        ("finish",),
+    ]
 
 
 # --- events ------------------------------------------------------------------------------------------------------
@@ -244,10 +290,13 @@ def head(n_train):
     return Provenance(model="toy", model_sha256="70" * 32, dataset="toys", n_train=n_train, **recipe, **more)
 
 
-def card(toy_dataset, provenance):
+def card(toy_dataset, provenance, **more):
     probe = provenance and LinearProbe(provenance, (ProbeScore("red", 0.9),))
     return probe_card(
-        Prediction("toy", "toys", 0, "red", (ZeroShotScore("red", 0.9, 0.2),), probe), toy_dataset, may_start=True
+        Prediction("toy", "toys", 0, "red", (ZeroShotScore("red", 0.9, 0.2),), probe),
+        toy_dataset,
+        may_start=True,
+        **more,
     )
 
 
@@ -257,6 +306,12 @@ def test_without_a_head_a_button_fits_one(toy_dataset, monkeypatch):
     monkeypatch.setattr(toy_dataset, "available", lambda: False)
     html = card(toy_dataset, None)
     assert "data-job" not in html and "download <b>Toys-5</b> first" in html
+
+
+def test_nobody_is_asked_to_fit_what_is_being_made_ready(toy_dataset):
+    html = card(toy_dataset, None, coming=True)
+    assert "A probe of <b>toy</b> on <b>Toys-5</b> is being trained. It will appear here." in html
+    assert "data-job" not in html and "data-job" not in card(toy_dataset, head(20), coming=True)
 
 
 def test_an_early_head_is_named_until_all_images_are_used(toy_dataset):

@@ -708,6 +708,16 @@ def test_the_timer_is_active_while_the_status_will_change(ready, monkeypatch):
         assert refresh("toys", "toy", ())[-2].active is active
 
 
+def test_what_is_made_ready_is_one_line_and_no_panel_beside_it(ready, monkeypatch):
+    refresh, status = handler(build_ui(ready), "refresh"), ready.status()
+    job = ProbeJobStatus("encoding", "Encoding", 1, 2, None, 60.0, "toy on Toys-5", 2, share=0.5)
+    other = replace(job, title="toy on Others-5")
+    for preparation, panels in ((None, [True, False]), (job, [False, True]), (other, [True, True])):
+        changed = replace(status, job=job, preparation=preparation, running_job="Encoding")
+        monkeypatch.setattr(ready, "status", lambda *_, changed=changed: changed)
+        assert list(map(bool, refresh("toys", "toy", ())[5:7])) == panels
+
+
 # --- the address -------------------------------------------------------------------------------------------------
 
 

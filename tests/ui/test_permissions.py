@@ -14,8 +14,12 @@ from clip_demo.errors import ModelError, OptionError
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.host_rules import HostRules
 from clip_demo.serving.model_pool import ModelPool
+from clip_demo.serving.preparation import Preparation
+from clip_demo.serving.probe_job import ProbeJobStatus
+from clip_demo.ui.explore.view import missing_model
 from clip_demo.ui.page import build_ui, launch_options
 from clip_demo.ui.permissions import check_model, may_download, may_start, models_to_choose
+from clip_demo.ui.probe_job_panel import offer
 
 MODELS = ("tiny", "RN50", "RN50x64", "ViT-L/14")  # the first two are on disk
 
@@ -97,7 +101,7 @@ def test_an_offer_of_nothing_known_is_refused(backend_with):
 def test_no_event_of_a_stranger_starts_a_download_or_a_job(backend_with):
     backend = backend_with(True)
     demo, drawn = build_ui(backend), ()
-    for action in ("load", "start", "stop"):
+    for action in ("load", "start", "stop", "prepare", "finish"):
         handler(demo, "press_button")(SimpleNamespace(job=action), "toys", "ViT-L/14", drawn)
     handler(demo, "choose_model")("toys", "ViT-L/14")
     notice, *_ = handler(demo, "restore")("?model=ViT-L/14&dataset=absent")
@@ -105,7 +109,7 @@ def test_no_event_of_a_stranger_starts_a_download_or_a_job(backend_with):
     _, _, _, button, *_ = handler(demo, "download")("toys", "tiny", drawn)
     assert backend.model_status("ViT-L/14").state == "absent"
     assert backend.status().dataset.state == "ready" and backend.status(None, "absent").dataset.state == "absent"
-    assert backend.status().job is None and not backend.status().running_job
+    assert backend.status().job is backend.status().preparation is None and not backend.status().running_job
     assert not button.visible
 
 
@@ -118,6 +122,30 @@ def test_a_stranger_does_not_stop_a_job_and_gets_no_button_for_it(backend_with, 
     backend.start_probe_job("toys", "tiny")
     panel = handler(demo, "refresh")("toys", "tiny", ())[5]
     assert "data-job" not in panel
+
+
+def test_a_stranger_sees_what_is_made_ready_and_cannot_stop_it(backend_with, monkeypatch):
+    backend = backend_with(True)
+    job = ProbeJobStatus("encoding", "Encoding", 1, 2, None, 60.0, "toy on Toys-5", 2, share=0.5)
+    monkeypatch.setattr(Preparation, "status", job)
+    line = handler(build_ui(backend), "refresh")("toys", "tiny", ())[6]
+    assert "Getting ready for toy on Toys-5: step 2 of 4, a first linear probe, 50" in line and "data-job" not in line
+
+
+def test_offline_nobody_may_download_and_the_page_says_why(backend_with, monkeypatch):
+    monkeypatch.setenv("CLIP_DEMO_OFFLINE", "1")
+    backend = backend_with(False, frozenset({"ViT-L/14"}))
+    assert may_start(backend) and not may_download(backend, "ViT-L/14")
+    assert models_to_choose(backend) == ["tiny", "RN50"]
+    demo = build_ui(backend)
+    handler(demo, "press_button")(SimpleNamespace(job="load"), "toys", "ViT-L/14", ())
+    *_, button, panel = handler(demo, "download")("toys", "tiny", ())[:5]
+    assert backend.model_status("ViT-L/14").state == "absent" and not button.visible
+    assert "Absent-5 is not on this machine, and downloads are switched off." in panel
+    assert "ViT-L/14 is not on this server, and downloads are switched off." in missing_model(
+        backend.model_status("ViT-L/14"), may_download=may_download(backend, "ViT-L/14")
+    )
+    assert "downloads are switched off" in offer(backend.datasets["absent"])
 
 
 @pytest.mark.parametrize("forwarded", [False, True])

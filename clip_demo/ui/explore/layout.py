@@ -52,6 +52,7 @@ class Controls:
     likely_list: gr.Button
     chip: gr.HTML
     status_line: gr.HTML
+    preparation: gr.HTML
     offer: gr.Button
     download_dataset: gr.Button
     download_panel: gr.HTML
@@ -85,7 +86,7 @@ def lay_out(backend: Backend, top: dict[str, Any]) -> tuple[Fields, Controls]:
     backend : Backend
         Has the datasets, and decides what a first visit shows.
     top : dict
-        The components above all tabs: ``model``, ``chip``, ``status_line`` and ``offer``.
+        The components above all tabs: ``model``, ``chip``, ``status_line``, ``preparation`` and ``offer``.
     """
     first = start(backend)
     guide = gr.HTML(

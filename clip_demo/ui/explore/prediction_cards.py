@@ -28,6 +28,7 @@ def results(
     comparison: Comparison | None = None,
     *,
     may_start: bool = True,
+    coming: bool = False,
 ) -> str:
     """Return both cards.
 
@@ -45,9 +46,11 @@ def results(
         The zero-shot scores with other words, marked in the bars.
     may_start : bool
         See `clip_demo.ui.permissions`.
+    coming : bool
+        Whether a probe is being trained already.
     """
     zero_shot = _zero_shot_card(prediction, prompts, knowledge, comparison)
-    probe = probe_card(prediction, dataset, may_start=may_start)
+    probe = probe_card(prediction, dataset, may_start=may_start, coming=coming)
     return f'<div class="results"><div class="cards">{zero_shot}{probe}</div></div>'
 
 
@@ -69,22 +72,27 @@ def _zero_shot_card(
     return _frame("zero-shot", "Zero-shot", about, f'<ol class="bars">{bars}</ol>{rank}')
 
 
-def probe_card(prediction: Prediction, dataset: Dataset, *, may_start: bool) -> str:
-    """Return the bars of the linear probe, or a note that there is no head and how to fit one."""
+def probe_card(prediction: Prediction, dataset: Dataset, *, may_start: bool, coming: bool = False) -> str:
+    """Return the bars of the linear probe, or a note that there is no head and how to fit one, or that it is coming."""
     n = len(dataset.classnames)
     about = f"trained on <b>{escape(dataset.title)}</b>’s <b>{n} classes</b>; ignores your list"
     probe = prediction.linear_probe
     if probe is None:
-        return _frame("probe", "Linear probe", about, _no_head(prediction, dataset, may_start))
+        return _frame("probe", "Linear probe", about, _no_head(prediction, dataset, may_start, coming))
     early = early_head(probe.head, dataset)
-    again = offer(dataset, "Train it on all images", may_start=may_start)
+    again = offer(dataset, "Train it on all images", may_start=may_start and not coming)
     more = f'<p class="early">This is {early}.</p>{again}' if early else ""
     bars = "".join(bar(score, prediction.truth) for score in probe.top[:SHOWN])
     rank = _rank_of_truth(probe.top, prediction.truth, "one of its classes")
     return _frame("probe", "Linear probe", about, f'<ol class="bars">{bars}</ol>{rank}{more}')
 
 
-def _no_head(prediction: Prediction, dataset: Dataset, may_start: bool) -> str:
+def _no_head(prediction: Prediction, dataset: Dataset, may_start: bool, coming: bool) -> str:
+    if coming:
+        return (
+            f'<p class="nothing">A probe of <b>{escape(prediction.model)}</b> on <b>{escape(dataset.title)}</b> is '
+            "being trained. It will appear here.</p>"
+        )
     how = "Or type on" if may_start else "One can be trained on"
     return (
         f'<p class="nothing">No probe was trained for <b>{escape(prediction.model)}</b> on '

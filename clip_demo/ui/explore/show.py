@@ -134,7 +134,11 @@ def _answer(
     shown = [each for each in knowledge if each.name in bars]
     comparison = _comparison(predict, words, kept.get(view.dataset))
     return prediction, {
-        "results": results(prediction, dataset, prompts, shown, comparison, may_start=may_start(backend)),
+        "results": results(
+            *(prediction, dataset, prompts, shown, comparison),
+            may_start=may_start(backend),
+            coming=backend.preparation.is_running(prediction.model, dataset.name),
+        ),
         "verdict": verdict(prediction, dataset, shown),
         "hint": word_line(prompts.classnames, knowledge) + hint(prediction),
         "code": code(

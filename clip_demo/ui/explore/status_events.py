@@ -83,7 +83,7 @@ def changed(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
 def report_outputs(controls: Controls, state: PageState) -> list[gr.components.Component]:
     """Return the components that `report` fills."""
     panels = [controls.chip, controls.status_line, controls.offer, controls.download_dataset, controls.download_panel]
-    return [*panels, controls.job, state.reported, state.timer]
+    return [*panels, controls.job, controls.preparation, state.reported, state.timer]
 
 
 def report(backend: Backend, status: Status) -> list[Any]:
@@ -91,6 +91,9 @@ def report(backend: Backend, status: Status) -> list[Any]:
     missing = next((each for each in status.datasets if each.state != "ready"), None)
     # All of them, although some are in the status twice: a state may have changed while the status was taken.
     states = (status.model, status.dataset, *status.models, *status.datasets)
+    allowed, preparation = may_start(backend), status.preparation
+    # One line at the top says it all of what is made ready.
+    job = None if preparation and status.job and status.job.title == preparation.title else status.job
     moving = bool(status.running_job) or any(each.state in WAITING for each in states)
     return [
         chip(status, backend.datasets[status.dataset.name]),
@@ -98,7 +101,8 @@ def report(backend: Backend, status: Status) -> list[Any]:
         _offer(status),
         _download_button(missing if missing and may_download(backend, missing.name) else None),
         download_panel(missing),
-        probe_job_panel.panel(status.job, may_start=may_start(backend)),
+        probe_job_panel.panel(job, may_start=allowed),
+        probe_job_panel.preparation_line(preparation, may_start=allowed),
         _facts(status),
         gr.Timer(active=moving),
     ]
@@ -174,7 +178,7 @@ def _connect_refresh(backend: Backend, controls: Controls, state: PageState, opt
     controls.download_dataset.click(download, **options)
     # Queued: Gradio shows no error message of an event outside the queue.
     queued = {name: value for name, value in options.items() if name != "queue"}
-    for place in (controls.results, controls.job):
+    for place in (controls.results, controls.job, controls.preparation):
         place.click(press_button, **queued)
 
 

@@ -7,6 +7,7 @@ from ...datasets.base import Dataset
 from ...datasets.example_photos import ExamplePhoto
 from ...errors import ClassnamesError, ClipDemoError, ImageError, IndexRangeError, PromptTooLongError, TemplateError
 from ...serving.model_handle import ModelStatus
+from ...switches import is_offline
 from ..html import data_url, name_html, thumbnail
 from ..probe_job_panel import job_button
 
@@ -35,7 +36,10 @@ def waiting(model: ModelStatus, what: str = "The bars") -> str:
 def missing_model(model: ModelStatus, *, may_download: bool = True) -> str:
     """Return a note that a model is not loaded, and the button that downloads and loads it, for who may do that."""
     if not may_download:
-        return f'<div class="waiting"><p>{escape(model.name)} is not on this server. Choose another model.</p></div>'
+        off = ", and downloads are switched off" if is_offline() else ""
+        return (
+            f'<div class="waiting"><p>{escape(model.name)} is not on this server{off}. Choose another model.</p></div>'
+        )
     size = f" ({model.megabytes:,} MB)" if model.megabytes else ""
     button = job_button("load", f"Download and load {model.name}{size}")
     return f'<div class="waiting"><p>{escape(model.name)} is not loaded.</p>{button}</div>'

@@ -69,7 +69,7 @@ def _is_running(status: Status) -> bool:
 
 def _facts(status: Status, curve: FewShotCurve | None) -> tuple:
     """Return what text, plot and numbers depend on."""
-    points = curve and (curve.complete, *((each.per_class, len(each.draws)) for each in curve.points))
+    points = curve and (curve.complete, curve.n_test, *((each.per_class, len(each.draws)) for each in curve.points))
     return status.model.name, status.model.state, status.dataset.name, _is_running(status), points
 
 

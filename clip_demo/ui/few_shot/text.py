@@ -58,7 +58,8 @@ def summary(curve: FewShotCurve, title: str) -> str:
     """Return the main result in one sentence or two; `title` is the dataset's title."""
     model, dataset = f"<b>{escape(curve.model)}</b>", f"<b>{escape(title)}</b>"
     accuracy = _coloured("zero-shot", percent(curve.zero_shot))
-    return f'<p class="summary">Zero-shot {model} reaches {accuracy} on {dataset}. {_comparison(curve)}</p>'
+    part = "" if curve.n_test is None else f"the first {curve.n_test:,} test images of "
+    return f'<p class="summary">Zero-shot {model} reaches {accuracy} on {part}{dataset}. {_comparison(curve)}</p>'
 
 
 def _coloured(kind: str, text: str) -> str:
@@ -145,8 +146,15 @@ def origin(curve: FewShotCurve) -> str:
     templates = curve.zero_shot_templates
     n, first = len(templates), templates[0]
     prompts = f"“{escape(first)}”" if n == 1 else f"the average of {n} templates (an ensemble)"
+    tested = ""
+    if curve.n_test is not None:
+        tested = (
+            f" Both were tested on the same {curve.n_test:,} test images only, so each accuracy may be off by a "
+            "percentage point or two; the curve of a probe on all images will replace this one."
+        )
     return (
-        f'<p class="origin">Zero-shot prediction used {prompts}. Computed on {escape(curve.date)} with {versions}.</p>'
+        f'<p class="origin">Zero-shot prediction used {prompts}.{tested} Computed on {escape(curve.date)} with '
+        f"{versions}.</p>"
     )
 
 
