@@ -275,10 +275,11 @@ def check_number_of_prompts(classnames: Sequence[str], templates: Sequence[str])
 
 def same_class(a: str | None, b: str | None) -> bool:
     """Whether two names mean one class: case, spaces and underscores do not count."""
-    return a is not None and b is not None and _key(a) == _key(b)
+    return a is not None and b is not None and class_key(a) == class_key(b)
 
 
-def _key(name: str) -> str:
+def class_key(name: str) -> str:
+    """Return what `same_class` compares."""
     return " ".join(name.replace("_", " ").casefold().split())
 
 

@@ -30,6 +30,7 @@ class Fields:
     classes: gr.Textbox
     replace_underscores: gr.Checkbox
     sharpness: gr.Slider
+    none_of_these: gr.Checkbox
     model: gr.Dropdown
 
     def all(self) -> list[gr.components.Component]:
@@ -193,6 +194,13 @@ def _words(first: View) -> dict[str, Any]:
                     min_width=60,
                     elem_id="replace-underscores",
                 )
+                none_of_these = gr.Checkbox(
+                    first.none_of_these,
+                    label="None of these",
+                    container=False,
+                    min_width=60,
+                    elem_id="none-of-these",
+                )
             classes_message = gr.HTML(apply_default_css=False, elem_id="classes-message")
     return {
         "templates": templates,
@@ -202,6 +210,7 @@ def _words(first: View) -> dict[str, Any]:
         "own_list": own_list,
         "likely_list": likely_list,
         "replace_underscores": replace_underscores,
+        "none_of_these": none_of_these,
         "classes_message": classes_message,
     }
 
