@@ -244,7 +244,7 @@ def context():
 VALUES = {
     **{"source": TEST_IMAGE, "example": "cat", "dataset": "shapes100", "index": 12, "photo": None},
     **{"templates": "a photo of a {}", "classes": "purple crescent, cat", "replace_underscores": False},
-    **{"sharpness": 0, "model": "tiny"},
+    **{"sharpness": 0, "none_of_these": False, "model": "tiny"},
 }
 
 

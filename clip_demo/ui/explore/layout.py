@@ -184,6 +184,9 @@ def _words(first: View) -> dict[str, Any]:
             classes = gr.Textbox(
                 first.classes, label="Classes: one per line, or with commas", lines=2, max_lines=2, elem_id="classes"
             )
+            none_of_these = gr.Checkbox(
+                first.none_of_these, label="None of these", container=False, min_width=60, elem_id="none-of-these"
+            )
             with gr.Row(elem_classes="small-buttons"):
                 own_list = gr.Button("this image’s list", size="sm", min_width=60, elem_id="own-list")
                 likely_list = gr.Button("the dataset’s top 10", size="sm", min_width=60, elem_id="likely-list")
@@ -193,13 +196,6 @@ def _words(first: View) -> dict[str, Any]:
                     container=False,
                     min_width=60,
                     elem_id="replace-underscores",
-                )
-                none_of_these = gr.Checkbox(
-                    first.none_of_these,
-                    label="None of these",
-                    container=False,
-                    min_width=60,
-                    elem_id="none-of-these",
                 )
             classes_message = gr.HTML(apply_default_css=False, elem_id="classes-message")
     return {

@@ -1,5 +1,7 @@
 """What the cards say of "None of these": the grey bar and two thresholds. Pure functions to HTML."""
 
+from html import escape
+
 from ...backend import Prediction
 from ...datasets.base import Dataset
 from ...models.catalog import BUILT_IN
@@ -41,14 +43,14 @@ def match_line(prediction: Prediction) -> str:
     if none is None:
         return ""
     if none.mcm_threshold is None:
-        text = none.note
+        text = f" it cannot be said: {escape(none.note)}"
     else:
         answer = "one of these" if none.mcm >= none.mcm_threshold else "none of these"
         text = (
-            f"the best match has {_fine(none.mcm)}, and {_KEPT} of the test images of these classes have at least "
+            f": the best match has {_fine(none.mcm)}, and {_KEPT} of the test images of these classes have at least "
             f"{_fine(none.mcm_threshold)}: <b>{answer}</b>."
         )
-    return f'<p class="beyond threshold">Without other words (MCM): {text}</p>'
+    return f'<p class="beyond threshold">Without other words (MCM){text}</p>'
 
 
 def probability_line(prediction: Prediction, dataset: Dataset) -> str:

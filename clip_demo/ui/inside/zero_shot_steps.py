@@ -112,9 +112,9 @@ def softmax_step(walk: Walk, sharpness: float, none: NoneOfThese | None = None) 
         )
     cosines = " ".join(repr(each.cosine) for each in others)
     return (
-        f"{sharpness_field(walk, sharpness, 'softmax')}{_division(walk.classes)}"
+        f"{sharpness_field(walk, sharpness, 'softmax')}{_division(walk.classes)}{_on_explore(none, walk.classes[0])}"
         f'<ol class="bars shares zero-shot" data-rest="{cosines}">{bars}</ol>{rest}'
-        f'<button type="button" class="back" disabled>Put all back</button>{_on_explore(none, walk.classes[0])}'
+        '<button type="button" class="back" disabled>Put all back</button>'
     )
 
 

@@ -206,5 +206,5 @@ def connect_none_of_these(
             return [alert(error.page_message, stale=False)]
         return [detection_table(measured, request.dataset.title)]
 
-    context.draw([redraw.change, number.input, seed.change], draw, [number, seed], [table])
-    others.click(lambda seed: seed + 1, inputs=seed, outputs=seed, **INSTANT)
+    context.draw([redraw.change, number.input], draw, [number, seed], [table])
+    others.click(lambda seed: [seed + 1, now()], inputs=seed, outputs=[seed, redraw], **INSTANT)
