@@ -37,7 +37,7 @@ def prediction_text(prediction: Prediction, knowledge: Iterable[WordKnowledge] =
     lines += (f"{s.label:>16s}: {100 * s.probability:6.2f}%" for s in probe.top)
     if none := prediction.none_of_these:
         if none.probe_threshold is not None:
-            lines += ["", f"95% of the test images have at least {100 * none.probe_threshold:.2f}%"]
+            lines += ["", f"95% of the test images have at least {100 * none.probe_threshold:.6g}%"]
     return "\n".join(lines)
 
 

@@ -61,7 +61,7 @@ def probability_line(prediction: Prediction, dataset: Dataset) -> str:
     answer = "one of these" if probe.top[0].probability >= none.probe_threshold else "none of these"
     return (
         f'<p class="beyond threshold">On {_KEPT} of {dataset.title}’s test images its first bar has at least '
-        f"{percent(none.probe_threshold)}: here <b>{answer}</b>.</p>"
+        f"{100 * none.probe_threshold:.6g}\N{NO-BREAK SPACE}%: here <b>{answer}</b>.</p>"
     )
 
 
