@@ -97,7 +97,7 @@ class Visitor(threading.Thread):
         while not self._end.wait(0.25):
             start = time.monotonic()
             try:
-                data = [None, next(self.numbers) % 10_000, "shapes100", None, None, False, 5, None]
+                data = [None, next(self.numbers) % 10_000, "shapes100", None, None, False, 5, None, False]
                 said = self._server.predict(data, VISITOR)
                 assert "event: complete" in said, said
             except Exception as error:
@@ -134,7 +134,7 @@ def server():
     with run_server(["app.py", "--model", "tiny", "--dataset", "shapes100", "--public"]) as (url, process):
         wait_until_served(url, process)
         started = Server(url, process)
-        started.predict([None, 0, "shapes100", None, None, False, 1, None])  # waits for the model
+        started.predict([None, 0, "shapes100", None, None, False, 1, None, False])  # waits for the model
         yield started
 
 

@@ -252,7 +252,7 @@ def test_what_is_kept_survives_the_calls_of_programs(open_page, backend, serve):
     expect(page.get_by_role("button", name="Forget A")).to_be_visible()
     calls, call = [], f"{url}gradio_api/call/predict"
     while len(calls) < 310:
-        answer = page.request.post(call, data={"data": [None, 0, "shapes100", "a, b", None, False, 1, None]})
+        answer = page.request.post(call, data={"data": [None, 0, "shapes100", "a, b", None, False, 1, None, False]})
         assert answer.status in (200, 503)  # 503: too many of them wait
         calls += [answer.json()["event_id"]] if answer.ok else []
     assert "event: complete" in page.request.get(f"{call}/{calls[-1]}").text()
