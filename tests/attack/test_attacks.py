@@ -56,7 +56,7 @@ def test_heavy_requests_of_programs_that_read_their_answers(server, beside):
 def test_heavy_requests_around_the_queues(server, beside):
     def attack():
         event = server.events["show_restored"]
-        view = ["set", "cat", "shapes100", 0, None, TEMPLATES, CLASSES[0], False, 0, "tiny"]
+        view = ["set", "cat", "shapes100", 0, None, TEMPLATES, CLASSES[0], False, 0, False, "tiny"]
         body = json.dumps({"data": ["1", *view, None, "", "", "", None], "fn_index": event["id"], "session_hash": "a"})
         with ThreadPoolExecutor(16) as threads:
             paths = [f"/gradio_api/{route}/{name}" for route in ("run", "api") for name in ("predict", "show_restored")]
