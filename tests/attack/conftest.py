@@ -67,7 +67,7 @@ class Server:
 
     def draw(self, session, *, classes="red, green", templates="{}", source="set", photo=None, address="127.0.0.1"):
         """Ask for the event that draws the Explore tab, without ever reading the answer."""
-        view = [source, "cat", "shapes100", 0, photo, templates, classes, False, 0, "tiny"]
+        view = [source, "cat", "shapes100", 0, photo, templates, classes, False, 0, False, "tiny"]
         return self.join("show_restored", ["1", *view, None, "", "", "", None], session, address)
 
     def wait_until_quiet(self):
