@@ -13,12 +13,12 @@ from .datasets.base import Dataset
 from .datasets.catalog import open_datasets, resolve_dataset, warn_where_missing
 from .errors import ModelError, OptionError
 from .evaluation.ablations import NameRow, TemplateRow
-from .evaluation.calibration import logit_scale_or
 from .evaluation.first_image import FirstImage
+from .evaluation.ood_detection import HIDDEN, HiddenClasses
 from .evaluation.report import EvaluationReport
 from .features.feature_store import encode_and_save
 from .linear_probe.few_shot_curve import FewShotCurve
-from .linear_probe.head import Head, linear_probe
+from .linear_probe.head import Head
 from .linear_probe.pipeline import ProbePipeline, Stores, check_fit
 from .models.catalog import BUILT_IN
 from .models.encoder import Encoder
@@ -31,13 +31,13 @@ from .serving.host_rules import NO_RULES, HostRules
 from .serving.inspector import Inspector
 from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
+from .serving.none_of_these import NoneOfTheseJudge
 from .serving.prediction import Prediction
 from .serving.preparation import Preparation
 from .serving.probe_job import WHOLE, Plan, ProbeJobs
 from .serving.status import Status, StatusReporter
 from .serving.subject import Subject
-from .zero_shot.classifier import zero_shot_scores
-from .zero_shot.prompt_set import PromptSet, check_prompts
+from .zero_shot.prompt_set import PromptSet, check_prompts, check_switch
 from .zero_shot.word_knowledge import WordKnowledge, word_knowledge
 
 
@@ -95,6 +95,7 @@ class Backend:
         self._stores = Stores.open() if stores is None else stores
         self._downloads = Downloads()
         self._evaluator = Evaluator(self._stores.features, self._stores.heads)
+        self._judge = NoneOfTheseJudge(self._evaluator)
         self._jobs = ProbeJobs(self._stores, self._downloads, self._evaluator)
         self.preparation = Preparation(self._jobs, models, self.datasets, default_dataset)
         self._reporter = StatusReporter(
@@ -206,6 +207,7 @@ class Backend:
         top_k: int = 5,
         model: str | None = None,
         logit_scale: float | None = None,
+        none_of_these: bool = False,
         progress: Progress | None = None,
     ) -> Prediction:
         """Predict the class of one image by both methods.
@@ -225,24 +227,16 @@ class Backend:
         model : str, optional
         logit_scale : float, optional
             Factor of the cosines in the softmax; default the model's own.
+        none_of_these : bool
+            Whether to ask also if the image shows none of the classes; see `clip_demo.zero_shot.none_of_these`.
         progress : callable, optional
             See `clip_demo.progress.Progress`.
         """
         top_k = check_top_k(top_k)
+        judge = self._judge if check_switch("none_of_these", none_of_these) else None
         subject = self._subject(image=image, index=index, dataset=dataset, prompts=prompts, model=model)
-        chosen, features, prompts = subject.model, subject.features, subject.prompts
-        weights = chosen.features.class_weights(prompts, progress)
-        scale = logit_scale_or(chosen.encoder.logit_scale, logit_scale)
-        head = self._stores.heads.get(chosen.encoder.sha256, subject.dataset.name)
-        return Prediction(
-            model=chosen.name,
-            dataset=subject.dataset.name,
-            index=subject.index,
-            truth=subject.truth,
-            zero_shot=zero_shot_scores(weights, features, scale, prompts.classnames, top_k),
-            linear_probe=linear_probe(head, features, top_k),
-            assumption=chosen.assumption,
-        )
+        head = self._stores.heads.get(subject.model.encoder.sha256, subject.dataset.name)
+        return Prediction.of(subject, head, top_k, logit_scale, judge, progress)
 
     def word_knowledge(self, names: Iterable[str], model: str | None = None) -> tuple[WordKnowledge, ...]:
         """Return what a model knows of words or class names; empty where that is not known, as for OpenAI's models."""
@@ -305,6 +299,22 @@ class Backend:
         position = prompts.position(classname)
         renamed = prompts.renamed(position, names)
         return self._evaluator.compare_names(self._ready(model), on, prompts, position, renamed, progress)
+
+    def hide_classes(
+        self, prompts: PromptSet | None = None, *, dataset=None, model=None, hidden=HIDDEN, seed=0, progress=None
+    ) -> HiddenClasses:
+        """Hide some classes, and measure how well it is seen that their images show none of the others.
+
+        Parameters
+        ----------
+        prompts, dataset, model, progress
+            As in `evaluate`.
+        hidden, seed : int
+            How many classes, and which: drawn at random with this seed.
+        """
+        on = self._dataset(dataset)
+        prompts = check_prompts(prompts, on, whole=True)
+        return self._judge.measure(self._ready(model), on, prompts, hidden, seed, progress)
 
     def has_test_features(self, dataset: str | None = None, model: str | None = None) -> bool:
         """Whether the features of all test images are stored, so that the images themselves are not needed."""

@@ -77,8 +77,8 @@ class Client:
 
     def predict(self, index: int, templates: Sequence[str] | None = None) -> dict:
         """Return the prediction for a test image of Shapes-100: one request asks, another reads the answer."""
-        # image, index, dataset, classnames, templates, replace_underscores, top_k, model
-        data = [None, index, SHAPES100, None, templates, False, 5, None]
+        # image, index, dataset, classnames, templates, replace_underscores, top_k, model, none_of_these
+        data = [None, index, SHAPES100, None, templates, False, 5, None, False]
         event = json.loads(self._request("POST", PREDICT, {"data": data, "session_hash": self._session}))["event_id"]
         answer = self._request("GET", f"{PREDICT}/{event}")
         _, complete, data = answer.partition("event: complete\ndata: ")  # heartbeats may come first

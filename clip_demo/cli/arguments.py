@@ -56,6 +56,10 @@ def _add_predict(subparsers) -> None:
     source.add_argument("--image", type=_path, metavar="FILE", help="an image file; - for standard input")
     _add_prompt_options(command)
     _add_top_k(command)
+    command.add_argument(
+        "--none-of-these", action="store_true",
+        help="also ask whether the image shows none of the classes: other nouns count in the softmax",
+    )  # fmt: skip
     command.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -259,7 +259,9 @@ def _predict(options: Namespace, image: Image.Image | None = None) -> tuple[Pred
     if image is None:
         dataset.check_index(options.index)
     backend = open_backend(options, TEST_FEATURES if image is None else None)
-    return backend.predict(image=image, index=options.index, prompts=prompts, top_k=top_k), backend
+    none = getattr(options, "none_of_these", False)
+    asked = {"prompts": prompts, "top_k": top_k, "none_of_these": none}
+    return backend.predict(image=image, index=options.index, **asked), backend
 
 
 def _dataset(options: Namespace) -> Dataset:

@@ -28,13 +28,28 @@ def prediction_text(prediction: Prediction, knowledge: Iterable[WordKnowledge] =
         f"{s.label:>16s}: {100 * s.probability:6.2f}%  cosine {s.cosine:.4f}{notes.get(s.label, '')}"
         for s in prediction.zero_shot
     ]
+    lines += _none_of_these_lines(prediction)
     probe = prediction.linear_probe
     if probe is None:
         return "\n".join(
             [*lines, "", f"Linear probe: no head for {prediction.model} on {prediction.dataset}; run fit-probe."]
         )
     lines += ["", f"Linear probe ({head_text(probe.head)}):", ""]
-    return "\n".join([*lines, *(f"{s.label:>16s}: {100 * s.probability:6.2f}%" for s in probe.top)])
+    lines += (f"{s.label:>16s}: {100 * s.probability:6.2f}%" for s in probe.top)
+    if none := prediction.none_of_these:
+        if none.probe_threshold is not None:
+            lines += ["", f"95% of the test images have at least {100 * none.probe_threshold:.6g}%"]
+    return "\n".join(lines)
+
+
+def _none_of_these_lines(prediction: Prediction) -> list[str]:
+    none = prediction.none_of_these
+    if none is None:
+        return []
+    like = f"  most like {none.strongest}, of {len(none.nouns)} other nouns" if none.strongest else ""
+    lines = [f"{'none of these':>16s}: {100 * none.probability:6.2f}%{like}", ""]
+    reached = none.note or f"95% of the test images of these classes have at least {none.mcm_threshold:.5f}"
+    return [*lines, f"{'MCM':>16s}: {none.mcm:.5f}; {reached}"]
 
 
 def accuracy_text(accuracy: Accuracy) -> str:

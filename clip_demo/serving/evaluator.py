@@ -77,6 +77,11 @@ class Evaluator:
         # The head is a part of the key, so that one fitted meanwhile is used at once.
         return self._test_sets.get((encoder.sha256, dataset.name, id(head)), compute, progress)
 
+    def test_features(self, model: ModelHandle, dataset: Dataset) -> np.ndarray | None:
+        """Return the stored features of a test set, shape (n, d), not normalised; None where there are none yet."""
+        found = self._features.get(model.encoder.sha256, dataset.name)
+        return None if found is None else found.features
+
     def zero_shot(
         self, model: ModelHandle, dataset: Dataset, part: TestFeatures | None = None
     ) -> tuple[float, tuple[str, ...]]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from ..linear_probe.head import LinearProbe
-from ..zero_shot.classifier import ZeroShotScore
+from ..evaluation.calibration import logit_scale_or
+from ..linear_probe.head import Head, LinearProbe, linear_probe
+from ..progress import Progress
+from ..zero_shot.classifier import ZeroShotScore, zero_shot_scores
+from ..zero_shot.none_of_these import NoneOfThese
 from ..zero_shot.prompts import same_class
+from .none_of_these import NoneOfTheseJudge
+from .subject import Subject
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,9 @@ class Prediction:
     assumption : str
         What was assumed of a checkpoint that does not say it, and is the reason if its predictions are wrong; usually
         empty, and then not in the JSON form.
+    none_of_these : NoneOfThese or None
+        What speaks for none of the classes, whose shares in `zero_shot` then sum with it to 1; None where that was not
+        asked, and then not in the JSON form.
     """
 
     model: str
@@ -40,6 +48,34 @@ class Prediction:
     zero_shot: tuple[ZeroShotScore, ...]
     linear_probe: LinearProbe | None
     assumption: str = ""
+    none_of_these: NoneOfThese | None = None
+
+    @classmethod
+    def of(
+        cls,
+        subject: Subject,
+        head: Head | None,
+        top_k: int,
+        logit_scale: float | None = None,
+        judge: NoneOfTheseJudge | None = None,
+        progress: Progress | None = None,
+    ) -> Prediction:
+        """Predict by both methods, and with a judge also whether it is none of the classes."""
+        model, features, prompts = subject.model, subject.features, subject.prompts
+        weights = model.features.class_weights(prompts, progress)
+        scale = logit_scale_or(model.encoder.logit_scale, logit_scale)
+        none, negatives = judge.judge(subject, weights, scale, progress) if judge else (None, None)
+        others = negatives and negatives.weights
+        return cls(
+            model=model.name,
+            dataset=subject.dataset.name,
+            index=subject.index,
+            truth=subject.truth,
+            zero_shot=zero_shot_scores(weights, features, scale, prompts.classnames, top_k, others),
+            linear_probe=linear_probe(head, features, top_k),
+            assumption=model.assumption,
+            none_of_these=none,
+        )
 
     @property
     def agree(self) -> bool | None:
@@ -51,4 +87,5 @@ class Prediction:
     def to_dict(self) -> dict:
         """Return the JSON form that the command line and the endpoint share."""
         plain = json.loads(json.dumps(asdict(self)))  # tuples become lists
-        return plain if self.assumption else {key: value for key, value in plain.items() if key != "assumption"}
+        asked = {"assumption": bool(self.assumption), "none_of_these": self.none_of_these is not None}
+        return {key: value for key, value in plain.items() if asked.get(key, True)}

@@ -31,6 +31,7 @@ def _add_predict(backend: Backend) -> None:
         replace_underscores: bool = False,
         top_k: int = 5,
         model: str | None = None,
+        none_of_these: bool = False,
     ) -> dict[str, Any]:
         """Predict the class of one image with zero-shot CLIP and with the linear probe.
 
@@ -38,7 +39,9 @@ def _add_predict(backend: Backend) -> None:
         `classnames` and `templates` are lists, or text as it is typed on the page. `model` is one of the models
         of the page; without it the default model is used. The answer has `model`, `dataset`, `index`, `truth`,
         `zero_shot` (label, probability, cosine) and `linear_probe` (head, top) or null. Where the model is a checkpoint
-        that does not say how it is computed, it also has `assumption`.
+        that does not say how it is computed, it also has `assumption`. With `none_of_these`, other nouns count in the
+        softmax, and the answer has `none_of_these`: their share (`probability`) and the strongest; MCM's score; the
+        thresholds of MCM and of the probe that 95 % of known test images reach, or null.
         """
         check_model(backend, model)
         with visitor_request(backend) as progress:
@@ -49,6 +52,7 @@ def _add_predict(backend: Backend) -> None:
                 prompts=_prompts(backend, dataset, classnames, templates, replace_underscores),
                 top_k=top_k,
                 model=model,
+                none_of_these=False if none_of_these is None else none_of_these,
                 progress=progress,
             ).to_dict()
 

@@ -22,6 +22,10 @@ MIN_SHARPNESS, MAX_SHARPNESS = -5, 2
 # In characters. Servers and messengers cut longer addresses.
 MAX_ADDRESS = 6_000
 _SWITCH = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False, "": False}
+_SWITCHES = {
+    "replace_underscores": "whether underscores become spaces; they stay",
+    "none_of_these": "whether “None of these” is on; it is off",
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class View:
         From `MIN_SHARPNESS` to `MAX_SHARPNESS`; 0 for the model's own.
     model : str
         Name of the model.
+    none_of_these : bool
+        Whether it is also asked if the image shows none of the classes.
     """
 
     source: str
@@ -57,6 +63,7 @@ class View:
     replace_underscores: bool
     sharpness: float
     model: str
+    none_of_these: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,8 @@ def to_link(backend: Backend, view: View) -> Link:
         parameters["replace_underscores"] = "1"
     if view.sharpness:
         parameters["sharpness"] = f"{view.sharpness:g}"
+    if view.none_of_these:
+        parameters["none_of_these"] = "1"
     if len(backend.models) > 1:
         parameters["model"] = view.model
     notes = ["Your photo is not in it: it stays with you."] if view.source == OWN else []
@@ -173,9 +182,10 @@ def from_query(backend: Backend, query: str) -> tuple[View, str]:
         index=_number(given, first.index, problems),
         templates=given.get("template", first.templates),
         classes=given.get("classes", default_classes(backend, source, example, first.dataset)),
-        replace_underscores=_switch(given, problems),
+        replace_underscores=_switch(given, "replace_underscores", problems),
         sharpness=_sharpness(given, problems),
         model=first.model,
+        none_of_these=_switch(given, "none_of_these", problems),
     )
     return view, " ".join(problems)
 
@@ -209,8 +219,8 @@ def sharpness_is_allowed(value: object) -> bool:
     return isinstance(value, (int, float)) and MIN_SHARPNESS <= value <= MAX_SHARPNESS
 
 
-def _switch(given: Mapping[str, str], problems: list[str]) -> bool:
-    value = given.get("replace_underscores", "")
+def _switch(given: Mapping[str, str], name: str, problems: list[str]) -> bool:
+    value = given.get(name, "")
     if value.lower() not in _SWITCH:
-        problems.append("The link does not say clearly whether underscores become spaces; they stay.")
+        problems.append(f"The link does not say clearly {_SWITCHES[name]}.")
     return _SWITCH.get(value.lower(), False)

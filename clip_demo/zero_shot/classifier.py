@@ -73,7 +73,12 @@ def cosine_similarity(images: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def zero_shot_scores(
-    weights: np.ndarray, image: np.ndarray, logit_scale: float, classnames: Sequence[str], top_k: int
+    weights: np.ndarray,
+    image: np.ndarray,
+    logit_scale: float,
+    classnames: Sequence[str],
+    top_k: int,
+    others: np.ndarray | None = None,
 ) -> tuple[ZeroShotScore, ...]:
     """Return the `top_k` most probable classes, the most probable first.
 
@@ -88,8 +93,12 @@ def zero_shot_scores(
     classnames : sequence of str
         One name for each row of `weights`.
     top_k : int
+    others : numpy.ndarray, shape (n, d), optional
+        Weights of more words that count in the softmax and are not returned; see
+        `clip_demo.zero_shot.none_of_these`.
     """
-    cosines = cosine_similarity(normalize(image), weights)
-    probabilities = softmax(logit_scale * cosines)
+    image = normalize(image)
+    cosines = cosine_similarity(image, weights)
+    probabilities = softmax(logit_scale * (cosines if others is None else np.concatenate([cosines, image @ others.T])))
     # Sorted by cosine, because probabilities that underflow to 0 would be ties.
     return tuple(ZeroShotScore(classnames[i], float(probabilities[i]), float(cosines[i])) for i in best(cosines, top_k))

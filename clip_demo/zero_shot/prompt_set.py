@@ -48,8 +48,7 @@ class PromptSet:
         object.__setattr__(self, "classnames", check_classnames(self.classnames))
         object.__setattr__(self, "templates", check_templates(self.templates))
         check_number_of_prompts(self.classnames, self.templates)
-        if not isinstance(self.replace_underscores, bool):
-            raise OptionError(f"replace_underscores: {self.replace_underscores!r} is not allowed; use true or false.")
+        check_switch("replace_underscores", self.replace_underscores)
 
     @classmethod
     def for_dataset(
@@ -177,6 +176,13 @@ def baseline_of(
     except InputError as error:
         raise type(error)(f"baseline, {error}", page=error.page_message) from error
     return None if baseline is prompts else baseline
+
+
+def check_switch(name: str, value: bool) -> bool:
+    """Return an argument that is true or false, or raise an OptionError."""
+    if not isinstance(value, bool):
+        raise OptionError(f"{name}: {value!r} is not allowed; use true or false.")
+    return value
 
 
 def check_prompts(

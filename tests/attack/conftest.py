@@ -67,7 +67,7 @@ class Server:
 
     def draw(self, session, *, classes="red, green", templates="{}", source="set", photo=None, address="127.0.0.1"):
         """Ask for the event that draws the Explore tab, without ever reading the answer."""
-        view = [source, "cat", "shapes100", 0, photo, templates, classes, False, 0, "tiny"]
+        view = [source, "cat", "shapes100", 0, photo, templates, classes, False, 0, False, "tiny"]
         return self.join("show_restored", ["1", *view, None, "", "", "", None], session, address)
 
     def wait_until_quiet(self):
@@ -97,7 +97,7 @@ class Visitor(threading.Thread):
         while not self._end.wait(0.25):
             start = time.monotonic()
             try:
-                data = [None, next(self.numbers) % 10_000, "shapes100", None, None, False, 5, None]
+                data = [None, next(self.numbers) % 10_000, "shapes100", None, None, False, 5, None, False]
                 said = self._server.predict(data, VISITOR)
                 assert "event: complete" in said, said
             except Exception as error:
@@ -134,7 +134,7 @@ def server():
     with run_server(["app.py", "--model", "tiny", "--dataset", "shapes100", "--public"]) as (url, process):
         wait_until_served(url, process)
         started = Server(url, process)
-        started.predict([None, 0, "shapes100", None, None, False, 1, None])  # waits for the model
+        started.predict([None, 0, "shapes100", None, None, False, 1, None, False])  # waits for the model
         yield started
 
 

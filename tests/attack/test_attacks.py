@@ -45,7 +45,7 @@ def test_heavy_requests_of_programs_that_read_their_answers(server, beside):
     def attack():
         templates = [f"of programs {template}" for template in TEMPLATES.splitlines()[:3]]
         with ThreadPoolExecutor(24) as threads:
-            data = [[None, 0, "shapes100", CLASSES[n], templates, False, 1, None] for n in range(16 * TIMES)]
+            data = [[None, 0, "shapes100", CLASSES[n], templates, False, 1, None, False] for n in range(16 * TIMES)]
             said = list(threads.map(server.predict, data))
         refused = [each for each in said if "event: error" in each]
         assert all("try again" in each or "again to go on" in each for each in refused) and refused
@@ -56,7 +56,7 @@ def test_heavy_requests_of_programs_that_read_their_answers(server, beside):
 def test_heavy_requests_around_the_queues(server, beside):
     def attack():
         event = server.events["show_restored"]
-        view = ["set", "cat", "shapes100", 0, None, TEMPLATES, CLASSES[0], False, 0, "tiny"]
+        view = ["set", "cat", "shapes100", 0, None, TEMPLATES, CLASSES[0], False, 0, False, "tiny"]
         body = json.dumps({"data": ["1", *view, None, "", "", "", None], "fn_index": event["id"], "session_hash": "a"})
         with ThreadPoolExecutor(16) as threads:
             paths = [f"/gradio_api/{route}/{name}" for route in ("run", "api") for name in ("predict", "show_restored")]
@@ -215,7 +215,7 @@ def test_many_sessions(server, beside):
     """Each call without a session makes one."""
 
     def attack():
-        body = json.dumps({"data": [None, 0, "shapes100", "a, b", None, False, 1, None]})
+        body = json.dumps({"data": [None, 0, "shapes100", "a, b", None, False, 1, None, False]})
         for _ in range(100 * TIMES):
             assert request(server.url, "POST", "/gradio_api/call/predict", body, JSON)[0] in (200, 503)
 

@@ -252,7 +252,7 @@ def test_what_is_kept_survives_the_calls_of_programs(open_page, backend, serve):
     expect(page.get_by_role("button", name="Forget A")).to_be_visible()
     calls, call = [], f"{url}gradio_api/call/predict"
     while len(calls) < 310:
-        answer = page.request.post(call, data={"data": [None, 0, "shapes100", "a, b", None, False, 1, None]})
+        answer = page.request.post(call, data={"data": [None, 0, "shapes100", "a, b", None, False, 1, None, False]})
         assert answer.status in (200, 503)  # 503: too many of them wait
         calls += [answer.json()["event_id"]] if answer.ok else []
     assert "event: complete" in page.request.get(f"{call}/{calls[-1]}").text()
@@ -509,3 +509,25 @@ def test_stored_features_are_used_without_the_images(open_page, serve, tmp_path)
     assert prediction.truth == "snake" and prediction.linear_probe is not None
     expect_prediction(page, prediction)
     expect(page.get_by_role("button", name="Download CIFAR-100 (169 MB)")).to_be_visible()
+
+
+def test_none_of_these_is_asked_for_by_a_switch_and_stays_in_the_link(open_page, backend):
+    page = open_page("?photo=rocket&classes=ship,train,tree,castle")
+    assert page.locator("#none-of-these input").is_checked() is False
+    expect(page.locator(".bar.none-of-these")).to_have_count(0)
+    page.locator("#none-of-these input").check()
+    prompts = PromptSet(["ship", "train", "tree", "castle"])
+    path = example_photos()["rocket"].path
+    prediction = backend.predict(image=path, prompts=prompts, dataset="shapes100", none_of_these=True)
+    none = prediction.none_of_these
+    assert none.wins
+    card = page.locator("#results .card.zero-shot")
+    expect(card.locator(".percent")).to_have_text([*percents(prediction.zero_shot), *percents([none])])
+    expect(card.locator(".none-of-these .label")).to_have_text(f"None of these most like: {none.strongest}")
+    expect(page.locator("#verdict")).to_contain_text("Zero-shot says none of these, and is right")
+    expect(page).to_have_url(re.compile("none_of_these=1"))
+    names = page.evaluate("clipPresentation.candidates().map((each) => each.name)")  # a class does not guess it
+    assert sorted(names) == sorted([*prompts.classnames, "rocket"])
+    page.reload()
+    expect(card.locator(".none-of-these.wins .percent")).to_have_text(percents([none]))
+    assert page.locator("#none-of-these input").is_checked()

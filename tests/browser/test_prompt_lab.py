@@ -445,3 +445,21 @@ def test_a_model_is_loaded_by_a_button_of_the_lab(open_page, serve, toy_encoder,
     button.click()
     expect(page.locator("#lab-headline .tile strong").first).to_have_text(percent(1.0))
     expect(page.locator("#status")).to_contain_text("RN50 — a toy")
+
+
+def test_hidden_classes_are_measured_again_for_another_number_and_another_choice(open_lab, backend):
+    page = open_lab(section="None of these")
+    rows, details = page.locator(".lab-table.detection tbody tr"), page.locator(".detection-details")
+
+    def expect_measured(**asked):
+        measured = backend.hide_classes(dataset=SHAPES, **asked)
+        expect(details).to_contain_text(f"Hidden: {', '.join(measured.hidden)}.")
+        expect(rows.first.locator("td").first).to_have_text(percent(measured.neglabel.auroc, 1))
+
+    expect_measured()
+    expect(rows).to_have_count(4)
+    page.get_by_role("button", name="Hide other classes").click()
+    expect_measured(seed=1)
+    page.locator("#lab-hidden input[type=number]").fill("3")
+    page.keyboard.press("Enter")
+    expect_measured(hidden=3, seed=1)

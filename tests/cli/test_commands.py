@@ -46,6 +46,11 @@ def test_predict_prints_json(run, shapes):
     assert status == 0 and json.loads(out) == shapes.predict(index=12, top_k=3).to_dict()
 
 
+def test_predict_asks_whether_it_is_none_of_these(run, shapes):
+    status, out, _ = run("predict", "--index", "12", "--dataset", "shapes100", "--json", "--none-of-these")
+    assert status == 0 and json.loads(out) == shapes.predict(index=12, none_of_these=True).to_dict()
+
+
 def test_predict_prints_text(run, shapes):
     status, out, _ = run("predict", "--index", "12", "--dataset", "shapes100")
     assert status == 0 and f"shapes100 test image 12 · true label: {shapes.predict(index=12).truth}" in out

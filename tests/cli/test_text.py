@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from clip_demo.backend import Prediction
@@ -7,6 +9,7 @@ from clip_demo.evaluation.significance import Difference
 from clip_demo.inside.deletion_check import DeletionRow
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
 from clip_demo.zero_shot.classifier import ZeroShotScore
+from clip_demo.zero_shot.none_of_these import NoneOfThese
 
 HEAD = Provenance(
     model="toy", model_sha256="70" * 32, dataset="toys", n_train=50_000, C=0.316, max_iter=1000, random_state=0,
@@ -73,3 +76,17 @@ def test_the_check_of_heat_maps():
     assert maps_text([row]).splitlines()[1].split() == [
         "cover", "test", "zero-shot", "200", "71.00%", "9.25%", "63.00%", "95.50%", "+2.35", "(+2.00", "to", "+2.69)",
     ]  # fmt: skip
+
+
+def test_none_of_these():
+    none = NoneOfThese(0.466, False, "orange", 0.05, 0.01525, 0.01277, 0.5975, "", ("orange", "sea"))
+    lines = prediction_text(replace(PREDICTION, none_of_these=none)).splitlines()
+    assert lines[6:9] == [
+        "   none of these:  46.60%  most like orange, of 2 other nouns",
+        "",
+        "             MCM: 0.01525; 95% of the test images of these classes have at least 0.01277",
+    ]
+    assert lines[-1] == "95% of the test images have at least 59.75%"
+    unknown = replace(none, mcm_threshold=None, probe_threshold=None, note="It is not known.")
+    lines = prediction_text(replace(PREDICTION, none_of_these=unknown)).splitlines()
+    assert lines[8] == "             MCM: 0.01525; It is not known." and lines[-1] == "            blue:  75.00%"

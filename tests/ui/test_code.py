@@ -95,6 +95,20 @@ def test_replace_underscores(tiny, run, templates, replace_underscores):
     assert_same(run(program), tiny, index=7, dataset="shapes100", prompts=prompts)
 
 
+@pytest.mark.parametrize(("templates", "replace_underscores"), [(["a photo of a {}"], True), (["a {}", "{}"], False)])
+def test_none_of_these(tiny, run, templates, replace_underscores):
+    prompts = PromptSet([name.replace(" ", "_") for name in SHAPES.classnames], templates, replace_underscores)
+    prediction = tiny.predict(index=7, dataset="shapes100", prompts=prompts, none_of_these=True)
+    nouns = prediction.none_of_these.nouns
+    *lines, last = run(code(model="tiny", dataset=SHAPES, prompts=prompts, index=7, others=nouns))
+    shown = [(s.label, s.probability) for s in prediction.zero_shot]
+    shown.append(("None of these", prediction.none_of_these.probability))
+    for line, (label, probability) in zip([*lines, last], shown, strict=True):
+        name, _, value = line.rpartition(": ")
+        assert name.strip() == label
+        assert float(value[:-1]) == pytest.approx(100 * probability, abs=0.011)
+
+
 @pytest.mark.parametrize("templates", [*([each] for each in ODD_TEMPLATES), ODD_TEMPLATES])
 def test_an_example_photo_with_odd_names_and_templates(tiny, run, templates):
     prompts = PromptSet(ODD_NAMES, templates)

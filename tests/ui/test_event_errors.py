@@ -214,14 +214,14 @@ def said(page, path, body):
     return answer["error"]
 
 
-PARAMETERS = "image, index, dataset, classnames, templates, replace_underscores, top_k, model"
+PARAMETERS = "image, index, dataset, classnames, templates, replace_underscores, top_k, model, none_of_these"
 MARK = {"meta": {"_type": "gradio.FileData"}}
 
 
 WRONG_BODY = "The body is not what this address takes: in JSON, an object with"
 DATA = f'{WRONG_BODY} "data", the list of its values, in this order: {PARAMETERS}.'
 NO_ENDPOINT = "There is no endpoint /classify; use one of /predict, /evaluate, /word_knowledge."
-ORDER = f"/predict takes 8, in this order: {PARAMETERS}."
+ORDER = f"/predict takes 9, in this order: {PARAMETERS}."
 NAMES = "/word_knowledge takes an object with its parameters: names, model."
 
 
@@ -230,7 +230,7 @@ NAMES = "/word_knowledge takes an object with its parameters: names, model."
     [
         ("call/predict", {"data": []}, f"data: got 0 values; {ORDER}"),
         ("call/predict", {"data": [None]}, f"data: got 1 value; {ORDER}"),
-        ("call/predict", {"data": [None] * 9}, f"data: got 9 values; {ORDER}"),
+        ("call/predict", {"data": [None] * 10}, f"data: got 10 values; {ORDER}"),
         ("call/predict", {"index": 3}, DATA),
         ("call/predict", b'{"index": NaN}', DATA),
         ("call/predict", b"index=3", DATA),
@@ -260,12 +260,12 @@ def test_a_request_that_no_endpoint_takes_is_refused_with_what_it_takes(page, ca
 )
 def test_whatever_stands_in_place_of_a_file_is_refused_in_the_same_words(page, image):
     assert said(page, "call/v2/predict", {"image": image}) == NO_UPLOAD
-    assert said(page, "call/predict", {"data": [image, None, None, None, None, False, 5, None]}) == NO_UPLOAD
+    assert said(page, "call/predict", {"data": [image, None, None, None, None, False, 5, None, False]}) == NO_UPLOAD
 
 
 def test_a_file_that_the_page_cannot_have_is_refused_in_plain_words(page):
     show = next(each for each in page.fns.values() if each.name == "show_restored")
-    values = ["1", "own", "", "toys", 1, {"path": "/etc/passwd", **MARK}, "a {}", "red, blue", False, 0, "toy"]
+    values = ["1", "own", "", "toys", 1, {"path": "/etc/passwd", **MARK}, "a {}", "red, blue", False, 0, False, "toy"]
     (end,) = run(page, (show, [*values, None, None, "", "", None]))
     assert end.message == NOT_ARRIVED
 
@@ -276,6 +276,7 @@ WRONG = {
     "classnames": [3, [1, 2], {"a": 1, "b": 2}, True, "", [["a"], ["b"]], [None, "a"], ["cat\ud83d", "dog"], "x", []],
     "templates": [3, [1, 2], {"a {}": 1}, True, "", [["a {}"]], [None], ["{}\ud83d"], "no placeholder", []],
     "replace_underscores": [3, "yes", [], 1, 0],
+    "none_of_these": [3, "yes", [], 1, 0],
     "top_k": ["3", None, [3], 2.5, True, -1, float("nan")],
     "model": [3, ["toy"], {"a": 1}, True, False, 0, "toy\ud83d", "a" * 100_000],
 }
@@ -300,8 +301,8 @@ def test_the_client_for_python_gets_the_same_sentences(page):
         for image in ("photo.png", "http://127.0.0.1:9/a.png", {"path": "/etc/passwd"}):
             with pytest.raises(AppError, match="image: this is not an uploaded file"):
                 client.predict(image=image, api_name="/predict")
-        with pytest.raises(AppError, match="data: got 9 values; /predict takes 8"):
-            client.predict(*range(9), api_name="/predict")
+        with pytest.raises(AppError, match="data: got 10 values; /predict takes 9"):
+            client.predict(*range(10), api_name="/predict")
     finally:
         client.close()
 

@@ -18,7 +18,7 @@ from clip_demo.inside.walk import Walk as InsideWalk
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore
 from clip_demo.models.encoder import Anatomy, Token
 from clip_demo.serving.heavy_requests import HeavyRequests
-from clip_demo.ui.html import data_url, input_url
+from clip_demo.ui.html import data_url, input_url, percent
 from clip_demo.ui.inside.cells_view import cells, terms_table
 from clip_demo.ui.inside.context import InsideContext
 from clip_demo.ui.inside.encoder_steps import image_step, tokens_step, vectors_caption
@@ -286,7 +286,7 @@ def context():
 VALUES = {
     **{"source": TEST_IMAGE, "example": "cat", "dataset": "shapes100", "index": 12, "photo": None},
     **{"templates": "a photo of a {}", "classes": "purple crescent, cat", "replace_underscores": False},
-    **{"sharpness": 0, "model": "tiny"},
+    **{"sharpness": 0, "none_of_these": False, "model": "tiny"},
 }
 
 
@@ -304,6 +304,22 @@ def test_the_walk_has_what_is_on_in_explore(context):
     ]
     assert things.walk.logit_scale == 2 * context.backend.encoder("tiny").logit_scale
     assert (things.subject, things.truth, things.note) == ("Test image 12 of Shapes-100", "purple crescent", "")
+
+
+def test_the_softmax_says_what_explore_adds_where_none_of_these_is_on(context):
+    context.backend.encoder("tiny")
+    selection = select(context, none_of_these=True, sharpness=-1)
+    things = shown(context.backend, selection, lambda *_: None, "")
+    options = {"logit_scale": selection.logit_scale, "none_of_these": True}
+    explore = context.backend.predict(**selection.arguments, **options)
+    said = re.search('<p class="note none-of-these">(.*?)</p>', walk_html(things))[1]
+    assert f"there {len(explore.none_of_these.nouns)} other nouns are" in said
+    assert re.findall("<b>(.*?)</b>", said) == [
+        percent(explore.none_of_these.probability),
+        percent(explore.zero_shot[0].probability),
+    ]
+    assert sum(each.probability for each in things.walk.classes) == pytest.approx(1)
+    assert "none-of-these" not in walk_html(shown(context.backend, select(context), lambda *_: None, ""))
 
 
 def test_a_class_is_followed_only_while_it_is_on_the_list(context):

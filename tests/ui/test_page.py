@@ -98,7 +98,10 @@ def test_the_endpoints_document_their_parameters(served):
     endpoints = served.client.view_api(return_format="dict")["named_endpoints"]
     assert list(endpoints) == ["/predict", "/evaluate", "/word_knowledge"]
     names = [each["parameter_name"] for each in endpoints["/predict"]["parameters"]]
-    assert names == ["image", "index", "dataset", "classnames", "templates", "replace_underscores", "top_k", "model"]
+    assert names == [
+        *("image", "index", "dataset", "classnames", "templates", "replace_underscores", "top_k", "model"),
+        "none_of_these",
+    ]
     assert all(each["parameter_has_default"] for each in endpoints["/predict"]["parameters"])
     names = [each["parameter_name"] for each in endpoints["/evaluate"]["parameters"]]
     assert names == [
@@ -118,6 +121,8 @@ def test_predict_returns_what_the_backend_returns(served, tmp_path):
     options = {"index": 3, "replace_underscores": True, "top_k": 2}
     assert predict(classnames=list(prompts.classnames), templates=list(prompts.templates), **options) == expected
     assert predict(classnames="red_a, green\nblue", templates="a {}\nthe red {}", **options) == expected
+    asked = toy_backend.predict(index=3, none_of_these=True).to_dict()
+    assert predict(index=3, none_of_these=True) == asked and "none_of_these" in asked
     path = tmp_path / "transparent.png"
     Image.new("RGBA", (40, 30), (255, 0, 0, 128)).save(path)
     predicted = predict(image=handle_file(path), dataset="toys")
@@ -444,7 +449,7 @@ def test_nothing_is_drawn_before_the_link_was_read(ready):
     """Gradio reports changes of the text fields when the page opens; they still have the values of a first visit."""
     draw = handler(build_ui(ready), "show_restored")
     first = start(ready)
-    fields = ["set", "", first.dataset, first.index, None, first.templates, first.classes, False, 0, first.model]
+    fields = ["set", "", first.dataset, first.index, None, first.templates, first.classes, False, 0, False, first.model]
     values = [*fields, None, {}, "", "", ()]
     assert draw("", *values) == [gr.skip()] * len(OUTPUTS)
     assert 'class="results"' in draw("1", *values)[OUTPUTS.index("results")]
@@ -569,12 +574,12 @@ def test_stored_features_replace_a_dataset_that_is_not_available(ready, toy_data
 
 def test_a_client_may_send_anything_in_place_of_a_field(ready):
     first = start(ready)
-    odd = [["x"], {"y": 1}, "toys", 1, None, None, None, None, float("nan"), "toy"]
+    odd = [["x"], {"y": 1}, "toys", 1, None, None, None, None, float("nan"), 0, "toy"]
     view, _ = view_of(ready, odd)
     expected = replace(first, index=1, templates="", classes="", example="cat")
     assert view == expected
-    assert view_of(ready, [*odd[:1], "../../etc/passwd", *odd[2:8], "2", "toy"])[0] == expected
-    worse = [None, None, ["toys"], float("inf"), "photo", ["a"], 5, 0, [], ["toy"]]
+    assert view_of(ready, [*odd[:1], "../../etc/passwd", *odd[2:8], "2", None, "toy"])[0] == expected
+    worse = [None, None, ["toys"], float("inf"), "photo", ["a"], 5, 0, [], [], ["toy"]]
     assert view_of(ready, worse)[0] == replace(expected, index=None)
     assert view_of(ready, [*odd[:5], "a \ud800{}", "x", *odd[7:]])[0].templates == "a {}"
     pick = handler(build_ui(ready), "pick")
@@ -729,7 +734,7 @@ def test_the_address_holds_the_whole_view_and_leaves_defaults_out(toy_backend):
     first = start(toy_backend)
     assert to_link(toy_backend, first) == Link("dataset=toys&index=0", "")
     assert from_query(toy_backend, "") == (first, "")
-    view = View("set", "cat", "toys", 7, "a {} & b\nthe {}", "red, blue_ü\n100 %", True, -1.5, "toy")
+    view = View("set", "cat", "toys", 7, "a {} & b\nthe {}", "red, blue_ü\n100 %", True, -1.5, "toy", True)
     assert from_query(toy_backend, "?" + query_of(toy_backend, view)) == (view, "")
     example = replace(view, source="example", example="flower", index=first.index)
     assert "photo=flower" in query_of(toy_backend, example)
@@ -767,7 +772,8 @@ def test_a_class_list_that_makes_an_address_too_long_is_left_out(toy_backend):
 
 @pytest.mark.parametrize(
     "query",
-    ["dataset=x", "index=x", "index=nan", "index=1e300", "replace_underscores=x", "model=x", "photo=x", "sharpness=3"],
+    ["dataset=x", "index=x", "index=nan", "index=1e300", "replace_underscores=x", "model=x", "photo=x"]
+    + ["sharpness=3", "none_of_these=x"],
 )
 def test_an_address_that_cannot_be_used_is_reported_and_replaced_by_the_first_view(toy_backend, query):
     view, problems = from_query(toy_backend, query)

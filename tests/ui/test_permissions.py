@@ -162,7 +162,7 @@ def test_an_endpoint_loads_a_missing_model_only_for_the_host(backend_with, forwa
             return connection.getresponse().read()
 
     try:
-        body = json.dumps({"data": [None, 0, "toys", "red, green", None, False, 1, "ViT-L/14"]})
+        body = json.dumps({"data": [None, 0, "toys", "red, green", None, False, 1, "ViT-L/14", False]})
         said = ask("GET", "/" + json.loads(ask("POST", "", body))["event_id"]).decode()
     finally:
         demo.close()

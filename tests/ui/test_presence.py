@@ -64,7 +64,7 @@ def ask(backend):
 
 
 def predict(classes, templates):
-    return {"data": [None, 0, "toys", classes, templates, False, 1, None]}
+    return {"data": [None, 0, "toys", classes, templates, False, 1, None, False]}
 
 
 def test_a_visitor_has_left_after_some_time_without_a_stream(monkeypatch):

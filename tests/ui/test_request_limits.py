@@ -102,7 +102,7 @@ def test_a_proxy_may_serve_the_page_under_a_path(root, path, status):
 def test_an_address_in_place_of_a_file_is_refused_and_not_fetched(port):
     """Gradio refuses this computer's own addresses, and fetches others, whatever comes."""
     for place in ("http://127.0.0.1:9/a.png", "https://127.0.0.1:9/a.png"):
-        body = {"data": [{"meta": {"_type": "gradio.FileData"}, "path": place}, None, "toys", *[None] * 5]}
+        body = {"data": [{"meta": {"_type": "gradio.FileData"}, "path": place}, None, "toys", *[None] * 6]}
         _, said = answer(port, "POST", "/gradio_api/call/predict", json.dumps(body), JSON)
         _, said = answer(port, "GET", f"/gradio_api/call/predict/{json.loads(said)['event_id']}")
         assert b"event: error" in said and NO_UPLOAD.encode() in said

@@ -42,9 +42,13 @@ $text_features
     logit_scale = $logit_scale
     probabilities = (logit_scale * cosines).softmax(dim=-1)
 
-for i in cosines.argsort(descending=True, stable=True)[:5]:
+for i in cosines$listed.argsort(descending=True, stable=True)[:5]:
     print(f"{classes[i]:>16s}: {100 * probabilities[i]:.2f}%")
-""")
+$none""")
+_NONE_OF_THESE = """\
+# The shares of all other nouns together.
+print(f"{'None of these':>16s}: {100 * probabilities[len(classes):].sum():.2f}%")
+"""
 _TEXT_FEATURES = """\
     text_features = normalize(model.encode_text(clip.tokenize(prompts)), dim=-1)"""
 _ENSEMBLE = """\
@@ -78,6 +82,7 @@ def code(
     image_name: str | None = None,
     logit_scale: float | None = None,
     checkpoint: Checkpoint | None = None,
+    others: Sequence[str] = (),
 ) -> str:
     """Return a Python program that prints the five most probable classes of a zero-shot prediction.
 
@@ -99,6 +104,8 @@ def code(
         Factor of the cosines in the softmax; default the model's own.
     checkpoint : Checkpoint, optional
         The open checkpoint, where `model` is the path of one; default one that openai-clip opens to the same model.
+    others : sequence of str
+        The nouns of "None of these".
     """
     imports, image = _photo(image_name) if index is None else _test_image(dataset, int(index))
     classes = _list("classes", prompts.classnames)
@@ -111,7 +118,9 @@ def code(
         model=_model(model, checkpoint),
         image=image,
         classes=classes,
-        prompts=_prompts(prompts),
+        prompts=_prompts(prompts, others),
+        listed="[: len(classes)]" if others else "",
+        none=_NONE_OF_THESE if others else "",
         text_features=_TEXT_FEATURES if len(prompts.templates) == 1 else _ENSEMBLE,
         logit_scale=own if logit_scale is None else f"{logit_scale!r}  # the model's own is {own}",
     )
@@ -147,10 +156,13 @@ def _test_image(dataset: Dataset, index: int) -> tuple[str, str]:
     return f"{note}\nfrom clip_demo.datasets.catalog import open_datasets", opened
 
 
-def _prompts(prompts: PromptSet) -> str:
+def _prompts(prompts: PromptSet, others: Sequence[str]) -> str:
     names, lines = "classes", []
     if prompts.replace_underscores:
         names, lines = "names", ['names = [name.replace("_", " ") for name in classes]']
+    if others:
+        lines.append(f"# Other nouns, which are not near the classes.\n{_list('others', others)}")
+        names = f"[*{names}, *others]"
     if len(prompts.templates) == 1:
         # A template has no other braces than its placeholder, see `check_templates`: it is safe in an f-string.
         template = _literal(prompts.templates[0]).replace("{}", "{name}")

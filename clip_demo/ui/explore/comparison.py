@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from ...linear_probe.head import ProbeScore
 from ...zero_shot.classifier import ZeroShotScore
+from ...zero_shot.none_of_these import NoneOfThese
 from ...zero_shot.prompt_set import PromptSet
 from ...zero_shot.prompts import same_class
 
@@ -59,10 +60,13 @@ class Comparison:
         What the words are, as the page says it.
     scores : sequence of ZeroShotScore
         All of them, the most probable first.
+    none_of_these : NoneOfThese or None
+        With the other words, where it is asked.
     """
 
     name: str
     scores: Sequence[ZeroShotScore]
+    none_of_these: NoneOfThese | None = None
 
     def find(self, label: str) -> tuple[int, ZeroShotScore] | None:
         """Return what `find_class` does for these scores."""

@@ -55,7 +55,8 @@ def view_of(backend: Backend, values: list[Any]) -> tuple[View, Mapping[str, Any
 
     Without Gradio's preprocessing a client may send anything: what no field can hold is replaced by the first choice.
     """
-    source, example, dataset, index, photo, templates, classes, replace_underscores, sharpness, model = values
+    source, example, dataset, index, photo, templates, classes, replace_underscores, *rest = values
+    sharpness, none_of_these, model = rest
     view = View(
         source=source if source in SOURCES else TEST_IMAGE,
         example=example if example in list(example_photos()) else next(iter(example_photos()), ""),
@@ -66,6 +67,7 @@ def view_of(backend: Backend, values: list[Any]) -> tuple[View, Mapping[str, Any
         replace_underscores=bool(replace_underscores),
         sharpness=sharpness if sharpness_is_allowed(sharpness) else 0,
         model=model if isinstance(model, str) else backend.default_model,
+        none_of_these=bool(none_of_these),
     )
     return view, photo
 
@@ -98,6 +100,7 @@ def _connect_show(backend: Backend, fields: Fields, controls: Controls, state: P
             fields.classes.change,
             fields.replace_underscores.input,
             fields.sharpness.change,
+            fields.none_of_these.input,
         ],
         show_restored,
         inputs=[state.request, *fields.all(), *memory],

@@ -30,6 +30,7 @@ class Fields:
     classes: gr.Textbox
     replace_underscores: gr.Checkbox
     sharpness: gr.Slider
+    none_of_these: gr.Checkbox
     model: gr.Dropdown
 
     def all(self) -> list[gr.components.Component]:
@@ -184,6 +185,9 @@ def _words(first: View) -> dict[str, Any]:
             classes = gr.Textbox(
                 first.classes, label="Classes: one per line, or with commas", lines=2, max_lines=2, elem_id="classes"
             )
+            none_of_these = gr.Checkbox(
+                first.none_of_these, label="None of these", container=False, min_width=60, elem_id="none-of-these"
+            )
             with gr.Row(elem_classes="small-buttons"):
                 own_list = gr.Button("this image’s list", size="sm", min_width=60, elem_id="own-list")
                 likely_list = gr.Button("the dataset’s top 10", size="sm", min_width=60, elem_id="likely-list")
@@ -203,6 +207,7 @@ def _words(first: View) -> dict[str, Any]:
         "own_list": own_list,
         "likely_list": likely_list,
         "replace_underscores": replace_underscores,
+        "none_of_these": none_of_these,
         "classes_message": classes_message,
     }
 

@@ -26,7 +26,7 @@ def connect_links(demo: gr.Blocks, backend: Backend, fields: Fields, controls: C
         _, label = index_range(backend.datasets[view.dataset])
         values = [
             *(view.source, view.example, view.dataset, gr.Number(view.index, label=label), view.templates),
-            *(view.classes, view.replace_underscores, view.sharpness),
+            *(view.classes, view.replace_underscores, view.sharpness, view.none_of_these),
             gr.Dropdown(model_choices(backend), value=view.model),
         ]
         return [*values, *report(backend, backend.status(view.model, view.dataset)), now()]

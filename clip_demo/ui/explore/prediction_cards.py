@@ -16,6 +16,7 @@ from ...zero_shot.word_knowledge import WordKnowledge
 from ..html import name_html, percent
 from ..probe_job_panel import early_head, offer
 from .comparison import Comparison, find_class
+from .none_of_these import grey_bar, match_line, probability_line, says_none
 
 SHOWN = 5  # bars per card
 
@@ -69,7 +70,8 @@ def _zero_shot_card(
         for rank, score in enumerate(prediction.zero_shot[:SHOWN], 1)
     )
     rank = _rank_of_truth(prediction.zero_shot, prediction.truth, "on your list")
-    return _frame("zero-shot", "Zero-shot", about, f'<ol class="bars">{bars}</ol>{rank}')
+    bars += grey_bar(prediction, comparison)
+    return _frame("zero-shot", "Zero-shot", about, f'<ol class="bars">{bars}</ol>{rank}{match_line(prediction)}')
 
 
 def probe_card(prediction: Prediction, dataset: Dataset, *, may_start: bool, coming: bool = False) -> str:
@@ -84,7 +86,8 @@ def probe_card(prediction: Prediction, dataset: Dataset, *, may_start: bool, com
     more = f'<p class="early">This is {early}.</p>{again}' if early else ""
     bars = "".join(bar(score, prediction.truth) for score in probe.top[:SHOWN])
     rank = _rank_of_truth(probe.top, prediction.truth, "one of its classes")
-    return _frame("probe", "Linear probe", about, f'<ol class="bars">{bars}</ol>{rank}{more}')
+    sure = probability_line(prediction, dataset)
+    return _frame("probe", "Linear probe", about, f'<ol class="bars">{bars}</ol>{rank}{sure}{more}')
 
 
 def _no_head(prediction: Prediction, dataset: Dataset, may_start: bool, coming: bool) -> str:
@@ -154,7 +157,7 @@ def _rank_of_truth(scores: Sequence[ZeroShotScore | ProbeScore], truth: str | No
 def verdict(prediction: Prediction, dataset: Dataset, knowledge: Sequence[WordKnowledge] = ()) -> str:
     """Say in one or two sentences what both predict, and who is right."""
     zero_shot, truth = prediction.zero_shot[0].label, prediction.truth
-    first = tie(prediction.zero_shot) or guess(zero_shot, knowledge)
+    first = says_none(prediction) or tie(prediction.zero_shot) or guess(zero_shot, knowledge)
     probe = prediction.linear_probe.top[0].label if prediction.linear_probe else None
     if not first and prediction.agree:
         right = "" if truth is None else (", and both are right" if same_class(probe, truth) else "; neither is right")

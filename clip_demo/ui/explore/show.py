@@ -26,6 +26,7 @@ from . import view as html
 from .code import code
 from .comparison import Comparison, Words
 from .layout import index_range
+from .none_of_these import weakness
 from .prediction_cards import SHOWN, hint, results, verdict, word_line
 from .status_events import changed, facts
 
@@ -140,7 +141,7 @@ def _answer(
             coming=backend.preparation.is_running(prediction.model, dataset.name),
         ),
         "verdict": verdict(prediction, dataset, shown),
-        "hint": word_line(prompts.classnames, knowledge) + hint(prediction),
+        "hint": word_line(prompts.classnames, knowledge) + weakness(prediction) + hint(prediction),
         "code": code(
             model=prediction.model,
             dataset=dataset,
@@ -148,6 +149,7 @@ def _answer(
             index=prediction.index,
             image_name=image["image"].name if view.source == EXAMPLE else None,
             logit_scale=predict.keywords["logit_scale"],
+            others=prediction.none_of_these.nouns if view.none_of_these else (),
             checkpoint=getattr(backend.encoder(prediction.model), "checkpoint", None),
         ),
         "words": words,
@@ -179,6 +181,7 @@ def _predictor(backend: Backend, view: View, image: Mapping[str, Any], progress:
         top_k=MAX_CLASSNAMES,  # all: the rank of the true label is shown
         model=view.model,
         logit_scale=own_scale * 2.0**view.sharpness if view.sharpness else None,
+        none_of_these=view.none_of_these,
         progress=progress,
     )
 
@@ -198,7 +201,8 @@ def _comparison(predict: partial[Prediction], words: Words, kept: PromptSet | No
     if other is None or other == words.prompts:
         return None
     try:
-        return Comparison(name, predict(prompts=other).zero_shot)
+        prediction = predict(prompts=other)
+        return Comparison(name, prediction.zero_shot, prediction.none_of_these)
     except InputError:  # kept although this model does not take them, and said so
         return None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from ...backend import Backend
+from ...backend import Backend, Prediction
 from ...datasets.base import Dataset
 from ...errors import ClipDemoError, ImageError, ModelError
 from ...models.catalog import BUILT_IN
@@ -154,6 +154,7 @@ class InsideContext:
         )
 
 
-def take_place(backend: Backend, selection: Selection, progress: Progress) -> None:
-    """Encode the image and all prompts as a prediction does, which waits for its turn; both are then remembered."""
-    backend.predict(**selection.arguments, progress=progress)
+def take_place(backend: Backend, selection: Selection, progress: Progress) -> Prediction:
+    """Predict as Explore does, which waits for its turn; the image and all prompts are then remembered."""
+    options = {"logit_scale": selection.logit_scale, "none_of_these": selection.view.none_of_these}
+    return backend.predict(**selection.arguments, **options, progress=progress)

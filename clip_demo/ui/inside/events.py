@@ -42,7 +42,7 @@ def shown(backend: Backend, selection: Selection, progress: Progress, follow: An
     ------
     ClipDemoError
     """
-    take_place(backend, selection, progress)
+    none = take_place(backend, selection, progress).none_of_these
     classname = follow if follow in list(selection.prompts.classnames) else None
     scale, view = selection.logit_scale, selection.view
     walk = backend.inside.walk(classname=classname, logit_scale=scale, **selection.arguments)
@@ -61,4 +61,5 @@ def shown(backend: Backend, selection: Selection, progress: Progress, follow: An
         subject=subject,
         may_change=view.source != OWN,
         note=selection.note,
+        none_of_these=none,
     )

@@ -6,6 +6,7 @@ from html import escape
 
 from ...datasets.base import Dataset
 from ...inside.walk import Walk
+from ...zero_shot.none_of_these import NoneOfThese
 from ..html import name_html
 from . import encoder_steps, probe_steps, zero_shot_steps
 
@@ -30,6 +31,8 @@ class Shown:
         Whether there are other images to choose from.
     note : str
         Why the model is another one than the visitor chose; "" where it is not.
+    none_of_these : NoneOfThese or None
+        Of Explore, where it is on.
     """
 
     walk: Walk
@@ -40,6 +43,7 @@ class Shown:
     subject: str
     may_change: bool = True
     note: str = ""
+    none_of_these: NoneOfThese | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ STEPS = (
         "From scores to shares: the softmax",
         "Take the first class off the list. Which shares move, and which cosines?",
         lambda shown: zero_shot_steps.softmax_caption(shown.walk),
-        lambda shown: zero_shot_steps.softmax_step(shown.walk, shown.sharpness),
+        lambda shown: zero_shot_steps.softmax_step(shown.walk, shown.sharpness, shown.none_of_these),
     ),
     Step(
         "probe",

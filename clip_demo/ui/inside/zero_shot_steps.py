@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 
 from ...inside.walk import ClassShare, Walk
+from ...zero_shot.none_of_these import NoneOfThese
 from ..html import name_html, percent, signed
 from ..permalink import MAX_SHARPNESS, MIN_SHARPNESS
 from .cells_view import terms_table, vectors
@@ -98,7 +99,7 @@ def scale_caption(walk: Walk) -> str:
     )
 
 
-def softmax_step(walk: Walk, sharpness: float) -> str:
+def softmax_step(walk: Walk, sharpness: float, none: NoneOfThese | None = None) -> str:
     """Return the shares with a switch for each class, and the sum of all others."""
     shown, others = walk.classes[:BARS], walk.classes[BARS:]
     bars = "".join(_switch(each) for each in shown)
@@ -111,9 +112,22 @@ def softmax_step(walk: Walk, sharpness: float) -> str:
         )
     cosines = " ".join(repr(each.cosine) for each in others)
     return (
-        f"{sharpness_field(walk, sharpness, 'softmax')}{_division(walk.classes)}"
+        f"{sharpness_field(walk, sharpness, 'softmax')}{_division(walk.classes)}{_on_explore(none, walk.classes[0])}"
         f'<ol class="bars shares zero-shot" data-rest="{cosines}">{bars}</ol>{rest}'
         '<button type="button" class="back" disabled>Put all back</button>'
+    )
+
+
+def _on_explore(none: NoneOfThese | None, first: ClassShare) -> str:
+    """Say how Explore's bars follow from the shares of the list where "None of these" is on."""
+    if none is None:
+        return ""
+    kept = 1 - none.probability
+    return (
+        f'<p class="note none-of-these">On Explore “None of these” is on: there {len(none.nouns)} other nouns are in '
+        f"the sum, too, and take <b>{percent(none.probability)}</b> of it. The list keeps {percent(kept)}: the bar of "
+        f"“{name_html(first.label)}” is {percent(kept)} × {percent(first.probability)} = "
+        f"<b>{percent(kept * first.probability)}</b>.</p>"
     )
 
 

@@ -25,9 +25,9 @@ from ..template_field import connect_presets
 from . import template_switches
 from .context import QUEUED, ExploreTab, LabContext
 from .downloads import connect_downloads
-from .experiments import connect_names, connect_templates
+from .experiments import connect_names, connect_none_of_these, connect_templates
 from .headline import headline
-from .layout import SECTIONS, Lab
+from .layout import SECTIONS, Lab, hyphenated
 from .sections import connect_calibration, connect_classes, connect_confusions, connect_images
 
 
@@ -44,7 +44,7 @@ def connect(backend: Backend, lab: Lab, explore: ExploreTab, kept: gr.Textbox) -
     """
     # Hidden fields: a change of `request` evaluates the prompt set, a change in `redraw` draws one section.
     request = gr.Textbox(visible="hidden", elem_id="lab-request")
-    redraw = {name: gr.Textbox(visible="hidden", elem_id=f"lab-redraw-{name.lower()}") for name in SECTIONS}
+    redraw = {name: gr.Textbox(visible="hidden", elem_id=f"lab-redraw-{hyphenated(name)}") for name in SECTIONS}
     fields = explore.fields
     context = LabContext(backend, [fields.dataset, fields.model, *lab.prompts.values(), kept], explore)
     _connect_tabs(backend, lab, explore, request)
@@ -59,6 +59,7 @@ def connect(backend: Backend, lab: Lab, explore: ExploreTab, kept: gr.Textbox) -
     connect_calibration(context, redraw["Calibration"], **lab.sections["Calibration"])
     connect_templates(context, redraw["Templates"], lab.prompts.templates, **lab.sections["Templates"])
     connect_names(context, redraw["Names"], lab.prompts.classes, **lab.sections["Names"])
+    connect_none_of_these(context, redraw["None of these"], **lab.sections["None of these"])
     connect_downloads(context, lab.headline.table, lab.headline.csv, lab.headline.json)
 
 

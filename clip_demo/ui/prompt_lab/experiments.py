@@ -1,4 +1,4 @@
-"""The sections that evaluate more prompt sets: each template alone, and other names for a class."""
+"""The sections that evaluate more: each template alone, other names for a class, and a list without some classes."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from ..presence import visitor_request
 from . import template_switches
 from .context import QUEUED, LabContext
 from .request import Request
-from .tables import names_table, template_table
+from .tables import detection_table, names_table, template_table
 
 # Seconds that templates are measured without a click. Prompts that were encoded until then stay remembered.
 AT_ONCE = 10
@@ -185,3 +185,26 @@ def _names_table(backend: Backend, request: Request, report: EvaluationReport, p
         return names_table(current, report.accuracy.top1, rows)
     except ClipDemoError as error:
         return alert(error.page_message, stale=False)
+
+
+def connect_none_of_these(
+    context: LabContext, redraw: gr.Textbox, *, number: gr.Slider, others: gr.Button, table: gr.HTML
+) -> None:
+    """Connect the section that hides classes with the slider of their number and the button that hides others."""
+    seed = gr.State(0)
+
+    def draw(_, request, number, seed) -> list[Any]:
+        most = len(request.dataset.classnames) - 2
+        number = min(number, most) if isinstance(number, (int, float)) else number
+        where = {"dataset": request.dataset.name, "model": request.model}
+        try:
+            with visitor_request(context.backend) as progress:
+                measured = context.backend.hide_classes(
+                    request.prompts, hidden=number, seed=seed, progress=progress, **where
+                )
+        except ClipDemoError as error:
+            return [alert(error.page_message, stale=False)]
+        return [detection_table(measured, request.dataset.title)]
+
+    context.draw([redraw.change, number.input], draw, [number, seed], [table])
+    others.click(lambda seed: [seed + 1, now()], inputs=seed, outputs=[seed, redraw], **INSTANT)

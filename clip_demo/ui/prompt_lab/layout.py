@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from ...evaluation.ood_detection import HIDDEN
 from ...zero_shot.templates import README_TEMPLATE
 from ..html import listening
 from ..template_field import template_field
@@ -17,7 +18,7 @@ _INTRODUCTION = (
     "tried on all test images, and compared with a prompt that you choose as the baseline.</p>"
 )
 # In the order of their tabs; only the open one is drawn.
-SECTIONS = ("Classes", "Confusions", "Images", "Calibration", "Templates", "Names")
+SECTIONS = ("Classes", "Confusions", "Images", "Calibration", "Templates", "Names", "None of these")
 Section = dict[str, gr.components.Component]
 
 
@@ -84,11 +85,16 @@ def lay_out(tab: gr.Tab) -> Lab:
             headline = _headline()
     tabs, sections = {}, {}
     with gr.Tabs(elem_id="lab-sections", overflow_behavior="wrap"):
-        makers = (_classes, _confusions, _images, _calibration, _templates, _names)
+        makers = (_classes, _confusions, _images, _calibration, _templates, _names, _none_of_these)
         for name, make in zip(SECTIONS, makers, strict=True):
-            with gr.Tab(name, elem_id=f"lab-{name.lower()}") as tabs[name]:
+            with gr.Tab(name, elem_id=f"lab-{hyphenated(name)}") as tabs[name]:
                 sections[name] = make()
     return Lab(tab, prompts, headline, tabs, sections)
+
+
+def hyphenated(section: str) -> str:
+    """Return the name of a section as it is in the ids of elements."""
+    return section.lower().replace(" ", "-")
 
 
 def _html(name: str, *events: str) -> gr.HTML:
@@ -203,3 +209,12 @@ def _names() -> Section:
             elem_id="lab-names-field",
         )
     return {"classname": classname, "names": names, "table": _html("names-table", "use")}
+
+
+def _none_of_these() -> Section:
+    with gr.Row(elem_classes="lab-choices"):
+        number = gr.Slider(
+            *(1, 50, HIDDEN), step=1, label="Hidden classes", buttons=[], min_width=260, scale=4, elem_id="lab-hidden"
+        )
+        others = gr.Button("Hide other classes", size="md", min_width=120, scale=1, elem_id="lab-other-classes")
+    return {"number": number, "others": others, "table": _html("detection-table")}

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from ...evaluation.ablations import NameRow
+from ...evaluation.ood_detection import Detection, HiddenClasses
 from ...evaluation.report import ClassRow
 from ..html import percent
 from .text import bdi, percent1, points
@@ -142,3 +143,45 @@ def names_table(current: ClassRow, top1: float, rows: Sequence[NameRow]) -> str:
 
 def _name_row(name: str, *cells: str) -> str:
     return f'<tr><th scope="row" class="plain">{bdi(name)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+
+
+def detection_table(measured: HiddenClasses, dataset: str) -> str:
+    """Return a row per score that tells images of hidden classes from the others.
+
+    Parameters
+    ----------
+    measured : HiddenClasses
+    dataset : str
+        Title of the dataset.
+    """
+    rows = (
+        ("Share of the list beside other words (NegLabel)", measured.neglabel),
+        ("Best match without other words (MCM)", measured.mcm),
+        ("Largest zero-shot share", measured.msp),
+        ("Largest share of the linear probe", measured.probe),
+    )
+    body = "".join(_detection_row(name, row) for name, row in rows if row is not None)
+    caption = (
+        f"{len(measured.hidden)} classes are taken off the list: is it seen that an image shows none of the others? "
+        f"AUROC: how often an image of a class on the list ({measured.n_known:,} images) scores higher than one of a "
+        f"hidden class ({measured.n_hidden:,}); 50\N{NO-BREAK SPACE}% is chance. Passed: images of hidden classes that "
+        "pass for known if 95\N{NO-BREAK SPACE}% of the known images shall pass. In brackets: 95\N{NO-BREAK SPACE}% "
+        "intervals for these hidden classes; others can give more different numbers."
+    )
+    probe = "The probe learned all classes; the weights of the hidden ones are left out. " if measured.probe else ""
+    details = (
+        f"<p><b>Explore’s grey bar</b> would win for {percent1(measured.hidden_won)} of the images of hidden classes, "
+        f"and wrongly for {percent1(measured.known_won)} of the others.</p>"
+        f'<p class="caption">The {measured.nouns} other words name no class of {escape(dataset)}: they would give the '
+        f"hidden ones away. {probe}Hidden: {', '.join(map(bdi, measured.hidden))}.</p>"
+    )
+    heads = _heads("Score", "AUROC", "", "Passed", "")
+    return f'{_table("detection", caption, heads, body)}<div class="detection-details" role="status">{details}</div>'
+
+
+def _detection_row(name: str, row: Detection) -> str:
+    def interval(low: float, high: float) -> str:
+        return f"({percent1(low)} to {percent1(high)})"
+
+    auroc, fpr95 = interval(row.auroc_low, row.auroc_high), interval(row.fpr95_low, row.fpr95_high)
+    return _name_row(name, percent1(row.auroc), auroc, percent1(row.fpr95), fpr95)

@@ -68,7 +68,7 @@ window.clipExplorer = {
 
   parameters: [
     ...["tab", "step", "dataset", "index", "photo", "template", "classes"],
-    ...["replace_underscores", "sharpness", "model"],
+    ...["replace_underscores", "sharpness", "none_of_these", "model"],
   ],
   pushed: 0, // time of the last new entry in the history
   shown: false, // whether the first answer is there

@@ -42,7 +42,7 @@
     },
 
     bars() {
-      return [...document.querySelectorAll("#results .card.zero-shot .bar")].map((bar) => {
+      return [...document.querySelectorAll("#results .card.zero-shot .bar:not(.none-of-these)")].map((bar) => {
         const label = bar.querySelector(".label").cloneNode(true);
         label.querySelector(".true-mark")?.remove();
         return { name: label.textContent.trim(), right: bar.classList.contains("right") };
@@ -149,7 +149,8 @@
       if (!truth) return [["Your own photo has no true label: no points."]];
       if (!this.guess) return [[`It is “${truth}”. Without a guess there are no points.`]];
       const key = this.key();
-      const clip = this.bars()[0];
+      const none = find("#results .bar.none-of-these.wins");
+      const clip = none ? { name: "none of these", right: none.classList.contains("right") } : this.bars()[0];
       const right = this.candidates().find((each) => each.name === this.guess).right;
       const again = this.counted.has(key);
       if (!again) {
