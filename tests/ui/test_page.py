@@ -121,7 +121,7 @@ def test_predict_returns_what_the_backend_returns(served, tmp_path):
     options = {"index": 3, "replace_underscores": True, "top_k": 2}
     assert predict(classnames=list(prompts.classnames), templates=list(prompts.templates), **options) == expected
     assert predict(classnames="red_a, green\nblue", templates="a {}\nthe red {}", **options) == expected
-    asked = toy_backend.predict(index=3, none_of_these=True).to_dict()
+    asked = served.backend.predict(index=3, none_of_these=True).to_dict()
     assert predict(index=3, none_of_these=True) == asked and "none_of_these" in asked
     path = tmp_path / "transparent.png"
     Image.new("RGBA", (40, 30), (255, 0, 0, 128)).save(path)
