@@ -107,6 +107,10 @@ def test_the_lesson_gives_the_numbers_that_the_class_sees(readme, backend):
         assert ", ".join(first(seen)) in lesson
     label, bare = first(names, re.search("the bare word, `(.*?)`", lesson)[1])
     assert label == "cat" and f"rises from {first(names)[1]} to {bare}" in lesson
+    for name, helps in (("cat", False), ("rocket", True)):  # the switch "None of these", without the answer
+        photo = example_photos()[name]
+        prompts = PromptSet([each for each in photo.classnames if each != name])
+        assert backend.predict(image=photo.path, prompts=prompts, none_of_these=True).none_of_these.wins == helps
 
 
 def test_the_comments_of_examples_say_what_is_printed(readme, backend, repository, monkeypatch, capsys):

@@ -1,7 +1,9 @@
 """The two experiments of the article "[CLIP] Zero-shot Prediction & Linear Probe", step by step.
 
-To be read beside the article. Each numbered comment is one of its steps, and below stands the call of this package that
-does it. The article's code is that of openai/CLIP's README: "Zero-Shot Prediction" and "Linear-probe evaluation".
+To be read beside the article. Its code is that of openai/CLIP's README, sections "Zero-Shot Prediction" and
+"Linear-probe evaluation". The numbered comments follow the comments of that code, and below each stand the calls of
+this package that do the same. `clip_demo.cli.commands.run_article` loads the model and the dataset, and prints the
+results.
 
 ``python -m clip_demo article`` runs both experiments with the built-in model. With OpenAI's ViT-B/32 they are the
 article's: ``python -m clip_demo article --model ViT-B/32 --dataset cifar100``.
@@ -30,34 +32,31 @@ def predict_zero_shot(model: Encoder, dataset: Dataset, index: int) -> list[Zero
     image_features = model.encode_images([image_input])  # (1, d)
     text_features = model.encode_texts(text_inputs)  # (n_classes, d)
 
-    # 3. Normalise: with vectors of length 1, the dot product is the cosine similarity.
+    # 3. Pick the top 5 most similar classes for the image. With vectors of length 1, the dot product is the cosine.
     image_features, text_features = normalize(image_features), normalize(text_features)
     cosines = (image_features @ text_features.T)[0]  # (n_classes,)
 
-    # 4. Multiply by the logit scale, 100 in OpenAI's models, and turn the result into probabilities.
-    similarity = softmax(model.logit_scale * cosines)
-
-    # 5. Pick the five most similar classes.
+    similarity = softmax(model.logit_scale * cosines)  # the logit scale is the 100.0 of the README, and learned
     return [ZeroShotScore(dataset.classnames[i], float(similarity[i]), float(cosines[i])) for i in best(cosines, 5)]
 
 
 def fit_linear_probe(model: Encoder, dataset: Dataset, stores: Stores, progress: Progress) -> Head:
     """Experiment 2, first part: fit a linear classifier on labelled images. The image encoder stays as it is."""
-    # 1. Calculate the features of all images; they are not normalised. Those that the cache has are read from there.
+    # 1. Calculate the image features. They are not normalised. What the cache has already is read from there.
     images = ProbeFitter(model, dataset, stores.shards)
     images.encode("train", progress=progress)
     images.encode("test", progress=progress)
     test_features, test_labels = images.shards["test"].features, images.labels["test"]
-    if stores.features.get(model.sha256, dataset.name) is None:
+    if stores.features.get(model.sha256, dataset.name) is None:  # kept for the second part, and for the page
         stores.features.put(TestFeatures(test_features, test_labels), model, dataset)
 
-    # 2. Perform logistic regression, by scikit-learn's LogisticRegression. It takes some minutes.
+    # 2. Perform logistic regression, with scikit-learn's LogisticRegression and these settings. It takes some minutes.
     progress("fits of the linear probe", 0, 1)
     return images.fit(random_state=0, C=0.316, max_iter=1000)
 
 
 def evaluate_linear_probe(head: Head, test: TestFeatures, dataset: Dataset) -> float:
     """Experiment 2, second part: the accuracy on the test images, in per cent."""
-    # 3. Compare the most probable class of every test image with its label.
+    # 3. Evaluate using the logistic regression classifier: the most probable class of every image, and its label.
     predictions = np.array(head.classes_)[head.predict_proba(test.features).argmax(axis=1)]
     return 100 * float(np.mean(predictions == np.array(dataset.classnames)[test.labels]))

@@ -254,6 +254,9 @@ def test_high_contrast_keeps_bars_choices_and_frames(open_page):
     for frame in ("#results .card", "#keep", "#templates textarea"):
         assert colour(frame, "borderTopStyle") == "solid", frame
     assert colour("#results .bar.right", "outlineStyle") == "solid"
+    off = colour("#none-of-these input", "backgroundColor")
+    page.locator("#none-of-these input").check()
+    assert colour("#none-of-these input", "backgroundColor") != off  # the tick is white
     page.locator("#keep").focus()
     page.keyboard.press("Shift+Tab")
     assert page.evaluate("probes.focused()")["ring"]

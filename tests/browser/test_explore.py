@@ -524,7 +524,8 @@ def test_none_of_these_is_asked_for_by_a_switch_and_stays_in_the_link(open_page,
     card = page.locator("#results .card.zero-shot")
     expect(card.locator(".percent")).to_have_text([*percents(prediction.zero_shot), *percents([none])])
     expect(card.locator(".none-of-these .label")).to_have_text(f"None of these most like: {none.strongest}")
-    expect(page.locator("#verdict")).to_contain_text("Zero-shot says none of these, and is right")
+    expect(card.locator(".about")).to_contain_text(f"picks among your 4 classes and {len(none.nouns)} other words")
+    expect(page.locator("#verdict")).to_contain_text("Zero-shot says none of these, and is right.")
     expect(page).to_have_url(re.compile("none_of_these=1"))
     names = page.evaluate("clipPresentation.candidates().map((each) => each.name)")  # a class does not guess it
     assert sorted(names) == sorted([*prompts.classnames, "rocket"])

@@ -8,7 +8,7 @@ import pytest
 from clip_demo.backend import Prediction
 from clip_demo.evaluation.ood_detection import Detection, HiddenClasses
 from clip_demo.ui.explore.comparison import Comparison
-from clip_demo.ui.explore.none_of_these import grey_bar, match_line, probability_line, weakness
+from clip_demo.ui.explore.none_of_these import explanation, grey_bar, match_line, probability_line
 from clip_demo.ui.explore.prediction_cards import results, verdict
 from clip_demo.ui.explore.show import show
 from clip_demo.ui.permalink import from_query, start, to_link
@@ -36,7 +36,9 @@ def test_the_grey_bar_stands_below_the_classes_with_its_share_and_its_strongest_
     labels = re.findall('<span class="label">(.*?)</span>', cards)
     assert [text_of(label) for label in labels] == ["red", "blue", "None of these most like: tree"]
     assert f'<span class="percent">60.00{NBSP}%</span>' in cards and "width:60.000%" in cards
-    assert "None of these" not in results(predicted(None), toy_dataset, PromptSet(["red", "blue"]))
+    assert "picks among your <b>2 classes</b> and <b>2 other words</b>, from words alone" in cards
+    off = results(predicted(None), toy_dataset, PromptSet(["red", "blue"]))
+    assert "None of these" not in off and "picks among your <b>2 classes</b>, from words alone" in off
 
 
 def test_it_is_right_where_the_true_label_is_not_on_the_list():
@@ -55,20 +57,20 @@ def test_its_change_against_the_words_of_before_is_marked():
 
 def test_the_verdict_says_none_of_these(toy_dataset):
     said = text_of(verdict(predicted(), toy_dataset))
-    assert said == (
-        "Zero-shot says none of these, and is right: other words fit better, most of all tree. “green” is not on your "
-        "list."
-    )
-    wrong = text_of(verdict(predicted(truth="red"), toy_dataset))
-    assert wrong.startswith("Zero-shot says none of these: other words fit better")
+    # Not that another word fits better: here all of them together have more than "red", and none of them alone.
+    assert said == "Zero-shot says none of these, and is right. “green” is not on your list."
+    wrong = text_of(verdict(predicted(truth="Red"), toy_dataset))
+    assert wrong.startswith("Zero-shot says none of these, but “Red” is on your list.")
+    unknown = text_of(verdict(predicted(truth=None), toy_dataset))
+    assert unknown.strip() == "Zero-shot says none of these."
     assert "none of these" not in verdict(predicted(replace(NONE, wins=False)), toy_dataset)
 
 
 def test_a_threshold_gives_an_answer_or_says_why_not():
-    assert f"55.000{NBSP}%" in match_line(predicted()) and "<b>one of these</b>" in match_line(predicted())
-    assert "<b>none of these</b>" in match_line(predicted(replace(NONE, mcm=0.54)))
+    assert f"55.000{NBSP}%" in match_line(predicted()) and "it says <b>one of these</b>" in match_line(predicted())
+    assert "it says <b>none of these</b>" in match_line(predicted(replace(NONE, mcm=0.54)))
     unknown = replace(NONE, mcm_threshold=None, note="Toys-5 has no test images of “<b>”.")
-    assert "cannot be said: Toys-5 has no test images of “&lt;b&gt;”." in match_line(predicted(unknown))
+    assert "no answer here. Toys-5 has no test images of “&lt;b&gt;”." in match_line(predicted(unknown))
     assert match_line(predicted(None)) == ""
 
 
@@ -76,15 +78,17 @@ def test_the_probe_answers_by_its_first_bar(toy_backend, toy_dataset, tmp_path):
     toy_backend.fit_probe(folder=tmp_path)
     toy_backend.evaluate()
     prediction = toy_backend.predict(index=0, none_of_these=True)
-    assert "<b>one of these</b>" in probability_line(prediction, toy_dataset)
-    unsure = replace(prediction.none_of_these, probe_threshold=1.1)
-    assert "<b>none of these</b>" in probability_line(replace(prediction, none_of_these=unsure), toy_dataset)
+    assert "it says <b>one of its classes</b>" in probability_line(prediction, toy_dataset)
+    unsure = replace(prediction, none_of_these=replace(prediction.none_of_these, probe_threshold=1.1))
+    assert "it says <b>none of its classes</b>" in probability_line(unsure, toy_dataset)
     assert probability_line(predicted(), toy_dataset) == ""
 
 
-def test_only_the_built_in_model_is_called_weak():
-    assert weakness(predicted()) == "" and weakness(replace(predicted(None), model="tiny")) == ""
-    assert "Only 2 other words count here" in weakness(replace(predicted(), model="tiny"))
+def test_the_grey_bar_is_explained_and_only_the_built_in_model_is_called_weak():
+    assert explanation(predicted(None)) == "" and explanation(replace(predicted(None), model="tiny")) == ""
+    meaning = "The grey bar is the share of all 2 other words together."
+    assert text_of(explanation(predicted())) == meaning
+    assert text_of(explanation(replace(predicted(), model="tiny"))).startswith(f"{meaning} tiny is weak at this")
 
 
 def test_the_switch_is_in_the_address_and_everything_follows_it(toy_backend):
@@ -108,5 +112,8 @@ def test_the_table_of_the_lab_has_a_row_for_each_score(probe):
     assert table.count("<tr>") == (4 if probe is None else 5)
     assert f"<td>87.9{NBSP}%</td><td>(87.1{NBSP}% to 88.7{NBSP}%)</td><td>46.9{NBSP}%</td>" in table
     assert ("weights of the hidden ones are left out" in table) == (probe is not None)
+    assert "(the false positive rate). Lower is better." in table and "50\N{NO-BREAK SPACE}% is chance" in table
+    assert "Can a score tell their 2,000 images from the 8,000 of the others?" in table
+    assert ("left out.</p>" if probe else "away.</p>") in table
     assert "name no class of Toys-5" in table and "&lt;b&gt;" in table and "<b>," not in table
     assert f"would win for 71.6{NBSP}% of the images of hidden classes, and wrongly for 15.9{NBSP}%" in text_of(table)

@@ -43,14 +43,14 @@ def match_line(prediction: Prediction) -> str:
     if none is None:
         return ""
     if none.mcm_threshold is None:
-        text = f" it cannot be said: {escape(none.note)}"
+        text = f", no answer here. {escape(none.note)}"
     else:
         answer = "one of these" if none.mcm >= none.mcm_threshold else "none of these"
         text = (
-            f": the best match has {_fine(none.mcm)}, and {_KEPT} of the test images of these classes have at least "
-            f"{_fine(none.mcm_threshold)}: <b>{answer}</b>."
+            f": with no sharpness, the first class has {_fine(none.mcm)}. {_KEPT} of the test "
+            f"images of these classes have at least {_fine(none.mcm_threshold)}, so it says <b>{answer}</b>."
         )
-    return f'<p class="beyond threshold">Without other words (MCM){text}</p>'
+    return f'<p class="beyond threshold">A second way, without other words (MCM){text}</p>'
 
 
 def probability_line(prediction: Prediction, dataset: Dataset) -> str:
@@ -58,10 +58,10 @@ def probability_line(prediction: Prediction, dataset: Dataset) -> str:
     none, probe = prediction.none_of_these, prediction.linear_probe
     if none is None or none.probe_threshold is None or probe is None:
         return ""
-    answer = "one of these" if probe.top[0].probability >= none.probe_threshold else "none of these"
+    answer = "one of its classes" if probe.top[0].probability >= none.probe_threshold else "none of its classes"
     return (
         f'<p class="beyond threshold">On {_KEPT} of {dataset.title}’s test images its first bar has at least '
-        f"{100 * none.probe_threshold:.6g}\N{NO-BREAK SPACE}%: here <b>{answer}</b>.</p>"
+        f"{100 * none.probe_threshold:.6g}\N{NO-BREAK SPACE}%, so here it says <b>{answer}</b>.</p>"
     )
 
 
@@ -75,8 +75,17 @@ def says_none(prediction: Prediction) -> str:
     none = prediction.none_of_these
     if none is None or not none.wins:
         return ""
-    right = ", and is right" if _is_right(prediction) else ""
-    return f"Zero-shot says none of these{right}: other words fit better, most of all {name_html(none.strongest)}."
+    # Short, since the presentation has two lines; the grey bar names the word.
+    if _is_right(prediction):
+        return "Zero-shot says none of these, and is right."
+    listed = prediction.truth and find_class(prediction.zero_shot, prediction.truth)
+    return f"Zero-shot says none of these{f', but “{name_html(prediction.truth)}” is on your list' if listed else ''}."
+
+
+def among(prediction: Prediction) -> str:
+    """Return what counts beside the classes, for the line below the name of the card; "" where it was not asked."""
+    none = prediction.none_of_these
+    return "" if none is None else f" and <b>{len(none.nouns)} other words</b>"
 
 
 def _is_right(prediction: Prediction) -> bool:
@@ -84,12 +93,16 @@ def _is_right(prediction: Prediction) -> bool:
     return none.wins and truth is not None and find_class(prediction.zero_shot, truth) is None
 
 
-def weakness(prediction: Prediction) -> str:
-    """Say how often the built-in model errs with the grey bar; "" for other models, and where it was not asked."""
-    if prediction.none_of_these is None or prediction.model != BUILT_IN:
+def explanation(prediction: Prediction) -> str:
+    """Say what the grey bar is, and how often the built-in model errs with it; "" where it was not asked."""
+    none = prediction.none_of_these
+    if none is None:
         return ""
+    weak = (
+        " <b>tiny</b> is weak at this: with 20 classes of CIFAR-100 taken off the list, it wins for 3 of 4 of their "
+        "images, and wrongly for 1 of 6 of the others. The Prompt Lab measures it."
+    )
     return (
-        f'<p class="hint">Only {len(prediction.none_of_these.nouns)} other words count here, and <b>tiny</b> is weak '
-        "at this: with 20 classes of CIFAR-100 hidden, the grey bar wins for 3 of 4 of their images, and wrongly for 1 "
-        "of 6 of the others. The Prompt Lab measures it.</p>"
+        f'<p class="hint">The grey bar is the share of all {len(none.nouns)} other words together.'
+        f"{weak if prediction.model == BUILT_IN else ''}</p>"
     )

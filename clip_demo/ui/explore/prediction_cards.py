@@ -16,7 +16,7 @@ from ...zero_shot.word_knowledge import WordKnowledge
 from ..html import name_html, percent
 from ..probe_job_panel import early_head, offer
 from .comparison import Comparison, find_class
-from .none_of_these import grey_bar, match_line, probability_line, says_none
+from .none_of_these import among, grey_bar, match_line, probability_line, says_none
 
 SHOWN = 5  # bars per card
 
@@ -60,9 +60,8 @@ def _zero_shot_card(
 ) -> str:
     n = len(prompts.templates)
     notes = {each.name: f'<span class="word-note">{escape(each.note)}</span>' for each in knowledge if each.note}
-    about = f"picks among your <b>{len(prompts.classnames)} classes</b>, from words alone"
-    if n > 1:
-        about = f"picks among your <b>{len(prompts.classnames)} classes</b>, by the mean of <b>{n} prompts</b> each"
+    how = "from words alone" if n == 1 else f"by the mean of <b>{n} prompts</b> each"
+    about = f"picks among your <b>{len(prompts.classnames)} classes</b>{among(prediction)}, {how}"
     if comparison:
         about += f' <span class="earlier-key">{escape(comparison.name)}</span>'
     bars = "".join(

@@ -26,7 +26,7 @@ from . import view as html
 from .code import code
 from .comparison import Comparison, Words
 from .layout import index_range
-from .none_of_these import weakness
+from .none_of_these import explanation
 from .prediction_cards import SHOWN, hint, results, verdict, word_line
 from .status_events import changed, facts
 
@@ -141,7 +141,7 @@ def _answer(
             coming=backend.preparation.is_running(prediction.model, dataset.name),
         ),
         "verdict": verdict(prediction, dataset, shown),
-        "hint": word_line(prompts.classnames, knowledge) + weakness(prediction) + hint(prediction),
+        "hint": word_line(prompts.classnames, knowledge) + explanation(prediction) + hint(prediction),
         "code": code(
             model=prediction.model,
             dataset=dataset,

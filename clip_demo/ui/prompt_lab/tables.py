@@ -155,27 +155,28 @@ def detection_table(measured: HiddenClasses, dataset: str) -> str:
         Title of the dataset.
     """
     rows = (
-        ("Share of the list beside other words (NegLabel)", measured.neglabel),
+        ("What the grey bar leaves to the list (NegLabel)", measured.neglabel),
         ("Best match without other words (MCM)", measured.mcm),
         ("Largest zero-shot share", measured.msp),
         ("Largest share of the linear probe", measured.probe),
     )
     body = "".join(_detection_row(name, row) for name, row in rows if row is not None)
     caption = (
-        f"{len(measured.hidden)} classes are taken off the list: is it seen that an image shows none of the others? "
-        f"AUROC: how often an image of a class on the list ({measured.n_known:,} images) scores higher than one of a "
-        f"hidden class ({measured.n_hidden:,}); 50\N{NO-BREAK SPACE}% is chance. Passed: images of hidden classes that "
-        "pass for known if 95\N{NO-BREAK SPACE}% of the known images shall pass. In brackets: 95\N{NO-BREAK SPACE}% "
-        "intervals for these hidden classes; others can give more different numbers."
+        f"{len(measured.hidden)} classes are taken off the list. Can a score tell their {measured.n_hidden:,} images "
+        f"from the {measured.n_known:,} of the others? AUROC: of two such images, how often the one whose class is on "
+        "the list has the higher score. 100\N{NO-BREAK SPACE}% is perfect, 50\N{NO-BREAK SPACE}% is chance. Let "
+        "through: with a threshold that 95\N{NO-BREAK SPACE}% of the images of the list reach, how many images of "
+        "hidden classes reach it, too (the false positive rate). Lower is better. In brackets: 95\N{NO-BREAK SPACE}% "
+        "intervals for these hidden classes; other classes can give numbers outside."
     )
-    probe = "The probe learned all classes; the weights of the hidden ones are left out. " if measured.probe else ""
+    probe = " The probe learned all classes; the weights of the hidden ones are left out." if measured.probe else ""
     details = (
-        f"<p><b>Explore’s grey bar</b> would win for {percent1(measured.hidden_won)} of the images of hidden classes, "
-        f"and wrongly for {percent1(measured.known_won)} of the others.</p>"
-        f'<p class="caption">The {measured.nouns} other words name no class of {escape(dataset)}: they would give the '
-        f"hidden ones away. {probe}Hidden: {', '.join(map(bdi, measured.hidden))}.</p>"
+        f"<p>Explore’s grey bar <b>“None of these”</b> would win for {percent1(measured.hidden_won)} of the images of "
+        f"hidden classes, and wrongly for {percent1(measured.known_won)} of the others.</p>"
+        f'<p class="caption">Hidden: {", ".join(map(bdi, measured.hidden))}. The {measured.nouns} other words name no '
+        f"class of {escape(dataset)}, which would give the hidden ones away.{probe}</p>"
     )
-    heads = _heads("Score", "AUROC", "", "Passed", "")
+    heads = _heads("Score", "AUROC", "", "Let through", "")
     return f'{_table("detection", caption, heads, body)}<div class="detection-details" role="status">{details}</div>'
 
 
