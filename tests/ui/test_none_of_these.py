@@ -36,7 +36,7 @@ def test_the_grey_bar_stands_below_the_classes_with_its_share_and_its_strongest_
     labels = re.findall('<span class="label">(.*?)</span>', cards)
     assert [text_of(label) for label in labels] == ["red", "blue", "None of these most like: tree"]
     assert f'<span class="percent">60.00{NBSP}%</span>' in cards and "width:60.000%" in cards
-    assert "picks among your <b>2 classes</b> and <b>2 other words</b>, from words alone" in cards
+    assert "picks among your <b>2 classes</b> and <b>2 other words</b></p>" in cards
     off = results(predicted(None), toy_dataset, PromptSet(["red", "blue"]))
     assert "None of these" not in off and "picks among your <b>2 classes</b>, from words alone" in off
 
@@ -70,7 +70,7 @@ def test_a_threshold_gives_an_answer_or_says_why_not():
     assert f"55.000{NBSP}%" in match_line(predicted()) and "it says <b>one of these</b>" in match_line(predicted())
     assert "it says <b>none of these</b>" in match_line(predicted(replace(NONE, mcm=0.54)))
     unknown = replace(NONE, mcm_threshold=None, note="Toys-5 has no test images of “<b>”.")
-    assert "no answer here. Toys-5 has no test images of “&lt;b&gt;”." in match_line(predicted(unknown))
+    assert "has no answer here: Toys-5 has no test images of “&lt;b&gt;”." in match_line(predicted(unknown))
     assert match_line(predicted(None)) == ""
 
 

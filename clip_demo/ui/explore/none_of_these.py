@@ -43,14 +43,14 @@ def match_line(prediction: Prediction) -> str:
     if none is None:
         return ""
     if none.mcm_threshold is None:
-        text = f", no answer here. {escape(none.note)}"
+        text = f" has no answer here: {escape(none.note)}"
     else:
         answer = "one of these" if none.mcm >= none.mcm_threshold else "none of these"
         text = (
             f": with no sharpness, the first class has {_fine(none.mcm)}. {_KEPT} of the test "
             f"images of these classes have at least {_fine(none.mcm_threshold)}, so it says <b>{answer}</b>."
         )
-    return f'<p class="beyond threshold">A second way, without other words (MCM){text}</p>'
+    return f'<p class="beyond threshold">A second way (MCM, without other words){text}</p>'
 
 
 def probability_line(prediction: Prediction, dataset: Dataset) -> str:

@@ -60,8 +60,10 @@ def _zero_shot_card(
 ) -> str:
     n = len(prompts.templates)
     notes = {each.name: f'<span class="word-note">{escape(each.note)}</span>' for each in knowledge if each.note}
-    how = "from words alone" if n == 1 else f"by the mean of <b>{n} prompts</b> each"
-    about = f"picks among your <b>{len(prompts.classnames)} classes</b>{among(prediction)}, {how}"
+    others = among(prediction)
+    # One line, or the bars of both cards would not be beside each other.
+    how = f", by the mean of <b>{n} prompts</b> each" if n > 1 else "" if others else ", from words alone"
+    about = f"picks among your <b>{len(prompts.classnames)} classes</b>{others}{how}"
     if comparison:
         about += f' <span class="earlier-key">{escape(comparison.name)}</span>'
     bars = "".join(
