@@ -170,7 +170,8 @@ def _add_download(subparsers) -> None:
 def _add_article(subparsers) -> None:
     command = _add_command(
         subparsers, "article", commands.run_article,
-        "run the two experiments of the article, whose steps are in clip_demo/cli/article.py",
+        'run the two experiments of the article "[CLIP] Zero-shot Prediction & Linear Probe", whose steps are in '
+        "clip_demo/cli/article.py",
         "--model ViT-B/32 --dataset cifar100",
     )  # fmt: skip
     command.add_argument("--index", type=int, default=3637, metavar="N", help="a test image (default: 3637)")
