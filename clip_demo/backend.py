@@ -16,8 +16,7 @@ from .evaluation.ablations import NameRow, TemplateRow
 from .evaluation.calibration import logit_scale_or
 from .evaluation.first_image import FirstImage
 from .evaluation.report import EvaluationReport
-from .features.extract import encode_directly, encode_split
-from .features.feature_store import TestFeatures, save_features
+from .features.feature_store import encode_and_save
 from .linear_probe.few_shot_curve import FewShotCurve
 from .linear_probe.head import Head, linear_probe
 from .linear_probe.pipeline import ProbePipeline, Stores, check_fit
@@ -37,6 +36,7 @@ from .serving.probe_job import ProbeJobs
 from .serving.published_check import PublishedCheck
 from .serving.status import Status
 from .serving.subject import Subject
+from .serving.teacher import Teacher
 from .zero_shot.classifier import zero_shot_scores
 from .zero_shot.prompt_set import PromptSet, check_prompts
 from .zero_shot.word_knowledge import WordKnowledge, word_knowledge
@@ -67,6 +67,8 @@ class Backend:
         Gives the progress callback of one visitor's request, with which the methods below wait for their turn.
     inside : Inspector
         Answers what happens inside a prediction.
+    teacher : Teacher
+        Learns own classes from photos.
 
     Raises
     ------
@@ -97,6 +99,7 @@ class Backend:
         self._published = PublishedCheck()
         self._jobs = ProbeJobs(self._stores, self._downloads, self._evaluator)
         self.inside = Inspector(self._subject, self._choose, self._evaluator, self._stores.heads)
+        self.teacher = Teacher(self._choose)
 
     @classmethod
     def open(
@@ -327,9 +330,7 @@ class Backend:
     ) -> Path:
         """Encode all test images again, and write their features in compact form; return the file."""
         on, folder = self._dataset(dataset), check_folder(folder, "folder")
-        encoder = self.encoder()
-        features = encode_split(encode_directly(encoder), on, "test", progress)
-        return save_features(TestFeatures(features, on.labels()), folder, encoder, on, compact=True)
+        return encode_and_save(self.encoder(), on, folder, progress)
 
     def first_image(self, dataset: str | None = None, model: str | None = None) -> FirstImage | None:
         """Return the image that a visitor sees first; None until the model is loaded, and where none is stored."""

@@ -12,7 +12,7 @@ from ..datasets.base import Dataset
 from ..errors import ArtifactError
 from ..models.encoder import Encoder
 from ..progress import Progress
-from .extract import Extract, encode_split
+from .extract import Extract, encode_directly, encode_split
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +91,12 @@ def save_features(
         model_sha256=np.array(encoder.sha256),
         image_set=np.array(dataset.name),  # the key of all stored features so far
     )
+
+
+def encode_and_save(encoder: Encoder, dataset: Dataset, folder: str | Path, progress: Progress | None = None) -> Path:
+    """Encode all test images, and write their features in compact form; return the file."""
+    features = encode_split(encode_directly(encoder), dataset, "test", progress)
+    return save_features(TestFeatures(features, dataset.labels()), folder, encoder, dataset, compact=True)
 
 
 def load_features(path: str | Path) -> tuple[TestFeatures, str, str]:

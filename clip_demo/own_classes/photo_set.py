@@ -26,7 +26,7 @@ class Photo:
     Attributes
     ----------
     key : str
-        Checksum of the file; the same file is the same photo.
+        Checksum of the pixels; equal pixels are the same photo.
     thumbnail : bytes
         WebP, at most `THUMBNAIL` pixels wide and high.
     features : numpy.ndarray, shape (d,), float32
