@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -43,6 +44,16 @@ class Examples:
         """The classes that have photos, ascending."""
         return np.unique(self.labels)
 
+    @cached_property
+    def n0(self) -> float:
+        """Number of photos of a class that weigh as much as its name; see `clip_demo.linear_probe.text_and_photos`."""
+        return choose_n0(self.text, normalize(self.photos), self.labels, self.logit_scale)
+
+    @cached_property
+    def classifiers(self) -> dict[str, LinearClassifier]:
+        """What `fit` returns, fitted once."""
+        return fit(self)
+
     def subset(self, keep: np.ndarray) -> Examples:
         """Return the examples with some of the photos, given by their positions or by a mask."""
         return Examples(self.classnames, self.text, self.photos[keep], self.labels[keep], self.logit_scale)
@@ -61,9 +72,8 @@ def nearest_mean(examples: Examples) -> LinearClassifier:
 
 def text_and_photos(examples: Examples) -> LinearClassifier:
     """Return the probe that begins from the words; see `clip_demo.linear_probe.text_and_photos`."""
-    photos, labels = normalize(examples.photos), examples.labels
-    n0 = choose_n0(examples.text, photos, labels, examples.logit_scale)
-    return _cosine_classifier(examples, text_and_photo_weights(examples.text, photos, labels, n0))
+    weights = text_and_photo_weights(examples.text, normalize(examples.photos), examples.labels, examples.n0)
+    return _cosine_classifier(examples, weights)
 
 
 def linear_probe(examples: Examples) -> LinearClassifier:

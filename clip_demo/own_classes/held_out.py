@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,28 +87,34 @@ def held_out(examples: Examples, progress: Progress | None = None) -> HeldOut:
     examples : Examples
         See `can_be_tested`.
     progress : callable, optional
-        See `clip_demo.progress.Progress`.
+        See `clip_demo.progress.Progress`. Called after each fold, where it may end the work by raising.
     """
     labels, fold = examples.labels, folds(examples.labels)
     most = int(np.bincount(labels).max()) - 1
     steps = [*(n for n in SHOTS if n < most), None]
     curves: dict[str, list[HeldOutAccuracy]] = {name: [] for name in CLASSIFIERS}
+    n_folds = len(np.unique(fold))
     for number, shots in enumerate(steps):
-        own, predicted = _predict(examples, fold, shots)
+
+        def folds_done(done: int, before: int = number * n_folds) -> None:
+            if progress:
+                progress("tests", before + done, len(steps) * n_folds)
+
+        own, predicted = _predict(examples, fold, shots, folds_done)
         for name, each in predicted.items():
             correct = int((each == labels).sum())
             curves[name].append(HeldOutAccuracy(shots, correct / len(labels), *wilson_interval(correct, len(labels))))
-        if progress:
-            progress("photos left out", number + 1, len(steps))
     confusion = {name: count_pairs(labels, each, len(examples.classnames)) for name, each in predicted.items()}
     return HeldOut({name: tuple(points) for name, points in curves.items()}, confusion, predicted, int(own.argmin()))
 
 
-def _predict(examples: Examples, fold: np.ndarray, shots: int | None) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _predict(
+    examples: Examples, fold: np.ndarray, shots: int | None, folds_done: Callable[[int], None]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the probability of each photo's own class under the probe that begins from the words, and predictions."""
     labels, own = examples.labels, np.zeros(len(examples.labels))
     predicted = {name: np.zeros(len(labels), dtype=int) for name in CLASSIFIERS}
-    for k in np.unique(fold):
+    for number, k in enumerate(np.unique(fold)):
         out = fold == k
         learned = examples.subset(first_of_each(labels, ~out, shots))
         for name, classifier in fit(learned).items():
@@ -116,6 +123,7 @@ def _predict(examples: Examples, fold: np.ndarray, shots: int | None) -> tuple[n
             predicted[name][out] = position[probability.argmax(axis=1)]
             if name == "text_and_photos":
                 own[out] = probability[np.arange(out.sum()), labels[out]]
+        folds_done(number + 1)
     return own, predicted
 
 
