@@ -85,7 +85,7 @@ ODD = [
     ),
     *([], [[["a"]]], {}, {"value": [1]}, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, {"path": 7}),
 ]
-CARRIED = ("value", "name", "job", "address", "experiment", "answer")
+CARRIED = ("value", "name", "job", "address", "experiment", "answer", "token", "command", "test")
 
 
 @pytest.mark.filterwarnings("ignore:The value passed into gr.Dropdown")
