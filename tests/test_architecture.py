@@ -47,6 +47,7 @@ FOLDERS += [
     "ui.explore",
     "ui.few_shot",
     "ui.inside",
+    "ui.own_classes",
     "ui.prompt_lab",
     "zero_shot",
 ]

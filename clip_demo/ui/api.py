@@ -1,4 +1,4 @@
-"""The public endpoints: prediction, evaluation, word knowledge and own classes for programs. `Page` passes their errors on."""
+"""The public endpoints for programs. `Page` passes their errors on."""
 
 from dataclasses import asdict
 from typing import Any
@@ -15,7 +15,6 @@ from ..zero_shot.templates import README_TEMPLATE
 from .permissions import check_model
 from .presence import visitor_request
 from .uploads import uploaded_path
-
 
 _MAX_TESTS = 100  # photos of one request to ``/own_classes``
 

@@ -4,13 +4,12 @@ import base64
 import http.client
 import json
 import re
-import shutil
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
-from gradio.utils import get_upload_folder
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -26,7 +25,7 @@ from clip_demo.ui.own_classes.figure import accuracy_figure
 from clip_demo.ui.own_classes.text import METHODS, formula
 from clip_demo.ui.own_classes.view import thumbnail_url
 from clip_demo.ui.page import build_ui, launch_options
-from clip_demo.ui.uploads import NOT_ARRIVED, temporary_upload
+from clip_demo.ui.uploads import NO_UPLOAD, NOT_ARRIVED, temporary_upload
 
 ME, OTHER = "a" * 32, "b" * 32
 COLOURS = {"red": ["tomato", "red", "darkred", "firebrick"], "blue": ["blue", "navy", "slateblue", "royalblue"]}
@@ -398,11 +397,19 @@ def test_gradios_sessions_remember_nothing_of_photos_and_visitors(served, upload
         assert "Zero-shot" in html and next(iter(answer["thumbnails"].values())).startswith("data:image")
         session = demo.state_holder.session_data[client.session_hash]
         remembered = repr([session.config_values, session.state_data])
-        for secret in (token, key, "data:image/webp", "Nearest class mean"):
+        for secret in (token, key, *answer["thumbnails"].values(), "Nearest class mean"):
             assert secret not in remembered, secret
         assert toy_backend.teacher.kept.get(token).photos[0].key == key
     finally:
         client.close()
+
+
+def post(url, arguments):
+    """Return what the endpoint answers to plain HTTP, where no client uploads the files of its own computer."""
+    head = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}gradio_api/call/v2/own_classes", json.dumps(arguments).encode(), head)
+    event = json.load(urllib.request.urlopen(request))["event_id"]
+    return urllib.request.urlopen(f"{url}gradio_api/call/own_classes/{event}").read().decode()
 
 
 # --- the endpoint -------------------------------------------------------------------------------------------------
@@ -427,12 +434,14 @@ def test_the_endpoint_answers_what_the_teacher_answers_and_keeps_nothing(served,
             ({"labels": ["green"] * 8}, "labels: 'green' is not one of classnames"),
             ({"classnames": ["red"]}, "labels: 'blue' is not"),
             ({"classnames": [f"name {i}" for i in range(11)]}, "classnames: got 11; give a list of at most 10"),
-            ({"photos": [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}] * 8}, "not an uploaded file"),
         ):
             with pytest.raises(AppError, match=message):
                 client.predict(**{**arguments, **wrong}, api_name="/own_classes")
     finally:
         client.close()
+    passwd = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    for foreign in ({"photos": [passwd], "labels": ["red"]}, {"photos": [], "labels": [], "tests": [passwd]}):
+        assert NO_UPLOAD in post(url, {"classnames": ["red", "blue"], **foreign})
     teacher, photo_set = toy_backend.teacher, PhotoSet(tuple(map(OwnClass, COLOURS)))
     for position in range(2):
         photo_set = teacher.add(photo_set, position, paths[4 * position : 4 * position + 4])

@@ -88,5 +88,6 @@ def _test() -> str:
 it is the photo that you added last.</p>
 <div class="teach-buttons"><button type="button" data-do="choose-test">Choose a photo</button>
 <input type="file" id="teach-test-file" accept="image/*" hidden>
-<button type="button" data-do="webcam" aria-describedby="teach-privacy">Use the webcam</button></div>
+<button type="button" data-do="webcam" aria-describedby="teach-privacy">Use the webcam</button>
+<button type="button" data-do="stop-webcam" hidden>Stop the webcam</button></div>
 <div class="thumbnails">{examples}</div></div></section>"""

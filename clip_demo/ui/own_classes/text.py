@@ -8,8 +8,8 @@ INTRODUCTION = (
 )
 PRIVACY = (
     "Of each photo, this page keeps a small copy and a list of numbers in the server’s memory, for you alone. The "
-    "photo itself is deleted at once, and everything else about ten minutes after you left. Test photos and webcam "
-    "pictures are not kept at all."
+    "photo itself is deleted at once, and everything else about ten minutes after you left. Test photos, also "
+    "those of the webcam, are not kept at all."
 )
 NOTHING_YET = '<p class="waiting">Add a photo to a class, or choose a test photo.</p>'
 UNNAMED = '<p class="hint">Give your classes names: two of the classifiers begin with the words.</p>'

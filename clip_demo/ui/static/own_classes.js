@@ -201,7 +201,6 @@ window.clipTeach = {
   },
 
   choose(test) {
-    if (!test?.webcam && this.test?.webcam) this.stopCamera();
     if (this.shownUrl) URL.revokeObjectURL(this.shownUrl);
     this.test = test;
     this.shownUrl = test?.file ? URL.createObjectURL(test.file) : null;
@@ -212,6 +211,7 @@ window.clipTeach = {
     const owner = this.classes.find((each) => each.keys.includes(test?.key));
     document.querySelector("#teach-what").textContent = this.describe(test, owner, example);
     this.draw();
+    this.drawTestCamera();
     this.predict();
   },
 
@@ -339,7 +339,7 @@ window.clipTeach = {
     this.release();
     this.stream?.getTracks().forEach((each) => each.stop());
     this.stream = null;
-    if (this.test?.webcam) this.test = null;
+    if (this.test?.webcam) this.choose(null);
     this.draw();
     this.drawTestCamera();
   },
@@ -347,7 +347,8 @@ window.clipTeach = {
   drawTestCamera() {
     const on = Boolean(this.test?.webcam && this.stream);
     document.querySelector("#teach-video").hidden = !on;
-    document.querySelector("#teach [data-do=webcam]").textContent = this.stream ? "Stop the webcam" : "Use the webcam";
+    document.querySelector("#teach [data-do=webcam]").hidden = on;
+    document.querySelector("#teach [data-do=stop-webcam]").hidden = !this.stream;
   },
 
   drawCamera(card, name) {
@@ -416,6 +417,7 @@ window.clipTeach = {
       "choose-zip": () => document.querySelector("#teach-zip").click(),
       record: () => this.stream || this.startCamera(),
       webcam: () => this.webcam(),
+      "stop-webcam": () => this.stopCamera(),
       example: () => this.choose({ example: button.dataset.name }),
       pick: () => this.choose({ key }),
       delete: () => this.remove(card, this.test.key),
@@ -427,13 +429,9 @@ window.clipTeach = {
   },
 
   async webcam() {
-    if (this.stream) {
-      this.stopCamera();
-      this.choose(null);
-    } else if (await this.startCamera()) {
-      this.choose({ webcam: true });
-      this.drawTestCamera();
-    }
+    if (!(await this.startCamera())) return;
+    this.choose({ webcam: true });
+    this.drawTestCamera();
   },
 
   // The focus goes to the photo that takes the place of the deleted one.
