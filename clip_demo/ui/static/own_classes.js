@@ -137,6 +137,7 @@ window.clipTeach = {
     if (canUndo !== undefined) button("undo").disabled = !canUndo;
     button("add-class").disabled = this.classes.length >= 10;
     for (const name of ["forget", "save"]) button(name).disabled = !this.photos();
+    document.querySelector("#teach-what").textContent = this.describe(this.test);
   },
 
   card() {
@@ -158,7 +159,8 @@ window.clipTeach = {
     const field = part("input.name");
     card.dataset.class = i;
     card.setAttribute("aria-label", `Class ${name}`);
-    if (field !== document.activeElement || this.sent?.do !== "add") field.value = name;
+    // What is being typed stays, unless the server refused it or something else changed the name.
+    if (field.dataset.name !== name || this.sent?.do === "rename") field.value = field.dataset.name = name;
     field.setAttribute("aria-label", `Name of class ${i + 1}`);
     part(".count").textContent = this.count(keys.length);
     part("[data-do=remove-class]").setAttribute("aria-label", `Remove the class ${name}`);
@@ -204,24 +206,26 @@ window.clipTeach = {
     if (this.shownUrl) URL.revokeObjectURL(this.shownUrl);
     this.test = test;
     this.shownUrl = test?.file ? URL.createObjectURL(test.file) : null;
-    const example = test?.example && document.querySelector(`[data-do=example][data-name="${CSS.escape(test.example)}"]`);
     const image = document.querySelector("#teach-shown");
-    image.src = this.shownUrl ?? example?.querySelector("img").src ?? this.thumbnails.get(test?.key) ?? "";
+    image.src = this.shownUrl ?? this.thumbnails.get(test?.key) ?? (test?.example ? this.example(test.example).firstElementChild.src : "");
     image.hidden = !image.getAttribute("src") || Boolean(test?.webcam);
-    const owner = this.classes.find((each) => each.keys.includes(test?.key));
-    document.querySelector("#teach-what").textContent = this.describe(test, owner, example);
     this.draw();
     this.drawTestCamera();
     this.predict();
   },
 
-  describe(test, owner, example) {
+  example(name) {
+    return document.querySelector(`[data-do=example][data-name="${CSS.escape(name)}"]`);
+  },
+
+  describe(test) {
+    const owner = this.classes.find((each) => each.keys.includes(test?.key));
     if (owner) {
       return `Photo ${owner.keys.indexOf(test.key) + 1} of “${owner.name}”: it is left out, so that nobody has learned from it.`;
     }
     if (test?.webcam) return "What the webcam sees now. These pictures are not kept.";
     if (test?.file) return "Your photo. It is not kept.";
-    return example ? `An example: ${example.title}.` : "Until you choose one, it is the photo that you added last.";
+    return test?.example ? `An example: ${this.example(test.example).title}.` : "Until you choose one, it is the photo that you added last.";
   },
 
   // --- predictions and accuracies ---
