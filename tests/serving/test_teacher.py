@@ -1,12 +1,14 @@
 """The teacher, on the toy encoder: photos are their mean colours, and prompts the sum of their colour words."""
 
+import gc
 import io
+import weakref
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from clip_demo.errors import ArtifactError, ImageError, OptionError
+from clip_demo.errors import ArtifactError, Cancelled, ImageError, OptionError
 from clip_demo.numerics import normalize, softmax
 from clip_demo.own_classes.photo_set import OwnClass, PhotoSet
 
@@ -80,6 +82,52 @@ def test_accuracies_are_of_photos_that_were_left_out(teacher, photo_set):
     result = teacher.held_out(teacher.examples(photo_set))
     assert result.curves["text_and_photos"][-1].accuracy == 1
     assert teacher.held_out(teacher.examples(PhotoSet())) is None
+
+
+def test_what_was_learned_from_a_set_is_remembered(teacher, photo_set):
+    examples = teacher.examples(photo_set)
+    assert teacher.examples(photo_set) is examples and examples.classifiers is examples.classifiers
+    assert teacher.held_out(examples) is teacher.held_out(examples)
+    assert teacher.examples(photo_set, templates=["a {}"]) is not examples
+    assert teacher.examples(PhotoSet(photo_set.classes, "toy", photo_set.model_sha256)) is not examples
+    sets = [PhotoSet(photo_set.classes, "toy", photo_set.model_sha256) for _ in range(40)]
+    first = teacher.examples(sets[0])
+    for each in sets:
+        teacher.examples(each)
+    assert len(teacher._examples) == 32 and teacher.examples(sets[0]) is not first
+
+
+def test_what_was_learned_from_a_set_goes_with_it(teacher):
+    def teach_and_leave():
+        visitor = "a" * 32
+        photos, _, chosen = teacher.photos([plain("red"), plain("tomato"), plain("blue"), plain("navy")])
+        for position in range(2):
+            mine = photos[2 * position : 2 * position + 2]
+            teacher.kept.change(
+                visitor, lambda s, p=position, m=mine: s.with_photos(p, m, "toy", chosen.encoder.sha256)
+            )
+        examples = teacher.examples(teacher.kept.get(visitor))
+        assert teacher.held_out(examples) and len(teacher._examples) == len(teacher._held_out) == 1
+        teacher.kept.forget(visitor)
+        return [weakref.ref(photo) for photo in photos] + [weakref.ref(examples)]
+
+    left = teach_and_leave()
+    gc.collect()
+    assert len(teacher._examples) == len(teacher._held_out) == 0
+    assert [each for each in left if each() is not None] == []
+
+
+def test_accuracies_wait_for_visitors_and_end_where_nobody_wants_them(teacher, photo_set):
+    examples, calls = teacher.examples(photo_set), []
+
+    def progress(what, done, total):
+        calls.append(done)
+        if done == 3:
+            raise Cancelled("Stopped.")
+
+    with pytest.raises(Cancelled):
+        teacher.held_out(examples, progress=progress)
+    assert calls == [1, 2, 3]
 
 
 def test_a_set_is_saved_and_opened(teacher, photo_set):
