@@ -94,6 +94,10 @@ def test_photos_are_deleted_moved_and_brought_back_with_the_keyboard(open_page, 
     first.focus()
     page.keyboard.press("Enter")
     expect(first).to_have_attribute("aria-pressed", "true")
+    for number, key in ((2, "ArrowRight"), (1, "ArrowLeft")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("button", name=f"Photo {number} of class 1: test it")).to_be_focused()
+    assert page.locator(".photos button").evaluate_all("all => all.map((each) => each.tabIndex)") == [0, -1, -1]
     card(page, 0).get_by_label("Move to").select_option("class 2")
     expect_counts(page, 2, 1)
     page.get_by_role("button", name="Photo 1 of class 1: test it").focus()

@@ -1,13 +1,13 @@
 // The tab "Your classes" in the browser: it sends commands one after the other, draws the class cards from the answers,
 // and has the webcam. Photos go to the server for one event each, under names that tell it to delete them.
-const TEACH = { most: 50, atOnce: 8, frame: 250, look: 60_000, live: 700 }; // photos, photos, and milliseconds
+const TEACH = { most: 50, atOnce: 8, frame: 250, look: 60_000, live: 700, patience: 45_000 }; // photos, photos, and milliseconds
 window.clipTeach = {
   classes: [], // as on the server: { name, keys }
   thumbnails: new Map(), // data URLs by key
   waiting: [], // commands that were not sent yet
-  busy: false, // whether a command is on its way
+  busy: 0, // when the command that is on its way was sent; an answer that got lost is not waited for without end
   test: null, // { key }, { file }, { example } or { webcam: true }; null for the photo that was added last
-  predicting: false,
+  predicting: 0, // as `busy`, for test photos
   again: false, // whether to predict once more, because something changed meanwhile
   stream: null,
   recording: null, // position of the class that frames go to
@@ -47,15 +47,19 @@ window.clipTeach = {
     this.next();
   },
 
+  isOpen(since) {
+    return Date.now() - since < TEACH.patience;
+  },
+
   next() {
-    if (this.busy || !this.waiting.length) return;
-    this.busy = true;
+    if (this.isOpen(this.busy) || !this.waiting.length) return;
+    this.busy = Date.now();
     this.sent = this.waiting.shift();
     this.trigger("command", { command: this.sent });
   },
 
   answered(text) {
-    this.busy = false;
+    this.busy = 0;
     const answer = JSON.parse(text);
     const [sent, had] = [this.sent, this.photos()];
     Object.entries(answer.thumbnails).forEach(([key, url]) => this.thumbnails.set(key, url));
@@ -67,6 +71,7 @@ window.clipTeach = {
     this.say(gone ? "Your photos are gone, because the page was away for some minutes or was started again." : answer.message);
     if (answer.file) this.save(answer.file);
     if (answer.opened !== undefined) this.tell(`Opened: ${this.count(answer.opened)}.`);
+    if (added) this.tell(this.classes.map((each) => `${each.name}: ${this.count(each.keys.length)}`).join(", "));
     if (added && (!this.test || this.test.key)) this.choose({ key: added });
     else if (this.test?.key && !this.has(this.test.key)) this.choose(null);
     else if (!same) this.predict();
@@ -76,7 +81,7 @@ window.clipTeach = {
   },
 
   failed() {
-    this.busy = false;
+    this.busy = 0;
     this.waiting = [];
     this.draw();
   },
@@ -181,6 +186,8 @@ window.clipTeach = {
       const button = item.firstElementChild;
       button.setAttribute("aria-label", `Photo ${n + 1} of ${name}: test it`);
       button.setAttribute("aria-pressed", this.test?.key === key);
+      // One Tab stop for the photos of a class; the arrow keys move between them.
+      button.tabIndex = key === (keys.includes(this.test?.key) ? this.test.key : keys[0]) ? 0 : -1;
     });
   },
 
@@ -232,22 +239,22 @@ window.clipTeach = {
 
   async predict() {
     if (!this.trigger || !this.visible()) return;
-    this.again = this.predicting;
-    if (this.predicting) return;
-    this.predicting = true;
+    this.again = this.isOpen(this.predicting);
+    if (this.again) return;
+    this.predicting = Date.now();
     try {
       const { webcam, file, ...test } = this.test ?? {};
       const photo = webcam ? await this.frame() : file;
       if (photo) [test.path] = await this.upload([photo]);
       this.trigger("predict", { test });
     } catch {
-      this.predicting = false;
+      this.predicting = 0;
       this.say("This photo did not arrive. Try again.");
     }
   },
 
   predicted() {
-    this.predicting = false;
+    this.predicting = 0;
     if (this.again) this.predict();
     else if (document.querySelector("#teach-bars [data-again]")) setTimeout(() => this.predict(), 2000);
     else if (this.test?.webcam) setTimeout(() => this.live(), TEACH.live);
@@ -357,7 +364,8 @@ window.clipTeach = {
 
   drawCamera(card, name) {
     const [button, video] = [card.querySelector("[data-do=record]"), card.querySelector("video")];
-    button.textContent = this.stream ? "Hold to record" : "Use the webcam";
+    const records = this.recording === Number(card.dataset.class);
+    button.textContent = !this.stream ? "Use the webcam" : records ? "Recording …" : "Hold to record";
     button.setAttribute("aria-label", `${button.textContent}: ${name}`);
     video.hidden = !this.stream;
     if (this.stream && video.srcObject !== this.stream) {
@@ -378,6 +386,7 @@ window.clipTeach = {
     if (!this.stream || this.recording !== null) return;
     this.recording = i;
     document.querySelector(`.teach-card[data-class="${i}"]`).classList.add("recording");
+    this.draw();
     const shoot = async () => {
       const photo = await this.frame();
       if (photo && this.recording === i) this.frames.push(photo);
@@ -388,8 +397,10 @@ window.clipTeach = {
   },
 
   release() {
+    if (this.recording === null) return;
     clearInterval(this.shutter);
     this.recording = null;
+    this.draw();
     document.querySelectorAll(".teach-card.recording").forEach((each) => each.classList.remove("recording"));
   },
 
@@ -466,6 +477,8 @@ window.clipTeach = {
 
   keyed(event) {
     const button = event.target.closest?.("#teach [data-do]");
+    const step = { ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling" }[event.key];
+    if (step && button?.dataset.do === "pick") button.parentElement[step]?.firstElementChild.focus();
     if (event.key === "Delete" && button?.dataset.do === "pick") {
       this.remove(button.closest(".teach-card"), button.closest("li").dataset.key);
     } else if (button?.dataset.do === "record" && this.stream && [" ", "Enter"].includes(event.key)) {
