@@ -261,7 +261,6 @@ window.clipTeach = {
   },
 
   live() {
-    if (this.stream && !this.visible()) this.stopCamera();
     if (this.test?.webcam && !this.predicting) this.predict();
   },
 
@@ -333,10 +332,12 @@ window.clipTeach = {
     try {
       this.stream ??= await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
     } catch {
-      const why = window.isSecureContext ? "The browser got no picture from a webcam." : "Browsers open the webcam only under https.";
+      const why = window.isSecureContext ? "The browser got no picture from a webcam." : "Browsers open the webcam only for an encrypted page.";
       this.say(`${why} Add photos instead.`);
       return false;
     }
+    // Who opens another tab does not want to be seen any more.
+    this.watch ??= setInterval(() => this.visible() || this.stopCamera(), 500);
     for (const video of document.querySelectorAll("#teach video")) {
       video.srcObject = this.stream;
       video.play();
@@ -348,6 +349,8 @@ window.clipTeach = {
 
   stopCamera() {
     this.release();
+    clearInterval(this.watch);
+    this.watch = null;
     this.stream?.getTracks().forEach((each) => each.stop());
     this.stream = null;
     if (this.test?.webcam) this.choose(null);
