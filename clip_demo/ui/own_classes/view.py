@@ -13,7 +13,7 @@ from ...own_classes.classifiers import Examples
 from ...own_classes.photo_set import Photo, PhotoSet
 from ...serving.teacher import Answer
 from ..explore.prediction_cards import bar
-from ..html import name_html, percent
+from ..html import name_html
 from .text import METHODS, NEEDS_TWO, NEEDS_TWO_MORE, UNNAMED, formula
 
 
@@ -84,8 +84,3 @@ def _bar(name: str, share: float | None, truth: str | None, first: bool) -> str:
         return f'<li class="bar none"><span class="label">{name_html(name)}</span><span>no photos</span></li>'
     html = bar(ProbeScore(name, share), truth)
     return html.replace('<li class="bar', '<li class="bar first', 1) if first else html
-
-
-def accuracy_percent(value: float) -> str:
-    """Return an accuracy of few photos: with two decimals, it would look more exact than it is."""
-    return percent(value).replace(".00", "") if value in (0, 1) else f"{100 * value:.0f}\N{NO-BREAK SPACE}%"
