@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import re
+import threading
 import urllib.request
 from contextlib import closing
 from pathlib import Path
@@ -14,10 +15,12 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from clip_demo.backend import Backend
 from clip_demo.errors import OptionError
 from clip_demo.own_classes.held_out import held_out
 from clip_demo.own_classes.photo_set import MAX_PHOTOS, OwnClass, PhotoSet
 from clip_demo.paths import EXAMPLES
+from clip_demo.serving.model_pool import ModelPool
 from clip_demo.ui.own_classes.accuracy_view import answers_csv, details, summary
 from clip_demo.ui.own_classes.commands import MAX_FILES, Commands
 from clip_demo.ui.own_classes.events import Measurements, answer_html
@@ -247,6 +250,20 @@ def test_class_names_are_text_and_never_markup(do, toy_backend, taught):
     html = answer_html(toy_backend, ME, {"key": taught[0][0]}, "toy", TEMPLATES)
     assert "&lt;img src=x&gt;" in html and "&lt;img src=x&gt;" in below
     assert "<img src=x>" not in html + above + below
+
+
+def test_while_the_model_loads_nothing_is_lost_and_the_browser_asks_again(toy_encoder, toy_dataset, folder, upload):
+    ready = threading.Event()
+    pool = ModelPool(lambda name, progress: ready.wait(30) and toy_encoder, ("toy",), is_downloaded=lambda name: True)
+    backend = Backend(pool, datasets={"toys": toy_dataset})
+    html = answer_html(backend, ME, {"example": "cat"}, "toy", TEMPLATES)
+    assert 'data-again="1"' in html and "The bars will appear when the model is ready." in html
+    add = {"do": "add", "class": 0, "paths": [upload("red")]}
+    sentence = "toy is not ready yet. Wait until it is, or choose another model."
+    assert json.loads(Commands(backend).run(ME, add, "toy", TEMPLATES))["message"] == sentence
+    ready.set()
+    assert backend.encoder() is toy_encoder
+    assert "Zero-shot" in answer_html(backend, ME, {"example": "cat"}, "toy", TEMPLATES)
 
 
 # --- accuracies ---------------------------------------------------------------------------------------------------

@@ -252,8 +252,11 @@ window.clipTeach = {
 
   predicted() {
     this.predicting = 0;
+    const late = this.late;
+    this.late = Boolean(document.querySelector("#teach-bars [data-again]")); // the model is loading
+    if (late && !this.late) this.measureSoon();
     if (this.again) this.predict();
-    else if (document.querySelector("#teach-bars [data-again]")) setTimeout(() => this.predict(), 2000);
+    else if (this.late) setTimeout(() => this.predict(), 2000);
     else if (this.test?.webcam) setTimeout(() => this.live(), TEACH.live);
   },
 
