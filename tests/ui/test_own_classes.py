@@ -25,7 +25,7 @@ from clip_demo.ui.own_classes.accuracy_view import answers_csv, details, summary
 from clip_demo.ui.own_classes.commands import MAX_FILES, Commands
 from clip_demo.ui.own_classes.events import Measurements, answer_html
 from clip_demo.ui.own_classes.figure import accuracy_figure
-from clip_demo.ui.own_classes.text import METHODS, formula
+from clip_demo.ui.own_classes.text import METHODS, RENAME, formula
 from clip_demo.ui.own_classes.view import thumbnail_url
 from clip_demo.ui.page import build_ui, launch_options
 from clip_demo.ui.uploads import NO_UPLOAD, NOT_ARRIVED, temporary_upload
@@ -115,8 +115,9 @@ def test_classes_come_and_go_and_starting_anew_can_be_undone(do, taught):
     ("command", "sentence"),
     [
         ({"do": "remove-class", "class": 0}, "is the only class name"),
-        ({"do": "rename", "class": 0, "name": "blue"}, "blue"),
-        ({"do": "rename", "class": 0, "name": ["x"]}, ""),
+        ({"do": "rename", "class": 0, "name": "blue"}, RENAME),
+        ({"do": "rename", "class": 0, "name": " "}, RENAME),
+        ({"do": "rename", "class": 0, "name": ["x"]}, RENAME),
         ({"do": "rename", "class": 7, "name": "x"}, "This class is not there any more."),
         ({"do": "delete", "key": "x"}, "This photo is not there any more."),
         ({"do": "move", "key": None, "class": 0}, "This photo is not there any more."),

@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from typing import Any
 
 from ...backend import Backend
-from ...errors import ClipDemoError, ImageError, ModelError, OptionError
+from ...errors import ClassnamesError, ClipDemoError, ImageError, ModelError, OptionError
 from ...own_classes.photo_set import PhotoSet
 from ...zero_shot.prompts import parse_templates
 from ..event_options import load_if_downloaded
 from ..uploads import NO_UPLOAD, NOT_ARRIVED, temporary_upload
+from .text import RENAME
 from .view import state_json
 
 MAX_FILES = 16  # photos of one command; the browser sends more than these in several commands
@@ -71,7 +72,12 @@ class Commands:
         }
         if command["do"] not in changes:
             raise _unknown()
-        self._kept.change(visitor, changes[command["do"]])
+        try:
+            self._kept.change(visitor, changes[command["do"]])
+        except ClassnamesError as error:
+            if command["do"] != "rename":
+                raise
+            raise ClassnamesError(str(error), page=RENAME) from error  # the error's own sentence speaks of a list
         return {}
 
     def _add(self, visitor: str, command: Mapping[str, Any], model: str, templates: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ PRIVACY = (
 )
 NOTHING_YET = '<p class="waiting">Add a photo to a class, or choose a test photo.</p>'
 UNNAMED = '<p class="hint">Give your classes names: two of the classifiers begin with the words.</p>'
+RENAME = "A class needs a name that no other class has, and not a very long one. Type another name."
 EARLY = (
     "<p><b>It is too early to say.</b> Give each class at least three photos. Then each photo is tested by classifiers "
     "that learned from all others.</p>"
