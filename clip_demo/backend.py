@@ -37,6 +37,7 @@ from .serving.preparation import Preparation
 from .serving.probe_job import WHOLE, Plan, ProbeJobs
 from .serving.status import Status, StatusReporter
 from .serving.subject import Subject
+from .serving.teacher import Teacher
 from .zero_shot.prompt_set import PromptSet, check_prompts, check_switch
 from .zero_shot.word_knowledge import WordKnowledge, word_knowledge
 
@@ -68,6 +69,8 @@ class Backend:
         Gets model, dataset and linear probe ready without a click.
     inside : Inspector
         Answers what happens inside a prediction.
+    teacher : Teacher
+        Learns own classes from photos.
 
     Raises
     ------
@@ -102,6 +105,7 @@ class Backend:
             models, self.datasets, self._stores.heads, self._downloads, self._jobs, self.preparation
         )
         self.inside = Inspector(self._subject, self._choose, self._evaluator, self._stores.heads)
+        self.teacher = Teacher(self._choose)
 
     @classmethod
     def open(

@@ -16,6 +16,7 @@ LAYERS = [
     {"__init__"},
     {"backend"},
     {"serving"},
+    {"own_classes"},
     {"evaluation", "inside"},
     {"linear_probe", "zero_shot"},
     {"features"},
@@ -38,8 +39,19 @@ ALLOWED = {
     "scipy": {"evaluation"},
     "plotly": {"ui"},
 }
-FOLDERS = ["benchmark", "cli", "datasets", "evaluation", "features", "inside", "linear_probe", "models", "serving"]
-FOLDERS += ["tiny_clip", "ui", "ui.explore", "ui.few_shot", "ui.inside", "ui.prompt_lab", "zero_shot"]
+FOLDERS = ["benchmark", "cli", "datasets", "evaluation", "features", "inside", "linear_probe", "models"]
+FOLDERS += [
+    "own_classes",
+    "serving",
+    "tiny_clip",
+    "ui",
+    "ui.explore",
+    "ui.few_shot",
+    "ui.inside",
+    "ui.own_classes",
+    "ui.prompt_lab",
+    "zero_shot",
+]
 
 
 def part_of(path, root):

@@ -54,6 +54,8 @@ def test_the_client_example_runs(readme, page, backend, monkeypatch, repository)
     prompts = PromptSet(["cat", "bird", "car"], ["a photo of a {}."])
     expected = backend.predict(image="assets/examples/cat.jpg", prompts=prompts)
     assert names["answer"] == expected.to_dict()
+    exec(example(readme, "python", "/own_classes"), names)
+    assert set(names["answer"]["tests"][0]["text_and_photos"]) == {"cat", "flower"}
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
@@ -66,6 +68,13 @@ def test_the_curl_example_runs(readme, page, backend):
 def test_the_python_example_runs(readme, backend, capsys):
     exec(example(readme, "python", "from clip_demo"), {})
     assert capsys.readouterr().out.startswith(backend.predict(index=12).truth)
+
+
+def test_the_python_example_of_own_classes_runs(readme, monkeypatch, repository, capsys):
+    monkeypatch.chdir(repository)
+    exec(example(readme, "python", "photo_set"), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed] == ["zero_shot", "text_and_photos", "nearest_mean", "linear_probe"]
 
 
 def test_ci_runs_the_test_command(readme, repository):

@@ -85,3 +85,10 @@ def _score(gained: int, lost: int, n: int, delta: float) -> float:
     if variance <= 0 or above == 0:
         return math.copysign(math.inf, above) if above else 0.0
     return above / math.sqrt(variance)
+
+
+def wilson_interval(correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the score interval of a proportion (Wilson 1927), which has a width even where none or all are correct."""
+    z2 = NormalDist().inv_cdf(0.5 + level / 2) ** 2
+    centre, half = correct + z2 / 2, math.sqrt(z2 * (correct * (n - correct) / n + z2 / 4))
+    return (centre - half) / (n + z2), (centre + half) / (n + z2)

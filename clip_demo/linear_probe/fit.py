@@ -1,10 +1,13 @@
 """Fits heads on all training images of a dataset, or on the first few of every class."""
 
+from __future__ import annotations
+
 import datetime
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +19,9 @@ from ..models.encoder import Encoder
 from ..numerics import normalize
 from ..progress import Progress
 from .head import Head, Provenance
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 # openai/CLIP, README.md, section "Linear-probe evaluation".
 RECIPE = {"random_state": 0, "C": 0.316, "max_iter": 1000}
@@ -142,14 +148,9 @@ def fit_head(
         When `C` or `max_iter` is not positive.
     """
     check_recipe(C, max_iter)
-    from sklearn.linear_model import LogisticRegression  # takes a second to import
-
-    # One image of each class is no regression problem, of which scikit-learn warns.
-    warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%", UserWarning)
     if normalized:
         train_features, test_features = normalize(train_features), normalize(test_features)
-    classifier = LogisticRegression(random_state=random_state, C=C, max_iter=max_iter)
-    classifier.fit(train_features, train_labels)
+    classifier = logistic_regression(train_features, train_labels, random_state=random_state, C=C, max_iter=max_iter)
     provenance = Provenance(
         model=model,
         model_sha256=model_sha256,
@@ -166,12 +167,33 @@ def fit_head(
         date=datetime.date.today().isoformat(),
         note=note,
     )
+    coef, intercept = rows_of(classifier)
     return Head(
-        classifier.coef_.astype(np.float32),
-        classifier.intercept_.astype(np.float32),
+        coef.astype(np.float32),
+        intercept.astype(np.float32),
         tuple(classnames[i] for i in classifier.classes_),
         provenance,
     )
+
+
+def logistic_regression(features: np.ndarray, labels: np.ndarray, **recipe) -> LogisticRegression:
+    """Return scikit-learn's ``LogisticRegression``, fitted; by default by the recipe of openai/CLIP's README."""
+    from sklearn.linear_model import LogisticRegression  # takes a second to import
+
+    # One image of each class is no regression problem, of which scikit-learn warns.
+    warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%", UserWarning)
+    return LogisticRegression(**{**RECIPE, **recipe}).fit(features, labels)
+
+
+def rows_of(classifier: LogisticRegression) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights, shape (n_classes, d), and the intercepts, shape (n_classes,), whose softmax predicts.
+
+    For two classes, scikit-learn keeps one row, the difference of both.
+    """
+    coef, intercept = classifier.coef_, classifier.intercept_
+    if len(classifier.classes_) == 2:
+        coef, intercept = np.concatenate([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
+    return coef, intercept
 
 
 def check_recipe(C: float = RECIPE["C"], max_iter: int = RECIPE["max_iter"]) -> None:

@@ -153,6 +153,10 @@ class FeatureCache:
         """Return what a short call of the encoder returns for a visitor who waits."""
         return self._queue.run(work)
 
+    def wait_for_visitors(self) -> None:
+        """Return as soon as no visitor waits for the encoder, for background work that needs the same cores."""
+        self._queue.run(lambda: None, JOB)
+
     def _encode_piece(self, encode: Callable[[Sequence[T]], np.ndarray], prepared: Sequence[T]) -> np.ndarray:
         start = time.perf_counter()
         rows = encode(prepared)

@@ -1,4 +1,4 @@
-"""The public endpoints: prediction, evaluation and word knowledge for programs. `Page` passes their errors on."""
+"""The public endpoints for programs. `Page` passes their errors on."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,18 +7,24 @@ import gradio as gr
 
 from ..backend import Backend
 from ..datasets.catalog import resolve_dataset
+from ..errors import OptionError
+from ..own_classes.photo_set import MAX_CLASSES, MAX_PHOTOS, OwnClass, PhotoSet
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import parse_classnames, parse_templates
+from ..zero_shot.templates import README_TEMPLATE
 from .permissions import check_model
 from .presence import visitor_request
 from .uploads import uploaded_path
 
+_MAX_TESTS = 100  # photos of one request to ``/own_classes``
+
 
 def add_endpoints(backend: Backend) -> None:
-    """Add ``/predict``, ``/evaluate`` and ``/word_knowledge`` to the current `gr.Blocks`."""
+    """Add the endpoints to the current `gr.Blocks`."""
     _add_predict(backend)
     _add_evaluate(backend)
     _add_word_knowledge(backend)
+    _add_own_classes(backend)
 
 
 def _add_predict(backend: Backend) -> None:
@@ -107,6 +113,64 @@ def _add_word_knowledge(backend: Backend) -> None:
         return [asdict(each) for each in backend.word_knowledge(names, model)]
 
     gr.api(word_knowledge, api_name="word_knowledge", concurrency_id="endpoint")
+
+
+def _add_own_classes(backend: Backend) -> None:
+    def own_classes(
+        classnames: list[str],
+        photos: list[gr.FileData],
+        labels: list[str],
+        tests: list[gr.FileData] | None = None,
+        template: str = README_TEMPLATE,
+        held_out: bool = False,
+        model: str | None = None,
+    ) -> dict[str, Any]:
+        """Teach classes of your own with photos, and compare four classifiers.
+
+        `labels` has the class name of each of `photos`; a class has at most 50. `tests` are up to 100 photos to
+        predict. With `held_out`, each photo is also predicted by classifiers that learned from the others. The answer
+        has `model`; `tests`, for each photo and classifier the probability of each class; and `held_out`, for each
+        classifier `accuracy`, `low` and `high` (a 95 % interval), or null. Nothing of the photos is kept in memory.
+        """
+        files, teacher = _files(classnames, photos, labels, tests), backend.teacher
+        check_model(backend, model)
+        photo_set = PhotoSet(tuple(map(OwnClass, classnames)))
+        with visitor_request(backend) as progress:
+            for position, name in enumerate(classnames):
+                own = [uploaded_path(file) for file, label in zip(photos, labels, strict=True) if label == name]
+                photo_set = teacher.add(photo_set, position, own, model=model, progress=progress)
+            examples = teacher.examples(photo_set, templates=[template], model=model)
+            answers = [teacher.predict(examples, uploaded_path(file), model=model) for file in files]
+            result = teacher.held_out(examples, model=model, progress=progress) if held_out else None
+        last = {} if result is None else {name: asdict(points[-1]) for name, points in result.curves.items()}
+        return {
+            "model": photo_set.model or model or backend.default_model,
+            "tests": [{each.classifier: dict(each.classes) for each in answer} for answer in answers],
+            "held_out": {name: {key: each[key] for key in ("accuracy", "low", "high")} for name, each in last.items()}
+            or None,
+        }
+
+    gr.api(own_classes, api_name="own_classes", concurrency_id="evaluations")
+
+
+def _files(classnames: Any, photos: Any, labels: Any, tests: Any) -> list[Any]:
+    """Check the lists of a request to ``/own_classes``, and return the photos to predict."""
+    tests = [] if tests is None else tests
+    for name, value, most in (
+        ("classnames", classnames, MAX_CLASSES),
+        ("photos", photos, MAX_CLASSES * MAX_PHOTOS),
+        ("labels", labels, MAX_CLASSES * MAX_PHOTOS),
+        ("tests", tests, _MAX_TESTS),
+    ):
+        if not isinstance(value, list) or len(value) > most:
+            got = len(value) if isinstance(value, list) else type(value).__name__
+            raise OptionError(f"{name}: got {got}; give a list of at most {most}.")
+    if len(photos) != len(labels):
+        raise OptionError(f"labels: got {len(labels)} for {len(photos)} photos; give the class name of each photo.")
+    unknown = [label for label in labels if label not in classnames]
+    if unknown:
+        raise OptionError(f"labels: {unknown[0]!r} is not one of classnames; use one of {classnames}.")
+    return tests
 
 
 def _prompts(

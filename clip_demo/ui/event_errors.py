@@ -52,6 +52,7 @@ class Page(gr.Blocks):
                     options["event_data"]._data = _whole(options["event_data"]._data)
             answer = await super().process_api(block_fn, inputs, *args, **options)
             orjson.dumps(answer["data"], default=str)  # as Gradio does later, where an error is nobody's
+            _forget(event, options.get("state"))
             return answer
         except Exception as error:
             raise _sentence(error, is_endpoint) from error
@@ -66,6 +67,13 @@ class Page(gr.Blocks):
             raise ImageError(NO_UPLOAD, page=NOT_ARRIVED) from error
         except Exception as error:
             raise OptionError(f"data: {error}", page=UNREADABLE) from error
+
+
+def _forget(event: Any, state: Any) -> None:
+    """Take what a visitor sent and got out of the session, where Gradio keeps it for deep links for hours."""
+    if state is not None:
+        for block in (*event.inputs, *event.outputs):
+            state._update_value_in_config(block._id, None)
 
 
 def _sentence(error: Exception, is_endpoint: bool) -> gr.Error:

@@ -20,6 +20,8 @@ from .few_shot import layout as few_shot
 from .html import listening
 from .inside import events as inside_events
 from .inside import layout as inside
+from .own_classes import events as own_classes_events
+from .own_classes import layout as own_classes
 from .prompt_lab import events as prompt_lab_events
 from .prompt_lab import layout as prompt_lab
 from .prompt_lab.context import ExploreTab
@@ -45,6 +47,8 @@ def build_ui(backend: Backend) -> gr.Blocks:
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Explore", id="explore") as explore_tab:
                 fields, controls = explore.lay_out(backend, top)
+            with gr.Tab("Your classes", id="teach") as teach_tab:
+                teach = own_classes.lay_out()
             with gr.Tab("Prompt Lab", id="lab", elem_id="lab") as lab_tab:
                 lab = prompt_lab.lay_out(lab_tab)
             with gr.Tab("Few-shot", id="few-shot") as few_shot_tab:
@@ -54,8 +58,9 @@ def build_ui(backend: Backend) -> gr.Blocks:
         add_endpoints(backend)  # first: Gradio renames an endpoint if an event has a handler of its name
         state = explore_events.connect(demo, backend, fields, controls)
         prompt_lab_events.connect(backend, lab, ExploreTab(tabs, explore_tab, fields, state.request), state.kept)
-        for tab in (explore_tab, lab_tab, few_shot_tab, how_tab):
+        for tab in (explore_tab, teach_tab, lab_tab, few_shot_tab, how_tab):
             tab.select(None, js=f"() => clipExplorer.openTab('{tab.id}')", **QUIET)
+        own_classes_events.connect(teach_tab, backend, fields, teach)
         inside_events.connect(how_tab, backend, fields, inside_outputs)
         few_shot_events.connect_probe(few_shot_tab, backend, fields, few_shot_outputs, state.refresh)
     # Nobody gets around the queues by calling an event directly.

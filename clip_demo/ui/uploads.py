@@ -1,7 +1,8 @@
 """The check that a file which a visitor names is one that visitors may name."""
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from ..errors import ImageError
 from ..paths import EXAMPLES
 
 MAX_UPLOAD_BYTES = 20_000_000
+# How the names of files begin that the page needs for one event only; see own_classes.js.
+TEMPORARY = "once-"
 NO_UPLOAD = "image: this is not an uploaded file; upload a file, or pass handle_file(PATH) from a program."
 NOT_ARRIVED = "This photo did not arrive. Upload it again."
 
@@ -46,6 +49,22 @@ def uploaded_path(upload: Any) -> Path:
             page=f"This file has more than {MAX_UPLOAD_BYTES // 1_000_000} MB. Make the photo smaller.",
         )
     return real
+
+
+@contextmanager
+def temporary_upload(upload: Any) -> Iterator[Path]:
+    """Yield the path of an upload as `uploaded_path` does, and delete the file afterwards.
+
+    Only one whose name says that it is for one event: no call deletes what another visitor uploaded for longer.
+    """
+    path = uploaded_path(upload)
+    try:
+        yield path
+    finally:
+        if path.name.startswith(TEMPORARY) and path.is_relative_to(Path(get_upload_folder()).resolve()):
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # another file with the same content is in the folder
+                path.parent.rmdir()
 
 
 def refuse_addresses() -> None:

@@ -35,6 +35,14 @@ def browser():
         browser.close()
 
 
+@pytest.fixture
+def browser_with_webcam(browser):
+    """Another browser, whose webcam shows a moving test picture and needs no permission."""
+    fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with browser.browser_type.launch(executable_path=chromium(), args=[*ARGUMENTS, *fake]) as launched:
+        yield launched
+
+
 @pytest.fixture(scope="session")
 def backend():
     """The real built-in model with Shapes-100 as the default dataset, and CIFAR-100 if it is on this machine."""

@@ -3,24 +3,27 @@
 Each setting opens the page once, visits all views and keeps what `probes.js` and axe-core read there.
 """
 
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 HERE = Path(__file__).parent
 AXE = HERE / "axe" / "axe.min.js"
 PROBES = HERE / "probes.js"
 LAB = ("Classes", "Confusions", "Images", "Calibration", "Templates", "Names")
-TABS = ("Explore", "Prompt Lab", "Few-shot", "How it works")
+TABS = ("Explore", "Prompt Lab", "Your classes", "Few-shot", "How it works")
 STEPS = tuple(
     f"How it works: {step}"
     for step in ("image", "tokens", "vectors", "cosine", "scale", "softmax", "probe", "difference")
 )
 VIEWS = (
     *("Explore", "Explore: details", "Explore: code"),
+    "Your classes",
     *(f"Prompt Lab: {section}" for section in LAB),
     "Few-shot",
     *STEPS,
@@ -28,10 +31,11 @@ VIEWS = (
 PHONE_VIEWS = (
     "Explore",
     "Explore: details",
+    "Your classes",
     "Prompt Lab: Classes",
     "Prompt Lab: Templates",
     "Few-shot",
-    "How it works",
+    *STEPS,
 )
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 IMAGE = "?dataset=shapes100&index=12"
@@ -60,11 +64,7 @@ SETTINGS = {
     "light": Setting({}, f"{IMAGE}&__theme=light", VIEWS),
     # Only colours depend on the theme.
     "dark": Setting({}, f"{IMAGE}&__theme=dark", VIEWS, ("color-contrast", "link-in-text-block")),
-    "phone": Setting(
-        PHONE,
-        IMAGE,
-        ("Explore", "Explore: details", "Prompt Lab: Classes", "Prompt Lab: Templates", "Few-shot", *STEPS),
-    ),
+    "phone": Setting(PHONE, IMAGE, PHONE_VIEWS),
 }
 
 
@@ -87,12 +87,32 @@ def show(page, view):
         expect(page.locator("#lab-headline .tile strong")).to_have_count(3)
         page.get_by_role("tab", name=part, exact=True).click()
         expect(page.locator(f"#lab-{part.lower()} .html-container > div > *").first).to_be_attached()
+    elif tab == "Your classes":
+        teach(page)
     elif tab == "Few-shot":
         expect(page.locator("#few-shot-plot .js-plotly-plot")).to_be_visible()
     if part == "Classes":  # its images are drawn on demand
         page.locator("#lab-class-table tbody button").first.click()
         expect(page.locator("#lab-class-images .images button").first).to_be_visible()
     page.wait_for_timeout(150)  # colours are animated
+
+
+def teach(page):
+    """Give two classes three photos each, and open what is closed."""
+    if page.locator(".teach-card .photos li").count() == 0:
+        for number in range(2):
+            files = [(f"{i}.png", Image.new("RGB", (32, 32), (250 * number, 40 * i, 90))) for i in range(3)]
+            page.locator(".teach-card input[type=file]").nth(number).set_input_files([png(*each) for each in files])
+        page.locator(".teach-files summary").click()
+    expect(page.locator("#teach-bars .track")).to_have_count(8, timeout=20_000)
+    expect(page.locator("#teach-plot .js-plotly-plot")).to_be_visible(timeout=20_000)
+
+
+def png(name, image):
+    """Return an image as a file for a file input."""
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return {"name": name, "mimeType": "image/png", "buffer": content.getvalue()}
 
 
 def walk(page):
@@ -304,15 +324,15 @@ def test_arrow_keys_move_between_tabs(open_page):
     page = open_page(IMAGE)
     tabs = page.locator(".tab-container").first.get_by_role("tab")
     tabs.first.focus()
-    for key, tab in (("ArrowRight", 1), ("End", 3), ("ArrowRight", 0), ("ArrowLeft", 3), ("Home", 0), ("ArrowLeft", 3)):
+    for key, tab in (("ArrowRight", 1), ("End", 4), ("ArrowRight", 0), ("ArrowLeft", 4), ("Home", 0), ("ArrowLeft", 4)):
         page.keyboard.press(key)
         expect(tabs.nth(tab)).to_be_focused()
     expect(tabs.first).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
-    expect(tabs.nth(3)).to_have_attribute("aria-selected", "true")
-    assert tabs.evaluate_all("tabs => tabs.map((tab) => tab.tabIndex)") == [-1, -1, -1, 0]
+    expect(tabs.nth(4)).to_have_attribute("aria-selected", "true")
+    assert tabs.evaluate_all("tabs => tabs.map((tab) => tab.tabIndex)") == [-1, -1, -1, -1, 0]
     page.keyboard.press("Tab")
-    expect(tabs.nth(3)).not_to_be_focused()
+    expect(tabs.nth(4)).not_to_be_focused()
 
 
 def test_our_text_is_marked_as_english(open_page):

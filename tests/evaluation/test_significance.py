@@ -8,7 +8,13 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom, binomtest, chi2
 
-from clip_demo.evaluation.significance import Difference, mcnemar_p_value, paired_difference, score_interval
+from clip_demo.evaluation.significance import (
+    Difference,
+    mcnemar_p_value,
+    paired_difference,
+    score_interval,
+    wilson_interval,
+)
 
 Z = NormalDist().inv_cdf(0.975)
 
@@ -100,3 +106,9 @@ def test_a_difference_is_significant_where_mcnemars_exact_test_says_so(gained, l
     new = np.array([1] * gained + [0] * lost + [1] * 50, dtype=bool)
     old = np.array([0] * gained + [1] * lost + [1] * 50, dtype=bool)
     assert paired_difference(new, old).significant is significant
+
+
+@pytest.mark.parametrize(("correct", "n"), [(0, 5), (3, 5), (5, 5), (17, 60)])
+def test_the_interval_of_a_proportion_is_scipys(correct, n):
+    expected = binomtest(correct, n).proportion_ci(method="wilson")
+    assert wilson_interval(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-12)

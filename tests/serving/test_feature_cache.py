@@ -172,6 +172,18 @@ def test_background_batches_come_after_visitors_and_are_not_remembered(recorded,
     assert len(sizes) == 4
 
 
+def test_other_background_work_waits_until_no_visitor_does(toy_encoder, queue):
+    cache, busy, order = FeatureCache(toy_encoder, queue), BusyEncoder(queue), []
+    job = in_thread(lambda: (cache.wait_for_visitors(), order.append("job")))
+    wait_for(lambda: len(queue) == 1)
+    visitor = in_thread(lambda: cache.run(lambda: order.append("visitor")))
+    wait_for(lambda: len(queue) == 2)
+    busy.release()
+    job.join(10)
+    visitor.join(10)
+    assert order == ["visitor", "job"]
+
+
 def test_background_batches_stay_short(toy_encoder, monkeypatch):
     seconds_per_image, clock, sizes = [0.01], [0.0], []
     monkeypatch.setattr("clip_demo.serving.feature_cache.time.perf_counter", lambda: clock[0])

@@ -85,7 +85,7 @@ ODD = [
     ),
     *([], [[["a"]]], {}, {"value": [1]}, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, {"path": 7}),
 ]
-CARRIED = ("value", "name", "job", "address", "experiment", "answer")
+CARRIED = ("value", "name", "job", "address", "experiment", "answer", "token", "command", "test")
 
 
 @pytest.mark.filterwarnings("ignore:The value passed into gr.Dropdown")
@@ -220,7 +220,7 @@ MARK = {"meta": {"_type": "gradio.FileData"}}
 
 WRONG_BODY = "The body is not what this address takes: in JSON, an object with"
 DATA = f'{WRONG_BODY} "data", the list of its values, in this order: {PARAMETERS}.'
-NO_ENDPOINT = "There is no endpoint /classify; use one of /predict, /evaluate, /word_knowledge."
+NO_ENDPOINT = "There is no endpoint /classify; use one of /predict, /evaluate, /word_knowledge, /own_classes."
 ORDER = f"/predict takes 9, in this order: {PARAMETERS}."
 NAMES = "/word_knowledge takes an object with its parameters: names, model."
 

@@ -154,6 +154,7 @@ window.clipExplorer = {
   // --- photos that are dropped or pasted anywhere ---
 
   takePhoto(event, items) {
+    if (clipTeach.visible()) return clipTeach.takeFiles(event, items);
     const file = [...(items?.files ?? [])].find((each) => each.type === "" || each.type.startsWith("image/"));
     const text = items?.types.includes("text/plain") && event.target.closest?.("textarea, input");
     if (text || event.target.closest?.("#photo")) return; // that field takes its own

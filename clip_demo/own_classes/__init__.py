@@ -1,0 +1,1 @@
+"""A visitor's own classes: photos, four classifiers that learn from them, and how good these are."""

@@ -1,0 +1,1 @@
+"""The tab on which a visitor teaches own classes with photos, and compares four classifiers."""
