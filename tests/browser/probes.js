@@ -17,9 +17,11 @@ window.probes = {
     return Boolean(element?.closest(".html-container, .prose"));
   },
 
-  async violations(rules) {
+  // On the whole page, or in the open tab alone, which takes half the time.
+  async violations(rules, whole) {
+    const tab = [...document.querySelectorAll("[role=tabpanel]")].find((each) => each.checkVisibility());
     const only = rules.length ? { runOnly: { type: "rule", values: rules } } : {};
-    const result = await axe.run(document, { resultTypes: ["violations"], ...only });
+    const result = await axe.run(whole ? document : tab, { resultTypes: ["violations"], ...only });
     return result.violations.flatMap((rule) =>
       rule.nodes.map((node) => {
         const element = document.querySelector(node.target[0]);

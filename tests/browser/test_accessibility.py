@@ -35,7 +35,7 @@ PHONE_VIEWS = (
     "Prompt Lab: Classes",
     "Prompt Lab: Templates",
     "Few-shot",
-    *STEPS,
+    *STEPS[::2],
 )
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 IMAGE = "?dataset=shapes100&index=12"
@@ -149,13 +149,14 @@ def survey(browser, url):
         for view in setting.views:
             show(page, view)
             found[view] = page.evaluate(
-                """async (rules) => ({
-                    violations: await probes.violations(rules), headings: probes.headings(), bars: probes.bars(),
-                    edges: probes.edges(), targets: probes.targets(), overflow: [probes.overflow()],
+                """async ([rules, whole]) => ({
+                    violations: await probes.violations(rules, whole), headings: probes.headings(),
+                    bars: probes.bars(), edges: probes.edges(), targets: probes.targets(),
+                    overflow: [probes.overflow()],
                 })""",
-                list(setting.rules),
+                [list(setting.rules), view.startswith("Explore")],
             )
-            if name == "light":
+            if name == "light" and view not in STEPS[1::2]:
                 found[view]["stops"] = walk(page)
         context.close()
         return found
@@ -197,7 +198,7 @@ def test_headings_are_in_order(survey):
 
 
 def test_every_tab_stop_has_a_ring_that_is_not_cut_off(survey):
-    found = survey("light")
+    found = {view: values for view, values in survey("light").items() if "stops" in values}
     assert all(len(values["stops"]) > 3 for values in found.values())
     assert in_views(found, "stops", lambda stop: not stop["ring"]) == []
     assert in_views(found, "stops", lambda stop: stop["clipper"]) == []
