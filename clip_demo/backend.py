@@ -389,7 +389,7 @@ class Backend:
         """Start to fit a head and its few-shot curve in the background; `status` reports the progress.
 
         The job waits for the model and the dataset, downloading them where it must, and continues where an earlier one
-        stopped. While it is running, a second call for the same model and dataset changes nothing.
+        stopped. While it is running, a second call for the same model and dataset lets it go as far as both.
 
         Parameters
         ----------

@@ -45,10 +45,9 @@ class Preparation:
         OptionError
             While a job for another model or dataset is running.
         """
-        self._plan = self._plan if plan is None else plan
-        preferred, dataset = self._models.preferred, self.dataset
-        self._jobs.start(self._models.retry(preferred), dataset, self._plan)
-        self._key = (preferred, dataset.name)
+        plan, preferred, dataset = plan or self._plan, self._models.preferred, self.dataset
+        self._jobs.start(self._models.retry(preferred), dataset, plan)
+        self._plan, self._key = plan, (preferred, dataset.name)
 
     @property
     def dataset(self) -> Dataset:
@@ -63,7 +62,7 @@ class Preparation:
 
     def is_running(self, model: str, dataset: str) -> bool:
         """Whether a linear probe of this model on this dataset is being made ready."""
-        return self._key == (model, dataset) and self.status.running and self._plan.fit
+        return self._key == (model, dataset) and self.status.running and self.status.steps > 1
 
     def finish(self) -> None:
         """Go on to the linear probe on all images, however long that takes."""
@@ -81,9 +80,13 @@ def summary(job: ProbeJobStatus) -> str:
         return job.message
     what = "loading" if job.step == 1 and job.share is None else _STEPS[job.step - 1]
     step = f"step {job.step} of {job.steps}, {what}" if job.step else "starting"
-    done = "" if job.share is None else f", {100 * job.share:.0f}\N{NO-BREAK SPACE}%"
-    left = "" if job.seconds_left is None else f", {duration(job.seconds_left)} left"
-    return f"Getting ready for {job.title}: {step}{done}{left}."
+    done = [] if job.share is None else [f"{100 * job.share:.0f}\N{NO-BREAK SPACE}%"]
+    left = [] if job.seconds_left is None else [f"{duration(job.seconds_left)} left"]
+    # Images are encoded and heads fitted in turn: share and time are those of the one that goes on.
+    doing = {"encoding": ["encoding images"], "fitting": ["fitting"]}.get(job.state)
+    if doing:
+        return f"Getting ready for {job.title}: {step} ({', '.join([*doing, *done, *left])})."
+    return f"Getting ready for {job.title}: {', '.join([step, *done, *left])}."
 
 
 class News:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from ..artifacts import check_folder
 from ..datasets.base import Dataset
@@ -21,6 +22,7 @@ from .evaluator import Evaluator
 from .model_handle import ModelHandle, ModelStatus
 
 _POLL = 0.2  # seconds
+_RUNNING = ("waiting", "encoding", "fitting")
 STEPS = 4  # the downloads, the early head, the early few-shot curve, and both on all images
 
 
@@ -41,6 +43,12 @@ class Plan:
     fit: bool = True
     head_only: bool = False
     patience: float = math.inf
+
+    def __or__(self, other: Plan) -> Plan:
+        """Return the plan that goes as far as both."""
+        if not (self.fit and other.fit):
+            return self if self.fit else other
+        return Plan(True, self.head_only and other.head_only, max(self.patience, other.patience))
 
 
 WHOLE = Plan()
@@ -85,7 +93,7 @@ class ProbeJobStatus:
     @property
     def running(self) -> bool:
         """Whether the job still works."""
-        return self.state in ("waiting", "encoding", "fitting")
+        return self.state in _RUNNING
 
 
 class ProbeJobs:
@@ -104,19 +112,23 @@ class ProbeJobs:
         self._stores, self._downloads, self._evaluator = stores, downloads, evaluator
         self._lock = threading.Lock()
         self._jobs: dict[tuple[str, str], ProbeJob] = {}
+        self._latest: ProbeJob | None = None
 
     def start(self, model: ModelHandle, dataset: Dataset, plan: Plan = WHOLE) -> None:
-        """Start a job unless it is running; see `clip_demo.backend.Backend.start_probe_job`."""
+        """Start a job, or let the one that is running go further; see `clip_demo.backend.Backend.start_probe_job`."""
         key = (model.name, dataset.name)
         with self._lock:
             running = self._running()
             if running is None:
-                job = ProbeJob(model, dataset, self._stores, self._downloads, self._evaluator, plan)
-                self._jobs[key] = job
-            elif running is not self._jobs.get(key):
+                after = self._latest and self._latest.task
+                job = ProbeJob(model, dataset, self._stores, self._downloads, self._evaluator, plan, after)
+                self._jobs[key] = self._latest = job
+            elif running is self._jobs.get(key):
+                running.plan |= plan
+            else:
                 raise OptionError(
                     f"job: one for {running.title} is running; wait until it is done, or stop it.",
-                    page=f"A linear probe of {running.title} is being fitted. Wait until it is done, or stop it.",
+                    page=f"{running.title} is being prepared. Wait until that is done, or stop it.",
                 )
 
     def stop(self) -> None:
@@ -150,11 +162,16 @@ class ProbeJob:
     stores, downloads, evaluator
         See `ProbeJobs`.
     plan : Plan
+    after : BackgroundTask, optional
+        Ends before this one begins: that of a job that was stopped in the middle of a batch or a fit.
 
     Attributes
     ----------
     title : str
         Model and dataset, for the user.
+    plan : Plan
+        May be replaced by one that goes further while the job is running.
+    task : BackgroundTask
     """
 
     def __init__(
@@ -165,47 +182,57 @@ class ProbeJob:
         downloads: Downloads,
         evaluator: Evaluator,
         plan: Plan,
+        after: BackgroundTask[None] | None = None,
     ):
         self.title = f"{model.title} on {dataset.title}"
         self._model, self._dataset, self._stores, self._downloads = model, dataset, stores, downloads
-        self._evaluator, self._plan = evaluator, plan
+        self._evaluator, self.plan = evaluator, plan
         self._state, self._message = "waiting", f"{self.title}: starting."
         self._done = {"train features": 0, "test features": 0}
         self._step, self._share, self._left, self._speed = 0, None, None, None
         self._total = sum(dataset.sizes.values())
         # What is being encoded, and the time and the images at its first report, which may include stored images.
         self._encoding, self._speed_since = "", (0.0, 0)
-        self._task = BackgroundTask(self._run, f"probe-job-{model.name}")
+        self.task = BackgroundTask(partial(self._run, after), f"probe-job-{model.name}")
 
     def stop(self) -> None:
-        """Stop downloads, or stop after the current batch or fit."""
+        """Stop downloads, or stop after the current batch or fit; the status says so at once."""
         if self._state == "waiting":
             self._downloads.stop(self._dataset)
             self._model.stop()
-        self._task.cancel()
+        self.task.cancel()
 
     @property
     def status(self) -> ProbeJobStatus:
         """The current state."""
-        state, share = self._state, self._share
+        state, message, share = self._state, self._message, self._share
+        if self.task.cancelled and state in _RUNNING:  # a fit, which cannot be interrupted, may take minutes
+            state, message = self._stopped
         total = self._total if any(self._done.values()) else 0
         done = min(sum(self._done.values()), total)  # shards are whole
         speed = self._speed if state == "encoding" else None
         left = (total - done) / speed if speed else self._left
         if state == "encoding":
             share = done / total if total else None
-        steps = STEPS if self._plan.fit else 1
-        return ProbeJobStatus(state, self._message, done, total, speed, left, self.title, self._step, steps, share)
+        steps = STEPS if self.plan.fit else 1
+        return ProbeJobStatus(state, message, done, total, speed, left, self.title, self._step, steps, share)
 
-    def _run(self, check: Progress) -> None:
+    @property
+    def _stopped(self) -> tuple[str, str]:
+        return "stopped", f"{self.title}: stopped; what was done is kept."
+
+    def _run(self, after: BackgroundTask[None] | None, check: Progress) -> None:
         _lower_priority()
         try:
-            if self._plan.fit:
+            if after:
+                after.wait()
+            check("waiting", 0, 1)
+            if self.plan.fit:
                 _check_writable(self._stores)
             self._wait_for_inputs(check)
-            self._set(*(self._fit(check) if self._plan.fit else ("done", f"{self.title}: both are on this machine.")))
+            self._set(*(self._fit(check) if self.plan.fit else ("done", f"{self.title}: both are on this machine.")))
         except Cancelled:
-            self._set("stopped", f"{self.title}: stopped; what was done is kept.")
+            self._set(*self._stopped)
         except _NotThere as error:  # who failed to get it has logged why
             self._set("failed", error.page_message)
         except Exception as error:  # Nobody would see an exception of this thread.
@@ -260,13 +287,13 @@ class ProbeJob:
             progress=progress,
         )
         head = self._stores.heads.get(encoder.sha256, self._dataset.name)
-        if not pipeline.is_finished(head_only=self._plan.head_only):
+        if not pipeline.is_finished(head_only=self.plan.head_only):
             self._step, self._total = 2, sum(early_sizes(self._dataset).values())
             for fitted in pipeline.early_heads():
                 self._stores.heads.improve(fitted)
             self._step, self._total = STEPS, sum(self._dataset.sizes.values())
-            left = 0.0 if self._plan.patience == math.inf else pipeline.seconds_left()
-            if left > self._plan.patience:
+            left = 0.0 if self.plan.patience == math.inf else pipeline.seconds_left()
+            if left > self.plan.patience:
                 return "paused", self._pause_message(left), None, left
             for fitted in pipeline.heads():
                 head = self._stores.heads.improve(fitted)
@@ -286,7 +313,8 @@ class ProbeJob:
             self._encoding = ""
             if what == "fits of the early curve":
                 self._step = 3
-            self._set("fitting", f"Fitting heads of {self.title}: {done} of {total} are ready", done / total)
+            message = f"Fitting heads of {self.title}: {done} of {total} are ready"
+            self._set("fitting", message, done / total if total > 1 else None)
             return
         self._done[what] = done
         now, encoded = time.monotonic(), sum(self._done.values())

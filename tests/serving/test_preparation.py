@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from clip_demo.linear_probe.fit import ProbeFitter
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.serving.preparation import News, summary
-from clip_demo.serving.probe_job import Plan, ProbeJobStatus
+from clip_demo.serving.probe_job import WHOLE, Plan, ProbeJobStatus
 from clip_demo.ui.permalink import start
 
 ALL = Plan(head_only=True)
@@ -122,6 +123,25 @@ def test_a_killed_early_curve_is_continued(toys, tmp_path):
     }
 
 
+def test_a_probe_that_is_asked_for_while_model_and_dataset_are_downloaded_is_fitted(toy_encoder, toy_dataset, tmp_path):
+    gate = threading.Event()
+    pool = ModelPool(lambda name, progress: gate.wait(10) and toy_encoder, ["toy"])
+    backend = Backend(pool, datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
+    backend.preparation.start(Plan(fit=False, head_only=True, patience=0.0))
+    assert (backend.preparation.status.steps, backend.preparation.is_running("toy", "toys")) == (1, False)
+    backend.start_probe_job("toys", "toy")
+    assert (backend.preparation.status.steps, backend.preparation.is_running("toy", "toys")) == (4, True)
+    gate.set()
+    assert ended(backend).state == "done" and backend.few_shot_curve().complete
+
+
+def test_two_plans_together_go_as_far_as_both():
+    downloads = Plan(fit=False, patience=0.0)
+    for plan in (ALL, WHOLE, Plan(head_only=True, patience=0.0)):
+        assert downloads | plan == plan | downloads == plan and plan | WHOLE == WHOLE
+    assert ALL | Plan(patience=0.0) == WHOLE
+
+
 def test_the_curve_of_another_process_is_not_replaced_by_a_shorter_one(toys, tmp_path):
     backend = toys()
     backend.preparation.start(ALL)
@@ -164,8 +184,9 @@ def status(state="encoding", step=2, share=0.41, left=360.0, **more):
 @pytest.mark.parametrize(
     ("job", "words"),
     [
-        (status(), "step 2 of 4, a first linear probe, 41\N{NO-BREAK SPACE}%, about 6 min left."),
-        (status("fitting", 3, 0.5, None), "step 3 of 4, its few-shot curve, 50\N{NO-BREAK SPACE}%."),
+        (status(), "step 2 of 4, a first linear probe (encoding images, 41\N{NO-BREAK SPACE}%, about 6 min left)."),
+        (status("fitting", 2, None, None), "step 2 of 4, a first linear probe (fitting)."),
+        (status("fitting", 3, 0.5, None), "step 3 of 4, its few-shot curve (fitting, 50\N{NO-BREAK SPACE}%)."),
         (status("waiting", 1, 0.0, None), "step 1 of 4, downloading, 0\N{NO-BREAK SPACE}%."),
         (status("waiting", 1, None, None), "step 1 of 4, loading."),
         (status("waiting", 1, 0.5, 20.0, steps=1),
@@ -187,10 +208,10 @@ def test_the_terminal_gets_a_line_for_each_step_and_now_and_then():
     for state in ("paused", "paused", "failed"):
         news.tell(status(state, 4, None, None), 402.0)
     assert [line.partition(": ")[2] or line for line in lines] == [
-        "step 2 of 4, a first linear probe, 0 %, about 6 min left. Stop it on the page; --offline and --no-build "
-        "switch it off.",
-        "step 2 of 4, a first linear probe, 75 %, about 6 min left.",
-        "step 3 of 4, its few-shot curve, 0 %.",
+        "step 2 of 4, a first linear probe (encoding images, 0 %, about 6 min left). Stop it on the page; --offline "
+        "and --no-build switch it off.",
+        "step 2 of 4, a first linear probe (encoding images, 75 %, about 6 min left).",
+        "step 3 of 4, its few-shot curve (fitting, 0 %).",
         "* It says why. Start it on the page, or with `python -m clip_demo prepare` before you upload a Space.",
         "* It says why. The page works with what is there; try again on the page.",
     ]
@@ -316,7 +337,7 @@ def test_both_are_downloaded_at_the_same_time_with_one_share_and_one_time(mended
     backend = Backend.open("auto")
     backend.preparation.start(ALL)
     wait_for(lambda: all(server.requests for server in mended))
-    wait_for(lambda: backend.preparation.status.share is not None)
+    wait_for(lambda: backend.preparation.status.share)
     job = backend.preparation.status
     assert (job.state, job.step) == ("waiting", 1) and 0 < job.share < 1
     assert (start(backend).model, start(backend).source) == ("tiny", "example")

@@ -98,14 +98,41 @@ def test_a_stopped_job_continues_where_it_was(toy_encoder, toy_dataset, tmp_path
     assert reached.wait(10)
     assert job(backend).running and backend.status().running_job == job(backend).message
     backend.stop_probe_job()
-    gate.set()
-    wait_for(lambda: not job(backend).running)
+    # At once, although a batch or a fit, which may take minutes, goes on.
     assert job(backend).state == "stopped" and backend.status().running_job == ""
+    assert job(backend).message == "toy on Toys-5: stopped; what was done is kept."
+    gate.set()
+    wait_for(lambda: "probe-job-toy" not in [each.name for each in threading.enumerate()])
+    assert job(backend).state == "stopped"
     toy_encoder.encode_images = encode
     again, before = make(toy_encoder, toy_dataset, tmp_path), toy_encoder.encoded_images
     run(again)
     assert job(again).state == "done"
     assert toy_encoder.encoded_images - before <= 20  # the training images are one shard, which is on disk
+
+
+def test_a_job_begins_after_the_stopped_one_has_ended(toy_encoder, toy_dataset, tmp_path):
+    gate, reached, encode, batches = threading.Event(), threading.Event(), toy_encoder.encode_images, []
+
+    def slow(inputs):
+        batches.append(len(inputs))
+        reached.set()
+        gate.wait(10)
+        return encode(inputs)
+
+    toy_encoder.encode_images = slow
+    backend = make(toy_encoder, toy_dataset, tmp_path)
+    backend.start_probe_job()
+    assert reached.wait(10)
+    backend.stop_probe_job()
+    backend.start_probe_job()
+    backend.stop_probe_job()  # before it began
+    assert job(backend).state == "stopped"
+    backend.start_probe_job()
+    assert (job(backend).state, job(backend).step) == ("waiting", 0) and len(batches) == 1
+    gate.set()
+    wait_for(lambda: not job(backend).running)
+    assert job(backend).state == "done" and backend.few_shot_curve().complete
 
 
 def test_stored_images_do_not_count_for_the_speed_of_encoding(toy_encoder, toy_dataset, tmp_path, monkeypatch):
@@ -144,9 +171,7 @@ def test_only_one_job_runs_at_a_time(toy_dataset, tmp_path):
     with pytest.raises(OptionError) as caught:
         backend.start_probe_job("others")
     assert str(caught.value) == "job: one for slow on Toys-5 is running; wait until it is done, or stop it."
-    assert caught.value.page_message == (
-        "A linear probe of slow on Toys-5 is being fitted. Wait until it is done, or stop it."
-    )
+    assert caught.value.page_message == ("slow on Toys-5 is being prepared. Wait until that is done, or stop it.")
     gate.set()
     wait_for(lambda: backend.status(dataset="toys").job.state == "failed")
     assert backend.status(dataset="toys").job.message == "Gone."

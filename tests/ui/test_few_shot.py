@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from helpers import wait_for
 
 from clip_demo.backend import Prediction
 from clip_demo.errors import ArtifactError
@@ -14,7 +15,7 @@ from clip_demo.linear_probe.few_shot_curve import CurvePoint, FewShotCurve, curv
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
 from clip_demo.progress import duration
 from clip_demo.serving.model_handle import ModelStatus
-from clip_demo.serving.probe_job import ProbeJobStatus
+from clip_demo.serving.probe_job import Plan, ProbeJobStatus
 from clip_demo.ui.event_options import press
 from clip_demo.ui.explore.prediction_cards import probe_card
 from clip_demo.ui.few_shot import text
@@ -184,7 +185,8 @@ def test_the_line_of_a_preparation_has_the_button_for_what_comes_next(state, act
     job = ProbeJobStatus(state, "A <sentence>.", 5, 10, None, 60.0, "toy on Toys-5", 2, share=0.5)
     html = preparation_line(job)
     assert f'data-job="{action}">{label}</button>' in html and html.count("data-job") == 1
-    running = f"Getting ready for toy on Toys-5: step 2 of 4, a first linear probe, 50{NBSP}%, about 1 min left."
+    doing = f"encoding images, 50{NBSP}%, about 1 min left"
+    running = f"Getting ready for toy on Toys-5: step 2 of 4, a first linear probe ({doing})."
     assert (running if state == "encoding" else "A &lt;sentence&gt;.") in html
     assert ("python -m clip_demo prepare" in html) == (state == "paused")
     assert "data-job" not in preparation_line(job, may_start=False)
@@ -247,6 +249,18 @@ def test_a_curve_is_drawn_again_only_when_it_has_changed(toy_backend, draw, monk
     shown, plot, _, offer, facts, _ = draw("toys", "toy", facts)
     assert "2.2-shot" in shown and plot.visible and offer == ""
     assert draw("toys", "toy", facts)[:3] == [gr.skip()] * 3
+
+
+def test_a_curve_is_offered_after_a_job_that_made_none(toy_backend, draw):
+    toy_backend.preparation.start(Plan(fit=False))
+    wait_for(lambda: not toy_backend.preparation.status.running)
+    assert toy_backend.preparation.status.state == "done" and 'data-job="start"' in draw("toys", "toy", ())[3]
+
+
+def test_a_press_that_is_refused_is_queued_so_that_the_page_says_why(toy_backend):
+    # Gradio shows no error message of an event outside the queue.
+    presses = [each.queue for each in build_ui(toy_backend).fns.values() if each.name in ("pressed", "press_button")]
+    assert presses == 5 * [True]  # three places on the Explore tab, and the other two tabs with a job
 
 
 def test_the_timer_is_active_while_the_curve_will_change(toy_backend, draw, monkeypatch):

@@ -129,7 +129,8 @@ def test_a_stranger_sees_what_is_made_ready_and_cannot_stop_it(backend_with, mon
     job = ProbeJobStatus("encoding", "Encoding", 1, 2, None, 60.0, "toy on Toys-5", 2, share=0.5)
     monkeypatch.setattr(Preparation, "status", job)
     line = handler(build_ui(backend), "refresh")("toys", "tiny", ())[6]
-    assert "Getting ready for toy on Toys-5: step 2 of 4, a first linear probe, 50" in line and "data-job" not in line
+    assert "Getting ready for toy on Toys-5: step 2 of 4, a first linear probe (encoding images, 50" in line
+    assert "data-job" not in line
 
 
 def test_offline_nobody_may_download_and_the_page_says_why(backend_with, monkeypatch):

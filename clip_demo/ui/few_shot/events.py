@@ -9,7 +9,7 @@ from ...datasets.base import Dataset
 from ...errors import ClipDemoError
 from ...linear_probe.few_shot_curve import FewShotCurve, curve_to_csv
 from .. import probe_job_panel
-from ..event_options import INSTANT, now, page_error, press
+from ..event_options import INSTANT, QUIET, now, page_error, press
 from ..explore.layout import Fields
 from ..explore.view import WAITING, missing_model
 from ..permissions import may_download, may_start
@@ -60,7 +60,8 @@ def connect_probe(tab: gr.Tab, backend: Backend, fields: Fields, outputs: FewSho
 
     for trigger, handler in ((tab.select, draw_curve), (fields.model.change, follow), (timer.tick, draw_curve)):
         trigger(handler, inputs=inputs, outputs=filled, trigger_mode="always_last", **INSTANT)
-    outputs.job.click(pressed, inputs=inputs, outputs=[*filled, refresh], **INSTANT)
+    # Queued: Gradio shows no error message of an event outside the queue.
+    outputs.job.click(pressed, inputs=inputs, outputs=[*filled, refresh], **QUIET)
 
 
 def _is_running(status: Status) -> bool:
@@ -86,6 +87,7 @@ def _panel(backend: Backend, status: Status, dataset: Dataset, curve: FewShotCur
     """Return the progress of the job; without a job, the button for what the curve needs next."""
     if status.model.state == "absent":
         return missing_model(status.model, may_download=may_download(backend, status.model.name))
-    if status.job is None and status.model.state == "ready" and not (curve and curve.complete):
+    is_idle = status.job is None or status.job.state == "done"  # done without a curve, where none was asked for
+    if is_idle and status.model.state == "ready" and not (curve and curve.complete):
         return probe_job_panel.offer(dataset, "Fit the linear probe now", may_start=may_start(backend))
     return probe_job_panel.panel(status.job, may_start=may_start(backend))

@@ -121,7 +121,8 @@ def _connect_headline(context: LabContext, lab: Lab, request: gr.Textbox, redraw
         press(context.backend, event, dataset, model)
         return [now(), now()]
 
-    shown.html.click(pressed, inputs=context.inputs[:2], outputs=[request, context.explore.request], **INSTANT)
+    # Queued: Gradio shows no error message of an event outside the queue.
+    shown.html.click(pressed, inputs=context.inputs[:2], outputs=[request, context.explore.request], **QUIET)
 
 
 def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterator[tuple[Any, Any, bool]]:
