@@ -132,6 +132,8 @@ def page_message_of(error: BaseException, otherwise: str) -> str:
         return "There is no space left on the disk. Free some space and try again."
     if numbers & {errno.EACCES, errno.EROFS}:
         return "This program is not allowed to use a folder that it needs. Ask the person who runs it."
+    if numbers & {errno.EEXIST, errno.ENOTDIR, errno.EISDIR}:
+        return "A file is where this program needs a folder, or the reverse. Ask the person who runs it."
     return otherwise
 
 

@@ -77,6 +77,9 @@ def test_the_sentence_of_any_exception():
         raise DownloadError("/srv") from OSError(errno.ENOSPC, "/srv")
     except DownloadError as error:
         assert errors.page_message_of(error, "B.") == full
+    assert errors.page_message_of(FileExistsError(errno.EEXIST, "/srv"), "B.").startswith(
+        "A file is where this program"
+    )
     assert errors.page_message_of(OSError(errno.EROFS, "/srv"), "B.").startswith(
         "This program is not allowed to use a folder"
     )
