@@ -231,7 +231,7 @@ def test_with_photos_of_one_class_the_names_answer_and_the_others_say_what_they_
     assert "Give your classes names" in html
     do("add", **{"class": 1, "paths": [upload("blue")]})
     html = answer_html(toy_backend, ME, {"key": keys[0]}, "toy", TEMPLATES)
-    assert html.count("Needs photos of at least two classes besides this one.") == 3
+    assert html.count("The test photo is left out. Without it, fewer than two classes have photos.") == 3
 
 
 def test_a_class_without_photos_has_no_bar_in_the_classifiers_that_know_only_photos(do, toy_backend, taught):

@@ -67,8 +67,10 @@ Object.assign(clipTeach, {
       save: () => this.command({ do: "save", thumbnails: document.querySelector("#teach-thumbnails").checked }),
       "remove-class": () => this.command({ do: "remove-class", class: i }),
     };
+    this.say(); // the last message is answered
     if (name in actions) actions[name]();
     else if (["add-class", "undo", "forget"].includes(name)) this.command({ do: name });
+    if (["remove-class", "forget"].includes(name)) this.tell("Removed. Undo brings it back.");
   },
 
   // The focus goes to the photo that takes the place of the deleted one.
@@ -76,9 +78,8 @@ Object.assign(clipTeach, {
     const item = card.querySelector(`li[data-key="${key}"]`);
     const next = item?.nextElementSibling ?? item?.previousElementSibling;
     (next?.firstElementChild ?? card.querySelector("[data-do=choose]")).focus();
-    if (this.test?.key === key) this.test = next ? { key: next.dataset.key } : null;
     this.command({ do: "delete", key });
-    if (this.test) this.choose(this.test);
+    if (next && this.test?.key === key) this.choose({ key: next.dataset.key });
     this.tell("Photo deleted. Undo brings it back.");
   },
 
@@ -113,6 +114,8 @@ Object.assign(clipTeach, {
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("#teach button[data-do]");
   if (button) clipTeach.clicked(button, button.dataset.do);
+  // A first name is there to be typed over.
+  if (event.target.matches?.("#teach input.name") && /^class \d+$/.test(event.target.value)) event.target.select();
 });
 document.addEventListener("change", (event) => event.target.closest?.("#teach") && clipTeach.changed(event));
 document.addEventListener("keydown", (event) => clipTeach.keyed(event));
