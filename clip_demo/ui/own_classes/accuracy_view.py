@@ -32,11 +32,11 @@ def summary(result: HeldOut, photo_set: PhotoSet) -> str:
 
 
 _CHANCE = (
-    "A few photos leave much to chance: with many more photos like yours, the accuracy would probably lie in the "
+    "A few photos leave much to chance: with many more like them, the accuracy would probably lie in the "
     "95\N{NO-BREAK SPACE}% range. Where two ranges overlap widely, it is open which classifier is better. Photos that "
     "are nearly the same, as from a webcam, make all look better than they are."
 )
-_FIGURE = " The figure shows the same test, with fewer photos of each class to learn from on its left."
+_FIGURE = " The figure repeats the test with 1, 2, 4 … photos of each class to learn from."
 HEADING = '<h3 id="teach-how-good">How good is it, honestly?</h3>'
 
 

@@ -64,9 +64,10 @@ METHODS = {
 def formula(n0: float) -> str:
     """Say how the names and the photos are mixed."""
     photos = "half a photo" if n0 == 0.5 else "1 photo" if n0 == 1 else f"{n0:.0f} photos"
+    share = f"{800 / (8 + n0):.0f}\N{NO-BREAK SPACE}%"
     return (
         "<details><summary>How names and photos are mixed</summary><p>Now the name of a class counts as much as "
-        f"{photos} of it. For example, a class with 8 photos is described to {8 / (8 + n0):.0%} by their average, and "
+        f"{photos} of it. For example, a class with 8 photos is described to {share} by their average, and "
         "by its name for the rest, each as the difference from the other classes. In general, <i>n</i> photos have the "
         f"share <i>n</i>/(<i>n</i>+<i>n</i><sub>0</sub>), and <i>n</i><sub>0</sub> is {n0:g}: of several values, the "
         "one under which each of your photos is predicted best from all others. The idea is that of "

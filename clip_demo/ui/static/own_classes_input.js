@@ -67,7 +67,6 @@ Object.assign(clipTeach, {
       save: () => this.command({ do: "save", thumbnails: document.querySelector("#teach-thumbnails").checked }),
       "remove-class": () => this.command({ do: "remove-class", class: i }),
     };
-    this.say(); // the last message is answered
     if (name in actions) actions[name]();
     else if (["add-class", "undo", "forget"].includes(name)) this.command({ do: name });
     if (["remove-class", "forget"].includes(name)) this.tell("Removed. Undo brings it back.");
@@ -99,6 +98,7 @@ Object.assign(clipTeach, {
   },
 
   keyed(event) {
+    if (event.key === "Escape" && this.trigger) this.say();
     const button = event.target.closest?.("#teach [data-do]");
     const step = { ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling" }[event.key];
     if (step && button?.dataset.do === "pick") button.parentElement[step]?.firstElementChild.focus();
@@ -113,6 +113,7 @@ Object.assign(clipTeach, {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("#teach button[data-do]");
+  if (clipTeach.trigger) clipTeach.say(); // a message lies above the page until the next click, wherever
   if (button) clipTeach.clicked(button, button.dataset.do);
   // A first name is there to be typed over.
   if (event.target.matches?.("#teach input.name") && /^class \d+$/.test(event.target.value)) event.target.select();
