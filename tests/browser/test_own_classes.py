@@ -156,5 +156,86 @@ def test_a_class_is_recorded_by_a_webcam_that_is_asked_for_and_stops(browser_wit
     page.locator("[data-do=webcam]").click()
     expect(page.locator("#teach-what")).to_contain_text("These pictures are not kept.")
     expect(page.locator("#teach-bars .percent")).to_have_count(8, timeout=20_000)
+    page.wait_for_function("!clipTeach.busy && !clipTeach.flushing")
+    before = card(page, 1).locator(".photos li").count()
+    page.locator(".teach-card >> nth=1").locator("[data-do=record]").evaluate(
+        """button => {
+            button.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true, button: 0 }));
+            button.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
+        }"""
+    )
+    expect(card(page, 1).locator(".photos li")).to_have_count(before + 1, timeout=20_000)
+    # Stopped beside the cards, it leaves the photo that was added last as the test photo.
+    page.locator(".teach-all [data-do=stop-webcam]").click()
+    expect(page.locator("#teach-what")).to_contain_text(f"Photo {before + 1} of “class 2”: it is left out")
+    expect(page.locator("#teach-bars .true-mark").first).to_be_visible(timeout=20_000)
+    card(page, 0).locator("[data-do=record]").click()
+    expect(card(page, 0).get_by_text("Hold to record")).to_be_visible()
     page.get_by_role("tab", name="Explore").click()
     page.wait_for_function("clipTeach.stream === null", timeout=20_000)
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.getAttribute('aria-label')")
+
+
+def test_what_a_command_hides_hands_the_focus_on(open_page, photos):
+    page = open_page(QUERY, ready=".teach-card")
+    page.get_by_role("button", name="Add a class").click()
+    card(page, 0).locator("input[type=file]").set_input_files(photos["red circle"][:2])
+    expect_counts(page, 2, 0, 0)
+    # Only other classes are offered, so that nothing looks as if the photo had been moved.
+    move = card(page, 0).get_by_label("Move to")
+    assert move.locator("option:not(:disabled)").all_inner_texts() == ["class 2", "class 3"]
+    move.focus()
+    move.select_option("class 2")
+    expect_counts(page, 1, 1, 0)
+    expect(page.get_by_role("button", name="Photo 1 of class 2: test it")).to_be_focused()
+    page.get_by_role("button", name="Remove the class class 3").press("Enter")
+    expect(page.locator(".teach-card")).to_have_count(2)
+    page.wait_for_function("!clipTeach.busy")
+    assert focused(page) == "Name of class 2"
+    page.get_by_role("button", name="Start anew").press("Enter")
+    expect_counts(page, 0, 0)
+    expect(page.locator("#teach-says")).to_have_text("Removed. Undo brings it back.")
+    expect(page.get_by_role("button", name="Add a class")).to_be_focused()
+
+
+def test_without_a_choice_a_photo_that_is_left_is_tested(open_page, photos):
+    page = open_page(QUERY, ready=".teach-card")
+    for number, name in enumerate(NAMES[:2]):
+        card(page, number).locator("input[type=file]").set_input_files(photos[name][:1])
+        expect(card(page, number).locator(".photos li")).to_have_count(1, timeout=20_000)
+    page.get_by_role("button", name="Photo 1 of class 2: test it").press("Delete")
+    expect_counts(page, 1, 0)
+    expect(page.locator("#teach-what")).to_contain_text("Photo 1 of “class 1”: it is left out")
+    page.get_by_role("button", name="Photo 1 of class 1: test it").press("Delete")
+    expect_counts(page, 0, 0)
+    expect(page.locator("#teach-what")).to_contain_text("Until you choose one")
+    expect(page.locator("#teach-shown")).to_be_hidden()  # no image of a photo that is gone
+
+
+def test_a_message_is_in_view_on_a_phone_and_goes_with_the_next_action(open_page):
+    page = open_page(QUERY, ready=".teach-card", viewport={"width": 390, "height": 500})
+    for count in (3, 4, 5):
+        page.get_by_role("button", name="Add a class").click()
+        expect(page.locator(".teach-card")).to_have_count(count)
+    field = page.get_by_label("Name of class 5")
+    field.click()
+    page.keyboard.type("class 1")  # in place of the first name
+    page.keyboard.press("Enter")
+    message = page.locator("#teach-message")
+    expect(message).to_contain_text("A class needs a name that no other class has")
+    expect(message).to_be_in_viewport(ratio=1)
+    expect(field).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(message).to_be_hidden()
+    field.fill("class 1")
+    page.keyboard.press("Enter")
+    expect(message).to_be_visible()
+    page.locator("#teach h2").dispatch_event("click")
+    expect(message).to_be_hidden()
+    field.click()
+    page.keyboard.type("pear")
+    page.keyboard.press("Enter")
+    page.wait_for_function("clipTeach.classes[4].name === 'pear'")

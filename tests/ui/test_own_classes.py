@@ -25,7 +25,7 @@ from clip_demo.ui.own_classes.accuracy_view import answers_csv, details, summary
 from clip_demo.ui.own_classes.commands import MAX_FILES, Commands
 from clip_demo.ui.own_classes.events import Measurements, answer_html
 from clip_demo.ui.own_classes.figure import accuracy_figure
-from clip_demo.ui.own_classes.text import METHODS, RENAME, formula
+from clip_demo.ui.own_classes.text import INTRODUCTION, METHODS, RENAME, formula
 from clip_demo.ui.own_classes.view import thumbnail_url
 from clip_demo.ui.page import build_ui, launch_options
 from clip_demo.ui.uploads import NO_UPLOAD, NOT_ARRIVED, temporary_upload
@@ -231,7 +231,7 @@ def test_with_photos_of_one_class_the_names_answer_and_the_others_say_what_they_
     assert "Give your classes names" in html
     do("add", **{"class": 1, "paths": [upload("blue")]})
     html = answer_html(toy_backend, ME, {"key": keys[0]}, "toy", TEMPLATES)
-    assert html.count("Needs photos of at least two classes besides this one.") == 3
+    assert html.count("The test photo is left out. Without it, fewer than two classes have photos.") == 3
 
 
 def test_a_class_without_photos_has_no_bar_in_the_classifiers_that_know_only_photos(do, toy_backend, taught):
@@ -468,3 +468,17 @@ def test_the_endpoint_answers_what_the_teacher_answers_and_keeps_nothing(served,
     assert answer["model"] == "toy" and answer["tests"] == [expected]
     assert answer["held_out"]["zero_shot"]["accuracy"] == held_out(examples).curves["zero_shot"][-1].accuracy
     assert len(teacher.kept) == 0
+
+
+@pytest.mark.parametrize(
+    ("n0", "counts", "share"), [(0.5, "half a photo", 94), (8, "8 photos", 50), (64, "64 photos", 11)]
+)
+def test_the_mixture_is_said_in_plain_numbers(n0, counts, share):
+    said = formula(n0)
+    assert f"the name of a class counts as much as {counts} of it" in said
+    assert f"a class with 8 photos is described to {share}\N{NO-BREAK SPACE}% by their average" in said
+    assert f"is {n0:g}:" in said
+
+
+def test_the_introduction_counts_what_each_classifier_knows():
+    assert "one knows only the names, two know only the photos, and one knows both" in INTRODUCTION

@@ -23,15 +23,20 @@ def summary(result: HeldOut, photo_set: PhotoSet) -> str:
     how = "each photo was left out once" if n <= LEAVE_ONE_OUT else "a tenth of the photos was left out at a time"
     rows = "".join(_row(name, result, n) for name in METHODS)
     return (
-        f"{HEADING}<p>Each of your {n} photos, answered by classifiers that did not learn from it: {how}. The range is "
-        "where the accuracy on other photos like yours lies in 95 of 100 such tests. Photos that are nearly the same, "
-        "as from a webcam, make it look better than it is.</p>"
+        f"{HEADING}<p>Each of your {n} photos, answered by classifiers that did not learn from it: {how}. {_CHANCE}"
+        f"{_FIGURE if len(result.curves['zero_shot']) > 1 else ''}</p>"
         '<div class="scroll" tabindex="0" role="region" aria-label="Accuracy of the classifiers"><table>'
         "<thead><tr><th>Classifier</th><th>Right</th><th>Accuracy</th><th>95\N{NO-BREAK SPACE}% range</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
 
 
+_CHANCE = (
+    "A few photos leave much to chance: with many more like them, the accuracy would probably lie in the "
+    "95\N{NO-BREAK SPACE}% range. Where two ranges overlap widely, it is open which classifier is better. Photos that "
+    "are nearly the same, as from a webcam, make all look better than they are."
+)
+_FIGURE = " The figure repeats the test with 1, 2, 4 … photos of each class to learn from."
 HEADING = '<h3 id="teach-how-good">How good is it, honestly?</h3>'
 
 
@@ -56,13 +61,13 @@ def _doubt(result: HeldOut, photo_set: PhotoSet) -> str:
     url = thumbnail_url(photo)
     image = f'<img src="{url}" alt="">' if url else ""
     verdict = (
-        f"It is taken for {name_html(names[said])}. Is it in the right class?"
+        f"It takes it for {name_html(names[said])}. Is the photo in the right class?"
         if said != true
-        else "It is still recognised."
+        else "It is right all the same."
     )
     return (
-        f'<section class="doubt"><h4>Most in doubt</h4>{image}<p>This photo of <b>{name_html(names[true])}</b> is the '
-        f"least sure one from names and photos. {verdict}</p></section>"
+        f'<section class="doubt"><h4>Most in doubt</h4>{image}<p>“{METHODS["text_and_photos"].name}” is least '
+        f"sure of this photo of <b>{name_html(names[true])}</b>. {verdict}</p></section>"
     )
 
 
@@ -74,8 +79,9 @@ def _confusion(result: HeldOut, photo_set: PhotoSet) -> str:
         for i, (name, row) in enumerate(zip(names, counts.tolist(), strict=True))
     )
     return (
-        '<section class="confusion"><h4>What is taken for what</h4><p>From names and photos: a row for each class, a '
-        'column for each answer.</p><div class="scroll" tabindex="0" role="region" aria-label="What is taken for what">'
+        '<section class="confusion"><h4>What is taken for what</h4><p>What “Names and photos” answers: a row for '
+        'the photos of each class, a column for each answer.</p><div class="scroll" tabindex="0" role="region" '
+        'aria-label="What is taken for what">'
         f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 

@@ -61,10 +61,11 @@ _DESK = f"""<div class="teach-desk">
 <p class="message" id="teach-message" role="alert" hidden></p>
 <p class="unseen" id="teach-says" role="status"></p>
 <div id="teach-cards"></div>
-<div class="teach-buttons" role="group" aria-label="All classes">
+<div class="teach-buttons teach-all" role="group" aria-label="All classes">
 <button type="button" data-do="add-class">Add a class</button>
 <button type="button" data-do="undo" disabled>Undo</button>
 <button type="button" data-do="forget" disabled>Start anew</button>
+<button type="button" data-do="stop-webcam" hidden>Stop the webcam</button>
 </div>
 <details class="teach-files"><summary>Save, or open what you saved</summary>
 <p>One zip file with your classes and classifiers, and a Python program that uses them. It opens again here, on any

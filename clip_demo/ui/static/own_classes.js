@@ -63,14 +63,16 @@ window.clipTeach = {
     const added = this.addedLast(answer.classes);
     const same = JSON.stringify(answer.classes) === JSON.stringify(this.classes);
     this.classes = answer.classes;
+    const [focus, inside] = [document.activeElement, document.activeElement?.closest("#teach-desk")];
     this.draw(answer.canUndo);
+    if (inside && (!focus.offsetParent || focus.disabled)) this.focusAfter(sent);
     const gone = sent.do === "look" && had && !this.photos();
     this.say(gone ? "Your photos are gone, because the page was away for some minutes or was started again." : answer.message);
     if (answer.file) this.save(answer.file);
     if (answer.opened !== undefined) this.tell(`Opened: ${this.count(answer.opened)}.`);
     if (added) this.tell(this.classes.map((each) => `${each.name}: ${this.count(each.keys.length)}`).join(", "));
     if (added && (!this.test || this.test.key)) this.choose({ key: added });
-    else if (this.test?.key && !this.has(this.test.key)) this.choose(null);
+    else if (this.test ? this.test.key && !this.has(this.test.key) : this.photos()) this.choose(null);
     else if (!same) this.predict();
     if (!same) this.measureSoon();
     this.next();
@@ -86,7 +88,9 @@ window.clipTeach = {
   // The newest photo of a class, if one came in since the last answer.
   addedLast(classes) {
     const before = new Set(this.classes.flatMap((each) => each.keys));
-    return classes.flatMap((each) => each.keys).filter((key) => !before.has(key)).at(-1);
+    const added = classes.flatMap((each) => each.keys).filter((key) => !before.has(key)).at(-1);
+    this.newest = added ?? this.newest;
+    return added;
   },
 
   async upload(blobs) {
@@ -130,6 +134,16 @@ window.clipTeach = {
     document.querySelector("#teach-says").textContent = text;
   },
 
+  // What had the focus was hidden, removed or disabled by a command.
+  focusAfter({ do: done, key, class: i }) {
+    const cards = document.querySelectorAll(".teach-card");
+    const part = {
+      move: () => document.querySelector(`#teach-cards li[data-key="${CSS.escape(key)}"] button`),
+      "remove-class": () => cards[Math.min(i, cards.length - 1)].querySelector("input.name"),
+    }[done]?.();
+    (part ?? document.querySelector(".teach-all button:not(:disabled)"))?.focus();
+  },
+
   draw(canUndo) {
     const box = document.querySelector("#teach-cards");
     while (box.children.length > this.classes.length) box.lastElementChild.remove();
@@ -146,7 +160,7 @@ window.clipTeach = {
     const card = document.createElement("section");
     card.className = "teach-card";
     card.innerHTML = `<div class="head"><input class="name" autocomplete="off" spellcheck="false" maxlength="100">
-      <span class="count"></span><button type="button" class="icon" data-do="remove-class">✕</button></div>
+      <span class="count"></span><button type="button" class="icon" data-do="remove-class" title="Remove this class">✕</button></div>
       <div class="teach-buttons"><button type="button" data-do="choose">Add photos</button>
       <input type="file" accept="image/*" multiple hidden>
       <button type="button" data-do="record" aria-describedby="teach-privacy"></button></div>
@@ -202,11 +216,16 @@ window.clipTeach = {
     bar.hidden = n < 0;
     if (n < 0) return;
     bar.firstElementChild.textContent = `Photo ${n + 1}:`;
-    const choices = this.classes.map((each, k) => new Option(each.name, k, k === i, k === i));
-    bar.querySelector("select").replaceChildren(...choices);
+    const choices = this.classes.map((each, k) => new Option(each.name, k)).filter((_, k) => k !== i);
+    const none = new Option("another class", "", true, true);
+    none.disabled = true;
+    bar.querySelector("select").replaceChildren(none, ...choices);
   },
 
-  choose(test) {
+  // Without a choice, it is the photo that was added last, or another one if that is gone.
+  choose(choice) {
+    const key = this.has(this.newest) ? this.newest : this.classes.flatMap((each) => each.keys).at(-1);
+    const test = choice ?? (key ? { key } : null);
     if (this.shownUrl) URL.revokeObjectURL(this.shownUrl);
     this.test = test;
     this.shownUrl = test?.file ? URL.createObjectURL(test.file) : null;

@@ -69,6 +69,7 @@ Object.assign(clipTeach, {
     };
     if (name in actions) actions[name]();
     else if (["add-class", "undo", "forget"].includes(name)) this.command({ do: name });
+    if (["remove-class", "forget"].includes(name)) this.tell("Removed. Undo brings it back.");
   },
 
   // The focus goes to the photo that takes the place of the deleted one.
@@ -76,9 +77,8 @@ Object.assign(clipTeach, {
     const item = card.querySelector(`li[data-key="${key}"]`);
     const next = item?.nextElementSibling ?? item?.previousElementSibling;
     (next?.firstElementChild ?? card.querySelector("[data-do=choose]")).focus();
-    if (this.test?.key === key) this.test = next ? { key: next.dataset.key } : null;
     this.command({ do: "delete", key });
-    if (this.test) this.choose(this.test);
+    if (next && this.test?.key === key) this.choose({ key: next.dataset.key });
     this.tell("Photo deleted. Undo brings it back.");
   },
 
@@ -98,6 +98,7 @@ Object.assign(clipTeach, {
   },
 
   keyed(event) {
+    if (event.key === "Escape" && this.trigger) this.say();
     const button = event.target.closest?.("#teach [data-do]");
     const step = { ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling" }[event.key];
     if (step && button?.dataset.do === "pick") button.parentElement[step]?.firstElementChild.focus();
@@ -112,7 +113,10 @@ Object.assign(clipTeach, {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("#teach button[data-do]");
+  if (clipTeach.trigger) clipTeach.say(); // a message lies above the page until the next click, wherever
   if (button) clipTeach.clicked(button, button.dataset.do);
+  // A first name is there to be typed over.
+  if (event.target.matches?.("#teach input.name") && /^class \d+$/.test(event.target.value)) event.target.select();
 });
 document.addEventListener("change", (event) => event.target.closest?.("#teach") && clipTeach.changed(event));
 document.addEventListener("keydown", (event) => clipTeach.keyed(event));

@@ -38,7 +38,7 @@ Object.assign(clipTeach, {
     const on = Boolean(this.test?.webcam && this.stream);
     document.querySelector("#teach-video").hidden = !on;
     document.querySelector("#teach [data-do=webcam]").hidden = on;
-    document.querySelector("#teach [data-do=stop-webcam]").hidden = !this.stream;
+    document.querySelectorAll("#teach [data-do=stop-webcam]").forEach((each) => (each.hidden = !this.stream));
   },
 
   async frame() {
@@ -54,12 +54,12 @@ Object.assign(clipTeach, {
     this.recording = i;
     document.querySelector(`.teach-card[data-class="${i}"]`).classList.add("recording");
     this.draw();
-    const shoot = async () => {
+    const shoot = async (first) => {
       const photo = await this.frame();
-      if (photo && this.recording === i) this.frames.push({ i, photo });
+      if (photo && (first || this.recording === i)) this.frames.push({ i, photo });
       this.flush();
     };
-    shoot();
+    shoot(true); // also if the button was only tapped
     this.shutter = setInterval(shoot, TEACH.frame);
   },
 
