@@ -1,11 +1,14 @@
 """The tab "Your classes" without a browser, on the toy encoder: photos are their mean colours."""
 
 import base64
+import gc
 import http.client
 import json
 import re
 import threading
+import time
 import urllib.request
+import weakref
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from helpers import wait_for
 from PIL import Image
 
 from clip_demo.backend import Backend
@@ -325,6 +329,28 @@ def test_a_new_measurement_ends_the_visitors_last_one(toy_backend, taught, do):
     measurements._running.update({ME: mine, OTHER: others})
     list(measurements.run(ME, "toy", TEMPLATES))
     assert mine.cancelled and not others.cancelled
+
+
+def test_of_a_measurement_whose_visitor_left_nothing_is_kept(toy_backend, taught, monkeypatch):
+    teacher, began = toy_backend.teacher, threading.Event()
+
+    def endless(examples, *, model, progress):
+        while True:
+            progress("tests", 0, 1)
+            began.set()
+            time.sleep(0.01)
+
+    monkeypatch.setattr(teacher, "held_out", endless)
+    photos = teacher.examples(teacher.kept.get(ME), templates=["a photo of a {}"], model="toy").photos
+    gone, measurements = weakref.ref(photos), Measurements(toy_backend)
+    del photos
+    running = measurements.run(ME, "toy", TEMPLATES)
+    next(running)
+    assert began.wait(10)
+    running.close()
+    teacher.kept.forget(ME)
+    wait_for(lambda: gc.collect() is not None and gone() is None)
+    assert measurements._running == {}
 
 
 # --- privacy ------------------------------------------------------------------------------------------------------
