@@ -1,8 +1,16 @@
 """Numerical functions that zero-shot prediction and the linear probe share."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
 import numpy as np
 
 from .errors import OptionError
+
+_blas_lock = threading.Lock()
+_blas_users = 0
+_blas_before = ExitStack()
 
 
 def normalize(features: np.ndarray) -> np.ndarray:
@@ -33,3 +41,27 @@ def check_top_k(top_k: int) -> int:
             page="Type how many classes to show: a whole number of at least 1.",
         )
     return int(top_k)
+
+
+@contextmanager
+def blas_threads(n: int | None) -> Iterator[None]:
+    """Let BLAS use `n` threads; None for as many as before. The last of several callers restores what the first found.
+
+    The number is the whole process's. If each caller restored what it found itself, of two that overlap the one that
+    ends last would restore the other's number, for good.
+    """
+    from threadpoolctl import ThreadpoolController  # a dependency of scikit-learn, imported as late
+
+    global _blas_users
+    with _blas_lock:
+        limit = ThreadpoolController().select(user_api="blas").limit(limits=n)
+        if not _blas_users:
+            _blas_before.callback(limit.restore_original_limits)
+        _blas_users += 1
+    try:
+        yield
+    finally:
+        with _blas_lock:
+            _blas_users -= 1
+            if not _blas_users:
+                _blas_before.close()

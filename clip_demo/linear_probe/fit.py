@@ -16,7 +16,7 @@ from ..errors import OptionError
 from ..features.extract import Extract, encode_directly
 from ..features.shards import Shards
 from ..models.encoder import Encoder
-from ..numerics import normalize
+from ..numerics import blas_threads, normalize
 from ..progress import Progress
 from .head import Head, Provenance
 
@@ -93,9 +93,7 @@ class ProbeFitter:
 
     def fit_on(self, train: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray, **recipe) -> Head:
         """Fit a head on the training images with the indices `train`, and test it on the given features."""
-        from threadpoolctl import threadpool_limits  # a dependency of scikit-learn, imported as late
-
-        with threadpool_limits(self._fit_threads, user_api="blas"):
+        with blas_threads(self._fit_threads):
             return fit_head(
                 self.shards["train"].features[train],
                 self.labels["train"][train],

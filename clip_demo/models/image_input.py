@@ -17,6 +17,9 @@ from .png_chunks import readable
 # A small file may decode to several hundred megabytes, so only two images are decoded at a time.
 _PLACES = threading.BoundedSemaphore(2)
 _PATIENCE = 10  # seconds to wait for a place
+# Pillow's memory for large images comes in blocks of 16 MB, which glibc keeps for each thread that decoded one: several
+# gigabytes after a dozen large photos. Blocks of more than 32 MB always go back to the system.
+Image.core.set_block_size(64 * 2**20)
 MAX_PIXELS = 50_000_000
 _TOO_LARGE = f"This image has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller."
 # CLIP resizes the shorter side to its input: an image of 1×50,000 pixels would become 224×11,200,000.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,8 @@ _MAX_FILE = 12_000_000  # bytes of one file in a zip, unpacked: the features of 
 _MAX_TOTAL = 24_000_000
 _MAX_FILES = MAX_CLASSES * MAX_PHOTOS + 10
 _MAX_DIMENSIONS = 4096
+_LENGTHS = (1e-6, 1e6)  # of features; beyond them, float32 is too coarse for their products
+_KEY = re.compile(r"[0-9a-f]{64}")  # see Photo
 _README = """Your own classes, saved by CLIP Explorer
 
 classes.json      the classes, and which photos each of them has
@@ -101,6 +104,7 @@ def read_archive(content: bytes) -> PhotoSet:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_sizes(archive)
             described = json.loads(_read(archive, "classes.json"))
+            json.dumps(described, ensure_ascii=False).encode()  # raises at half a character, which nothing could save
             if described["format"] != FORMAT:
                 raise ValueError(f"its format is {str(described['format'])[:60]!r}")
             return _photo_set(archive, described)
@@ -111,19 +115,21 @@ def read_archive(content: bytes) -> PhotoSet:
 
 
 def _photo_set(archive: zipfile.ZipFile, described: dict[str, Any]) -> PhotoSet:
-    keys = [str(key) for each in described["classes"] for key in each["photos"]]
-    if len(set(keys)) != len(keys) or any(len(key) > 128 for key in keys):
-        raise ValueError("two photos have the same key, or a key is too long")
+    # Before anything is made of them: a small zip may name a million photos.
+    classes = described["classes"]
+    if len(classes) > MAX_CLASSES or any(len(each["photos"]) > MAX_PHOTOS for each in classes):
+        raise ValueError("it has more classes or photos than a set can have")
+    keys = [str(key) for each in classes for key in each["photos"]]
+    if len(set(keys)) != len(keys) or not all(map(_KEY.fullmatch, keys)):
+        raise ValueError("two photos have the same key, or a key is no checksum")
     features = _features(_read(archive, "features.npy"), len(keys))
     files = set(archive.namelist())
     photos = {}
     for number, (key, row) in enumerate(zip(keys, features, strict=True)):
         name = f"thumbnails/{number:03}.webp"
         photos[key] = Photo(key, _thumbnail(_read(archive, name)) if name in files else b"", row.copy())
-    classes = tuple(
-        OwnClass(str(each["name"]), tuple(photos[str(key)] for key in each["photos"])) for each in described["classes"]
-    )
-    return PhotoSet(classes, str(described["model"])[:200], str(described["model_sha256"])[:128])
+    own = tuple(OwnClass(str(each["name"]), tuple(photos[str(key)] for key in each["photos"])) for each in classes)
+    return PhotoSet(own, str(described["model"])[:200], str(described["model_sha256"])[:128])
 
 
 def _features(content: bytes, n: int) -> np.ndarray:
@@ -135,8 +141,9 @@ def _features(content: bytes, n: int) -> np.ndarray:
     if len(shape) != 2 or shape[0] != n or not 0 < shape[1] <= _MAX_DIMENSIONS or by_column or kind != np.float32:
         raise ValueError(f"the features have the shape {shape} and the type {kind}, for {n} photos")
     features = np.frombuffer(file.read(), dtype=np.float32).reshape(shape)
-    if not (np.isfinite(features).all() and features.any(axis=1).all()):
-        raise ValueError("some features are infinite, zero or no numbers")
+    lengths = np.linalg.norm(features.astype(np.float64), axis=1)
+    if not ((lengths > _LENGTHS[0]) & (lengths < _LENGTHS[1])).all():  # no number is in no range
+        raise ValueError("some features are no numbers, or far too large or small")
     return features
 
 

@@ -118,8 +118,18 @@ class PhotoSet:
         text : numpy.ndarray, shape (n_classes, d), float32
             Text features of the classes, L2-normalised.
         logit_scale : float
+
+        Raises
+        ------
+        OptionError
+            When the photos have features of another size.
         """
         rows = [photo.features for photo in self.photos]
+        if any(row.shape != text.shape[1:] for row in rows):  # an opened zip may name any model
+            raise OptionError(
+                f"photos: their features do not have the {text.shape[1]} numbers of the model's; start a new set.",
+                page="These photos were not read with this model. Choose another model, or start anew.",
+            )
         photos = np.stack(rows) if rows else np.empty((0, text.shape[1]), dtype=np.float32)
         return Examples(self.classnames, text, photos, self.labels, logit_scale)
 

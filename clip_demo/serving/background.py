@@ -43,6 +43,8 @@ class BackgroundTask(Generic[T]):
     def _run(self, work: Callable[[Progress], T]) -> None:
         try:
             self._future.set_result(work(self._report))
+        except ClipDemoError as error:  # without its traceback, which would keep all that the work had
+            self._future.set_exception(error.with_traceback(None))
         except BaseException as error:  # raised again by `result`
             self._future.set_exception(error)
 

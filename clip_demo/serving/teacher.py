@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from ..datasets.base import Dataset
 from ..errors import ImageError, OptionError
 from ..models.image_input import read_image
-from ..numerics import best, softmax
+from ..numerics import best, blas_threads, softmax
 from ..own_classes.archive import read_archive, write_archive
 from ..own_classes.classifiers import Examples
 from ..own_classes.held_out import HeldOut, can_be_tested, held_out
@@ -28,6 +29,8 @@ from .model_handle import ModelHandle
 
 # Sets whose classifiers are remembered: with the most photos of all, about 1 MB each.
 _REMEMBERED = 32
+# Photos of all visitors that are in memory in full size: each has up to 150 MB, and as much again while it is copied.
+_READ_AT_ONCE = 2
 ImageSource = Image.Image | str | Path | bytes
 
 
@@ -68,6 +71,7 @@ class Teacher:
         self._examples: WeakKeyDictionary[PhotoSet, tuple[tuple, Examples]] = WeakKeyDictionary()
         self._held_out: WeakKeyDictionary[Examples, HeldOut] = WeakKeyDictionary()
         self._lock = threading.Lock()
+        self._reading = threading.BoundedSemaphore(_READ_AT_ONCE)
 
     def photos(
         self, images: Iterable[ImageSource], *, model: str | None = None, progress: Progress | None = None
@@ -91,13 +95,12 @@ class Teacher:
         chosen, photos, problems, images = self._model(model), [], [], list(images)
         for number, source in enumerate(images):
             try:
-                image = read_image(source)
+                key, thumbnail, prepared = self._read(source, chosen)
             except ImageError as error:
                 problems.append(error.page_message)
             else:
-                features = chosen.features.encode_in_background([image])[0]
-                key = hashlib.sha256(image.tobytes()).hexdigest()  # equal pixels are the same photo
-                photos.append(Photo(key, thumbnail_of(image), features))
+                (rows,) = chosen.features.in_background(chosen.encoder.encode_images, [prepared])
+                photos.append(Photo(key, thumbnail, rows[0]))
             if progress:
                 progress("photos", number + 1, len(images))
         return tuple(photos), tuple(problems), chosen
@@ -151,7 +154,8 @@ class Teacher:
     def predict(self, examples: Examples, image: ImageSource, *, model: str | None = None) -> tuple[Answer, ...]:
         """Return what each classifier says of an image, which is not remembered."""
         chosen = self._model(model)
-        inputs = [chosen.encoder.preprocess(read_image(image))]
+        with self._reading:
+            inputs = [chosen.encoder.preprocess(read_image(image))]
         features = chosen.features.run(lambda: chosen.encoder.encode_images(inputs))[0]
         return answers(examples, features)
 
@@ -162,8 +166,6 @@ class Teacher:
 
         Between two fits, visitors who wait for a prediction come first.
         """
-        from threadpoolctl import threadpool_limits  # a dependency of scikit-learn, imported as late
-
         features = self._model(model).features
 
         def behind_visitors(what: str, done: int, total: int) -> None:
@@ -172,7 +174,7 @@ class Teacher:
                 progress(what, done, total)
 
         if examples not in self._held_out and can_be_tested(examples):
-            with threadpool_limits(1, user_api="blas"):
+            with blas_threads(1):
                 self._held_out[examples] = held_out(examples, behind_visitors)
         return self._held_out.get(examples)
 
@@ -187,6 +189,13 @@ class Teacher:
     def open(self, content: bytes) -> PhotoSet:
         """Return the set in a zip; see `clip_demo.own_classes.archive.read_archive`."""
         return read_archive(content)
+
+    def _read(self, source: ImageSource, model: ModelHandle) -> tuple[str, bytes, Any]:
+        """Return a photo's key, its thumbnail and the input of the encoder."""
+        with self._reading:
+            image = read_image(source)
+            key = hashlib.sha256(image.tobytes()).hexdigest()  # equal pixels are the same photo
+            return key, thumbnail_of(image), model.encoder.preprocess(image)
 
     def _model(self, model: str | None) -> ModelHandle:
         return self._choose(model, None)[0]

@@ -4,6 +4,7 @@ Gradio answers ``{"error": null}`` to every exception but its own: nothing is sa
 answer that cannot be written as JSON even ends the stream over which all further answers would come.
 """
 
+import asyncio
 import inspect
 import logging
 import re
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 UNREADABLE = "This page sent something that the server cannot read. Reload the page."
 OUTDATED = "This page is out of date. Reload it."  # since the server was started again
+UNREAD_SECONDS = 600.0  # after which an answer is dropped that nobody fetched
 _MAX_MESSAGE = 1_000  # characters; a message may repeat what came, which may have two million
 _MAX_TRACEBACK = 4_000  # characters
 _MAX_PLACES = 100
@@ -53,9 +55,21 @@ class Page(gr.Blocks):
             answer = await super().process_api(block_fn, inputs, *args, **options)
             orjson.dumps(answer["data"], default=str)  # as Gradio does later, where an error is nobody's
             _forget(event, options.get("state"))
+            drop = self._drop_unread, options.get("session_hash"), options.get("event_id")
+            asyncio.get_running_loop().call_later(UNREAD_SECONDS, *drop)
             return answer
         except Exception as error:
             raise _sentence(error, is_endpoint) from error
+
+    def _drop_unread(self, session: str | None, event: str | None) -> None:
+        """Take an answer that nobody fetched out of the queue, where Gradio keeps it without end.
+
+        It may show photos of a visitor who left before it came.
+        """
+        messages = self._queue.pending_messages_per_session.get(session)
+        for message in [messages.get_nowait() for _ in range(messages.qsize())] if messages else ():
+            if message.event_id != event:
+                messages.put_nowait(message)
 
     async def preprocess_data(self, *args: Any, **options: Any) -> list[Any]:
         """Check what a client sent; what fails here is no fault of the server."""

@@ -13,9 +13,11 @@ from gradio import routes
 
 from ..errors import OptionError
 from ..paths import expanded
+from .uploads import TEMPORARY
 
 _PREFIX = "clip-explorer-"
 MAX_AGE = 24 * 60 * 60  # seconds
+MAX_AGE_TEMPORARY = 10 * 60  # of files for one event, where the event never came or was refused
 MAX_BYTES = 2_000_000_000
 _INTERVAL = 60  # seconds
 
@@ -25,8 +27,9 @@ class UploadFolder:
 
     Gradio's own folder is shared by all users and programs of a machine, and its clean-up forgets what was cut off
     while it came, and all files when the process ends. This folder can be read by its owner only. Files go after
-    `MAX_AGE`, and the oldest ones earlier if all together have more than `MAX_BYTES`. The folder itself goes at the
-    end, and what a process left that was killed goes when the next one starts.
+    `MAX_AGE`, those for one event after `MAX_AGE_TEMPORARY`, and the oldest ones earlier if all together have more than
+    `MAX_BYTES`. The folder itself goes at the end, and what a process left that was killed goes when the next one
+    starts.
 
     Attributes
     ----------
@@ -80,7 +83,9 @@ class UploadFolder:
 
 
 def remove_old(folder: Path, max_age: float = MAX_AGE, max_bytes: int = MAX_BYTES) -> None:
-    """Remove files older than `max_age` seconds, then the oldest ones while all have more than `max_bytes` bytes.
+    """Remove files that are too old, then the oldest ones while all have more than `max_bytes` bytes.
+
+    Too old are those of more than `max_age` seconds, and those for one event of more than `MAX_AGE_TEMPORARY`.
 
     Other threads may add and remove files at the same time.
     """
@@ -92,8 +97,9 @@ def remove_old(folder: Path, max_age: float = MAX_AGE, max_bytes: int = MAX_BYTE
                 files.append((status.st_mtime, status.st_size, path))
     total, now = sum(size for _, size, _ in files), time.time()
     for changed, size, path in sorted(files):
-        if now - changed <= max_age and total <= max_bytes:
-            break
+        most = min(max_age, MAX_AGE_TEMPORARY) if path.name.startswith(TEMPORARY) else max_age
+        if now - changed <= most and total <= max_bytes:
+            continue
         with suppress(OSError):
             path.unlink()
             total -= size

@@ -386,3 +386,8 @@ def test_equal_images_have_equal_keys(tmp_path):
 def test_images_that_cannot_be_read_have_different_keys():
     for source in ("nowhere.png", None):
         assert image_key(source) != image_key(source)
+
+
+def test_large_images_are_in_blocks_that_go_back_to_the_system():
+    """glibc's largest threshold for memory that is returned as soon as it is freed has 32 MB."""
+    assert Image.core.get_block_size() > 32 * 2**20

@@ -139,6 +139,7 @@ def image_of(size, kind="WEBP"):
     return lambda content: file.getvalue()
 
 
+KEYS = [f"{n}" * 64 for n in range(4)]
 FOUR_NAN = np.full((4, 6), np.nan, dtype=np.float32)
 
 
@@ -149,14 +150,22 @@ FOUR_NAN = np.full((4, 6), np.nan, dtype=np.float32)
         ({"classes": lambda content: b"\xff"}, "UnicodeDecodeError"),
         ({"classes": lambda content: b"[" * 100_000}, "Error"),
         ({"classes": with_json(format="other")}, "its format is 'other'"),
-        ({"classes": with_json(classes=[{"name": "cup", "photos": list("abcd")}])}, "got 1"),
-        ({"classes": with_json(classes=[{"name": "a", "photos": ["k"] * 4}, {"name": "b", "photos": []}])}, "same key"),
-        ({"classes": with_json(classes=[{"name": "a", "photos": list("kl")}, {"name": "b", "photos": []}])}, "shape"),
-        ({"classes": with_json(classes=[{"name": f"{n}", "photos": []} for n in range(11)])}, "0 photos"),
+        ({"classes": with_json(classes=[{"name": "cup", "photos": KEYS}])}, "got 1"),
+        (
+            {"classes": with_json(classes=[{"name": "a", "photos": KEYS[:1] * 4}, {"name": "b", "photos": []}])},
+            "same key",
+        ),
+        ({"classes": with_json(classes=[{"name": "a", "photos": KEYS[:2]}, {"name": "b", "photos": []}])}, "shape"),
+        ({"classes": with_json(classes=[{"name": "a", "photos": ['"]x', *KEYS[1:]]}])}, "no checksum"),
+        ({"classes": with_json(classes=[{"name": "a", "photos": [f"{n:064}" for n in range(51)]}])}, "more classes"),
+        ({"classes": with_json(model="\ud800")}, "UnicodeEncodeError"),
+        ({"classes": with_json(classes=[{"name": f"{n}", "photos": []} for n in range(11)])}, "more classes"),
         ({"features": npy(np.array([[{}]] * 4), allow_pickle=True)}, "the type object"),
         ({"features": npy(np.ones((4, 6)))}, "the type float64"),
         ({"features": npy(np.ones((4, 6), dtype=np.float32, order="F"))}, "shape"),
-        ({"features": npy(np.zeros((4, 6), dtype=np.float32))}, "zero"),
+        ({"features": npy(np.zeros((4, 6), dtype=np.float32))}, "small"),
+        ({"features": npy(np.full((4, 6), 1e-30, dtype=np.float32))}, "small"),
+        ({"features": npy(np.full((4, 6), 3e38, dtype=np.float32))}, "large"),
         ({"features": npy(FOUR_NAN)}, "no numbers"),
         ({"features": announced((4, 10**9))}, "shape"),
         ({"features": announced((4, 4000))}, "reshape"),

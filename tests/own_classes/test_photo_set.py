@@ -113,3 +113,9 @@ def test_five_hundred_photos_of_the_widest_common_model_fit():
     """Noise is the worst that a thumbnail may show; 768 dimensions are those of ViT-L/14."""
     thumbnail = thumbnail_of(Image.effect_noise((960, 720), 40).convert("RGB"))
     assert 500 * (len(thumbnail) + 4 * 512) <= MAX_BYTES
+
+
+def test_photos_of_another_size_than_the_models_are_no_examples():
+    photos = PhotoSet().with_photos(0, [Photo("a", b"", np.ones(5, dtype=np.float32))], "toy", "70")
+    with pytest.raises(OptionError, match="do not have the 6 numbers"):
+        photos.examples(np.eye(2, 6, dtype=np.float32), 20.0)

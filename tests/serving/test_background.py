@@ -1,6 +1,9 @@
 """Background tasks."""
 
+import gc
 import threading
+import weakref
+from functools import partial
 
 import pytest
 from helpers import wait_for
@@ -49,3 +52,21 @@ def test_an_error_is_raised_by_the_result():
     with pytest.raises(ModelError, match="gone"):
         task.result()
     assert isinstance(task.error, ModelError)
+
+
+def test_a_task_that_failed_keeps_nothing_of_its_work():
+    class Photo:
+        pass
+
+    photo = Photo()
+    gone = weakref.ref(photo)
+
+    def fail(progress, photo):
+        raise ModelError("model: gone.")
+
+    task = BackgroundTask(partial(fail, photo=photo), "a task")
+    del photo
+    assert task.wait(10)
+    with pytest.raises(ModelError):
+        task.result()
+    wait_for(lambda: gc.collect() is not None and gone() is None)

@@ -2,15 +2,20 @@
 
 import gc
 import io
+import threading
+import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from clip_demo.backend import Backend
 from clip_demo.errors import ArtifactError, Cancelled, ImageError, OptionError
 from clip_demo.numerics import normalize, softmax
 from clip_demo.own_classes.photo_set import OwnClass, PhotoSet
+from clip_demo.serving.model_pool import ModelPool
 
 COLOURS = {"red": ["tomato", "red", "darkred"], "blue": ["blue", "navy", "slateblue"]}
 
@@ -144,3 +149,26 @@ def test_photos_of_another_model_are_refused(teacher, photo_set):
     other = PhotoSet(photo_set.classes, "RN50", "80" * 32)
     with pytest.raises(OptionError, match="encoded with RN50, not with toy"):
         teacher.examples(other)
+
+
+def test_of_all_visitors_two_photos_at_most_are_in_memory_in_full_size(toy_encoder, toy_dataset):
+    class Counting(type(toy_encoder)):
+        now = most = 0
+
+        def preprocess(self, image):
+            with lock:
+                self.now += 1
+                self.most = max(self.most, self.now)
+            time.sleep(0.03)
+            with lock:
+                self.now -= 1
+            return super().preprocess(image)
+
+    lock, encoder = threading.Lock(), Counting()
+    teacher = Backend(ModelPool.of(encoder), datasets={"toys": toy_dataset}).teacher
+    examples = teacher.examples(PhotoSet())
+    with ThreadPoolExecutor(8) as pool:
+        added = [pool.submit(teacher.photos, [plain("red")]) for _ in range(4)]
+        said = [pool.submit(teacher.predict, examples, plain("red")) for _ in range(4)]
+    assert all(len(each.result()[0]) == 1 for each in added) and all(each.result() for each in said)
+    assert encoder.most <= 2

@@ -1,11 +1,14 @@
 """The tab "Your classes" without a browser, on the toy encoder: photos are their mean colours."""
 
 import base64
+import gc
 import http.client
 import json
 import re
 import threading
+import time
 import urllib.request
+import weakref
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from helpers import wait_for
 from PIL import Image
 
 from clip_demo.backend import Backend
@@ -21,6 +25,7 @@ from clip_demo.own_classes.held_out import held_out
 from clip_demo.own_classes.photo_set import MAX_PHOTOS, OwnClass, PhotoSet
 from clip_demo.paths import EXAMPLES
 from clip_demo.serving.model_pool import ModelPool
+from clip_demo.ui import event_errors
 from clip_demo.ui.own_classes.accuracy_view import answers_csv, details, summary
 from clip_demo.ui.own_classes.commands import MAX_FILES, Commands
 from clip_demo.ui.own_classes.events import Measurements, answer_html
@@ -327,6 +332,28 @@ def test_a_new_measurement_ends_the_visitors_last_one(toy_backend, taught, do):
     assert mine.cancelled and not others.cancelled
 
 
+def test_of_a_measurement_whose_visitor_left_nothing_is_kept(toy_backend, taught, monkeypatch):
+    teacher, began = toy_backend.teacher, threading.Event()
+
+    def endless(examples, *, model, progress):
+        while True:
+            progress("tests", 0, 1)
+            began.set()
+            time.sleep(0.01)
+
+    monkeypatch.setattr(teacher, "held_out", endless)
+    photos = teacher.examples(teacher.kept.get(ME), templates=["a photo of a {}"], model="toy").photos
+    gone, measurements = weakref.ref(photos), Measurements(toy_backend)
+    del photos
+    running = measurements.run(ME, "toy", TEMPLATES)
+    next(running)
+    assert began.wait(10)
+    running.close()
+    teacher.kept.forget(ME)
+    wait_for(lambda: gc.collect() is not None and gone() is None)
+    assert measurements._running == {}
+
+
 # --- privacy ------------------------------------------------------------------------------------------------------
 
 
@@ -420,6 +447,30 @@ def test_gradios_sessions_remember_nothing_of_photos_and_visitors(served, upload
         assert toy_backend.teacher.kept.get(token).photos[0].key == key
     finally:
         client.close()
+
+
+def test_an_answer_that_nobody_fetched_is_dropped_and_others_stay(served, upload, monkeypatch):
+    demo, url = served
+    messages = demo._queue.pending_messages_per_session
+
+    def ask(command):
+        data = {"token": ME, "command": command}
+        body = {"fn_index": events_of(demo)["command"], "data": ["toy", TEMPLATES], "event_data": data}
+        body = json.dumps({**body, "session_hash": "left"}).encode()
+        head = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{url}gradio_api/queue/join", body, head)
+        return json.load(urllib.request.urlopen(request))["event_id"]
+
+    def waiting():
+        return {each.event_id for each in list(messages["left"]._queue) if each.msg == "process_completed"}
+
+    later = ask({"do": "look", "all": True})
+    wait_for(lambda: waiting() == {later})
+    monkeypatch.setattr(event_errors, "UNREAD_SECONDS", 0.5)
+    soon = ask({"do": "add", "class": 0, "paths": [upload("red")]})
+    wait_for(lambda: soon in waiting())
+    wait_for(lambda: soon not in waiting())
+    assert waiting() == {later}
 
 
 def post(url, arguments):

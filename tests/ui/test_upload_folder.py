@@ -21,7 +21,7 @@ from PIL import Image
 import app
 from clip_demo.benchmark.server import ROOT, run_server, wait_until_served
 from clip_demo.ui.shutdown import WORD
-from clip_demo.ui.upload_folder import UploadFolder, remove_old
+from clip_demo.ui.upload_folder import MAX_AGE_TEMPORARY, UploadFolder, remove_old
 
 # An evaluation of these takes much longer than the page waits for answers when it ends.
 NAMES = [f"thing number {i} {'of a long name ' * 10}" for i in range(100)]
@@ -71,6 +71,16 @@ def test_old_files_go_first_and_then_the_oldest_of_too_many(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"new", "d"}
     remove_old(tmp_path, max_age=90, max_bytes=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_for_one_event_goes_soon_where_the_event_never_came(tmp_path):
+    now = time.time()
+    ages = {"once-1.png": MAX_AGE_TEMPORARY + 9, "once-2.png": MAX_AGE_TEMPORARY - 9, "a.png": MAX_AGE_TEMPORARY + 99}
+    for name, age in ages.items():
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (now - age, now - age))
+    remove_old(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"once-2.png", "a.png"}
 
 
 def in_a_container():

@@ -147,8 +147,11 @@ class Measurements:
             work = partial(self._measure, examples, model)
             with visitor_task(self._backend, work, "own classes") as task:
                 self._replace(visitor, task)
-                for progress in progress_of(task):
-                    yield [HEADING + progress_bar(progress), same, same]
+                try:
+                    for progress in progress_of(task):
+                        yield [HEADING + progress_bar(progress), same, same]
+                finally:
+                    self._forget(visitor, task)
             result, most = task.result(), int(np.bincount(examples.labels).max()) - 1
             figure = gr.Plot(accuracy_figure(result, most), visible=True)
             yield [summary(result, photo_set), figure, details(result, photo_set)]
@@ -164,8 +167,12 @@ class Measurements:
         with self._lock:
             if visitor in self._running:
                 self._running[visitor].cancel()
-            self._running = {name: each for name, each in self._running.items() if not each.done()}
             self._running[visitor] = task
+
+    def _forget(self, visitor: str, task: BackgroundTask) -> None:
+        with self._lock:
+            if self._running.get(visitor) is task:
+                del self._running[visitor]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
