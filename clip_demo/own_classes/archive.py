@@ -28,22 +28,30 @@ _README = """Your own classes, saved by CLIP Explorer
 classes.json      the classes, and which photos each of them has
 features.npy      one row for each photo, from the image encoder of {model}, not normalised
 thumbnails/       small copies of the photos, in the same order{without}
-{name}.npz   a classifier: its weights, one row for each class
-use.py            how to use it, with openai-clip
+*.npz             classifiers, {names}: their weights, one row for each class
+use.py            how to use the first of them, with openai-clip
 
-Open the zip under "Your own classes" to go on, on any machine that has {model}.
+Open the zip under "Your classes" to go on, on any machine that has {model}.
 """
-_USE = '''"""Predict the class of an image with the saved classifier: python use.py IMAGE"""
+_USE = '''"""Predict the class of an image with the saved classifier: python use.py IMAGE [CHECKPOINT]
+
+A model that openai-clip cannot download, such as CLIP Explorer's tiny (assets/tiny.pt), needs its file.
+"""
 
 import sys
+import types
 
-import clip  # pip install openai-clip
 import numpy as np
+import packaging.version
 import torch
+
+# openai-clip 1.0.1 imports pkg_resources, which recent versions of setuptools no longer have.
+sys.modules["pkg_resources"] = types.SimpleNamespace(packaging=packaging)
+import clip  # pip install openai-clip packaging
 from PIL import Image
 
 head = np.load("{name}.npz")  # weights: (n_classes, d), intercept: (n_classes,), classes: (n_classes,), normalized
-model, preprocess = clip.load({model!r}, device="cpu")
+model, preprocess = clip.load(sys.argv[2] if len(sys.argv) > 2 else {model!r}, device="cpu")
 with torch.no_grad():
     image = preprocess(Image.open(sys.argv[1]).convert("RGB")).unsqueeze(0)
     features = model.encode_image(image)[0].float().numpy()  # (d,)
@@ -67,7 +75,7 @@ def write_archive(
     photo_set : PhotoSet
         With at least one photo.
     classifiers : sequence of (str, LinearClassifier)
-        Names and classifiers to save as npz; the README and the program speak of the first.
+        Names and classifiers to save as npz; the program uses the first.
     thumbnails : bool
         Whether to add the thumbnails; the features alone are enough to go on.
     """
@@ -81,7 +89,8 @@ def write_archive(
     }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("README.txt", _README.format(model=photo_set.model, name=name, without=without))
+        names = ", ".join(each for each, _ in classifiers)
+        archive.writestr("README.txt", _README.format(model=photo_set.model, names=names, without=without))
         archive.writestr("use.py", _USE.format(model=photo_set.model, name=name))
         archive.writestr("classes.json", json.dumps(described, ensure_ascii=False, indent=1))
         archive.writestr("features.npy", _npy(np.stack([photo.features for photo in photo_set.photos])))

@@ -194,7 +194,8 @@ class Teacher:
         """Return a photo's key, its thumbnail and the input of the encoder."""
         with self._reading:
             image = read_image(source)
-            key = hashlib.sha256(image.tobytes()).hexdigest()  # equal pixels are the same photo
+            # Equal pixels are the same photo.
+            key = hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest()
             return key, thumbnail_of(image), model.encoder.preprocess(image)
 
     def _model(self, model: str | None) -> ModelHandle:
