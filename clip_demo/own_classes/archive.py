@@ -51,7 +51,11 @@ import clip  # pip install openai-clip packaging
 from PIL import Image
 
 head = np.load("{name}.npz")  # weights: (n_classes, d), intercept: (n_classes,), classes: (n_classes,), normalized
-model, preprocess = clip.load(sys.argv[2] if len(sys.argv) > 2 else {model!r}, device="cpu")
+if len(sys.argv) > 2:
+    model = clip.model.build_model(torch.load(sys.argv[2], weights_only=True)).float()
+    preprocess = clip.clip._transform(model.visual.input_resolution)
+else:
+    model, preprocess = clip.load({model!r}, device="cpu")
 with torch.no_grad():
     image = preprocess(Image.open(sys.argv[1]).convert("RGB")).unsqueeze(0)
     features = model.encode_image(image)[0].float().numpy()  # (d,)
