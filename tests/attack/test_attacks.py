@@ -194,6 +194,7 @@ def test_idle_connections(server, beside):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.long
 def test_wrong_calls(server, beside):
     """Large and senseless values for every endpoint and every private event."""
     large = "x" * 1_900_000
@@ -211,6 +212,7 @@ def test_wrong_calls(server, beside):
     assert outcome.after < outcome.before + 200
 
 
+@pytest.mark.long
 def test_many_sessions(server, beside):
     """Each call without a session makes one."""
 

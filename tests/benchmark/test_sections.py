@@ -15,6 +15,7 @@ def test_every_section_is_a_module_that_measures(section):
     assert callable(import_module(f"clip_demo.benchmark.{section}").measure)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from Linux's /proc")
 def test_loading_measures_both_ways(vit_b_32_archive, tmp_path):
     archive = tmp_path / "ViT-B-32.pt"

@@ -244,6 +244,7 @@ def test_the_bars_show_what_the_last_change_of_words_did(open_page, backend):
     expect_prediction(page, backend.predict(index=first))
 
 
+@pytest.mark.long
 def test_what_is_kept_survives_the_calls_of_programs(open_page, backend, serve):
     """Gradio keeps the state of 300 sessions, and each call without a session is one."""
     url, names = serve(backend), ["red circle", "blue star", "green ring"]
@@ -461,7 +462,7 @@ def test_every_control_can_be_reached_and_used_with_the_keyboard(open_page, back
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.long), "dark"])
 def test_a_phone_needs_no_horizontal_scrolling_and_gets_the_theme_of_the_system(open_page, scheme):
     page = open_page(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -211,7 +211,7 @@ def test_the_steps_follow_another_image(open_page):
     expect(page.locator("#results .card").first).to_be_visible()
 
 
-@pytest.mark.parametrize("query", [CAT, SHAPE])
+@pytest.mark.parametrize("query", [CAT, pytest.param(SHAPE, marks=pytest.mark.long)])
 def test_a_phone_scrolls_in_one_direction_only(open_page, query):
     page = open_walk(open_page, query, viewport={"width": 390, "height": 844}, has_touch=True)
     for name in NAMES:

@@ -154,6 +154,7 @@ def test_the_batch_follows_its_captions_and_the_training(open_panel, backend):
     expect_batch(page, backend.inside.contrastive_batch(swapped, sources=sources))
 
 
+@pytest.mark.long
 def test_an_empty_caption_is_refused_with_a_sentence(open_panel):
     page = open_panel("batch")
     field = page.get_by_label("Caption of image 2, red circle")

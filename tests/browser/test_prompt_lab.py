@@ -109,6 +109,7 @@ def test_both_tabs_have_the_same_prompt_set(open_lab, backend, prompts):
     expect_headline(page, backend.evaluate(prompts.varied(templates=["one {}"])))
 
 
+@pytest.mark.long
 def test_a_list_of_explore_that_is_not_the_test_sets_stays_in_explore(open_page, serve, toy_backend, toy_dataset):
     page = open_page("?dataset=toys", url=serve(toy_backend))
     explore, lab = page.locator("#classes textarea"), page.locator("#lab-class-list textarea")
@@ -320,7 +321,7 @@ def test_a_phone_does_not_scroll_sideways(open_lab):
     assert headline["y"] < names["y"]  # beside the template, above the long list
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.long), "dark"])
 def test_figures_have_the_colours_of_the_theme(open_lab, scheme):
     page = open_lab(color_scheme=scheme)
     page.wait_for_selector("#lab-class-plot .point")
@@ -400,6 +401,7 @@ def test_a_button_stops_the_measurement_of_templates(open_page, serve, toy_backe
         end.set()
 
 
+@pytest.mark.long
 def test_stored_features_replace_a_dataset_that_is_not_available(open_page, serve, tmp_path):
     absent = Backend.open("tiny", dataset=SHAPES, data_root=tmp_path)
     page = open_page("?dataset=cifar100&index=3637", url=serve(absent))
@@ -428,6 +430,7 @@ def test_the_lab_is_filled_when_the_model_is_ready(open_page, serve, toy_encoder
     expect(page.locator("#lab-class-table tbody tr")).to_have_count(5)
 
 
+@pytest.mark.long
 def test_a_model_is_loaded_by_a_button_of_the_lab(open_page, serve, toy_encoder, toy_dataset):
     loaded = []
 

@@ -36,6 +36,7 @@ def test_a_closed_output_is_no_error(repository):
     assert program(repository, "$clip download --where >&- 2>&-").returncode == 0
 
 
+@pytest.mark.long
 def test_output_in_an_encoding_without_the_characters(repository):
     arguments = f"--image {EXAMPLES}/cat.jpg --classes 猫,犬,cat"
     command = f"$clip predict {arguments} && $clip predict {arguments} --json"

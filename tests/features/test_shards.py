@@ -98,6 +98,7 @@ shards.encode(128, report)
 """
 
 
+@pytest.mark.long
 def test_after_a_kill_the_features_are_the_same_to_the_last_bit(tmp_path, repository):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
 

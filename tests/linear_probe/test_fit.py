@@ -39,7 +39,7 @@ def test_parameters_that_are_not_positive_are_refused(fit, options):
         fit(**options)
 
 
-@pytest.mark.parametrize("name", ["shapes100", "cifar100"])
+@pytest.mark.parametrize("name", ["shapes100", pytest.param("cifar100", marks=pytest.mark.long)])
 def test_a_fit_is_that_of_the_readmes_script(name, request, tmp_path):
     import torch
     from torch.utils.data import DataLoader, Dataset

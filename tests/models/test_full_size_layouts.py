@@ -93,6 +93,7 @@ def test_vit_b_32_is_the_same_model_in_four_layouts(vit_files):
         assert np.abs(ours - other).max() <= 1e-5 * np.abs(other).max()
 
 
+@pytest.mark.long
 def test_rn50_is_the_same_model_in_three_layouts(resnet_files):
     theirs, files = resnet_files
     pixels, found = opened(files)
