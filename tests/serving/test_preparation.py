@@ -28,6 +28,7 @@ from clip_demo.serving.probe_job import WHOLE, Plan, ProbeJobStatus
 from clip_demo.ui.permalink import start
 
 ALL = Plan(head_only=True)
+pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed to converge")  # see mission.apply
 
 
 def ended(backend, seconds=300):
