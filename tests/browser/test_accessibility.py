@@ -224,6 +224,7 @@ def test_large_targets_do_not_widen_the_page(survey):
     assert in_views(survey("phone"), "overflow", lambda pixels: pixels > 0) == []
 
 
+@pytest.mark.long
 def test_no_tab_is_wider_than_the_screen(open_page):
     page = open_page(IMAGE)
     probe(page)

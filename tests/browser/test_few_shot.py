@@ -64,6 +64,7 @@ def test_a_stored_curve_is_shown_and_saved(open_page, serve, toy_backend, monkey
     assert (tmp_path / "curve.csv").read_text() == curve_to_csv(CURVE)
 
 
+@pytest.mark.long
 def test_a_phone_does_not_scroll_sideways(open_page, serve, toy_backend, monkeypatch):
     wide = replace(CURVE, crossing=3.5)
     monkeypatch.setattr(toy_backend, "few_shot_curve", lambda dataset, model: wide)

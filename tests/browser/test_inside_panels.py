@@ -18,7 +18,7 @@ from clip_demo.ui.inside.panel_text import number, percent1
 HERE = Path(__file__).parent
 IMAGE = {"index": 12, "dataset": "shapes100"}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
-QUICK = {("heat-maps", "light"), ("batch", "phone"), ("meanings", "dark")}
+QUICK = {("batch", "phone"), ("meanings", "dark")}
 READY = {
     "heat-maps": "#heat-maps-instant .map-verdict",
     "batch": "#batch-matrix td.pair",

@@ -304,6 +304,7 @@ def test_the_slider_changes_the_calibration(open_lab, backend):
     expect(text).to_contain_text("(the model’s own)")
 
 
+@pytest.mark.long
 def test_a_phone_does_not_scroll_sideways(open_lab):
     page = open_lab(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     for section, ready in (

@@ -212,6 +212,7 @@ def test_a_link_to_a_model_that_is_not_downloaded_waits_for_a_click(open_toy_pag
     assert slow_load.names == [BUILT_IN, "RN50x64"]
 
 
+@pytest.mark.long
 def test_a_model_that_was_dropped_from_memory_is_loaded_again(open_toy_page, slow_load, toy_dataset):
     slow_load.go.set()
     page = open_toy_page(
