@@ -154,6 +154,7 @@ def test_the_loss_is_cross_entropy_among_the_allowed_answers():
     assert task.loss(logits[2:3], slice(2, 3)) == 0
 
 
+@pytest.mark.long
 def test_the_command_line_writes_a_checkpoint_and_resumes(sets, words, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "load_sets", lambda *_: sets)
     monkeypatch.setattr(train, "token_embedding", lambda *_: (words.tokens, words.rows))
