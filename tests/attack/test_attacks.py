@@ -39,6 +39,7 @@ def test_heavy_requests_of_visitors_who_leave(server, beside):
     beside(attack, median=5)
 
 
+@pytest.mark.long
 def test_heavy_requests_of_programs_that_read_their_answers(server, beside):
     """Two run at a time; those that wait too long are told to come back."""
 
@@ -53,6 +54,7 @@ def test_heavy_requests_of_programs_that_read_their_answers(server, beside):
     beside(attack, median=5)
 
 
+@pytest.mark.long
 def test_heavy_requests_around_the_queues(server, beside):
     def attack():
         event = server.events["show_restored"]
@@ -80,6 +82,7 @@ def test_light_requests_of_many_sessions(server, beside):
     beside(attack, median=5)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 def test_files_of_the_server(server, beside, tmp_path):
     os.mkfifo(tmp_path / "pipe")
@@ -99,6 +102,7 @@ def test_files_of_the_server(server, beside, tmp_path):
     assert outcome.peak < outcome.before + 200
 
 
+@pytest.mark.long
 def test_large_bodies(server, beside):
     def attack():
         for announced in (True, False):
@@ -140,6 +144,7 @@ def bomb(side):
     return bytes(data)
 
 
+@pytest.mark.long
 def test_images_that_are_slow_to_decode(server, beside):
     files = {
         "scans.jpg": scans(500),
@@ -169,6 +174,7 @@ def test_images_that_are_slow_to_decode(server, beside):
     beside(attack)
 
 
+@pytest.mark.long
 def test_idle_connections(server, beside):
     """More than the usual limit of open files, and requests whose headers never end."""
     host, port = urlsplit(server.url)[1].split(":")

@@ -163,6 +163,7 @@ def test_an_empty_caption_is_refused_with_a_sentence(open_panel):
     expect(page.locator("#batch-message [role=alert]")).to_contain_text("Type a caption of 1 to 500 characters")
 
 
+@pytest.mark.long
 def test_the_matrix_shows_shares(open_panel, backend):
     page = open_panel("batch")
     images = in_turn(backend.inside.batch_images())[:8]

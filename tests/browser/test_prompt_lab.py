@@ -86,6 +86,7 @@ def test_a_typed_template_is_compared_with_a_pinned_baseline(open_lab, backend, 
     expect(caption).to_contain_text(describe(prompts, backend.datasets[SHAPES]))
 
 
+@pytest.mark.long
 def test_both_tabs_have_the_same_prompt_set(open_lab, backend, prompts):
     page = open_lab("?dataset=shapes100&index=8&template=a+{}&replace_underscores=1")
     switch = page.get_by_label("Underscores become spaces", exact=True)

@@ -50,6 +50,7 @@ def test_the_download_fails(tmp_path, monkeypatch, capsys):
     assert "model: 'ViT-B/32' " in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_random_weights_miss_the_published_numbers(cifar100, vit_b_32_archive, tmp_path, monkeypatch, capsys):
     server = Server(vit_b_32_archive.read_bytes())
     try:

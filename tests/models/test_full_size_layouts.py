@@ -79,6 +79,7 @@ def assert_equal(found):
     assert len(set(checksums)) == 1
 
 
+@pytest.mark.long
 def test_vit_b_32_is_the_same_model_in_four_layouts(vit_files):
     theirs, files = vit_files
     pixels, found = opened(files)
