@@ -398,6 +398,7 @@ def _receive(client: "httpx.Client", url: str, part: Path, file: RemoteFile, rec
             # Without a chunk size: httpx would drop an incomplete last chunk when the connection is lost.
             for chunk in response.iter_raw():
                 output.write(chunk)
+                output.flush()  # what was received is on disk, however the download ends
                 done += len(chunk)
                 if file.size and done > file.size:
                     raise _WrongChecksum(f"it is larger than {file.size:,} bytes")

@@ -314,7 +314,7 @@ def test_a_stop_stops_downloads_and_what_was_received_is_kept(mended, which):
     backend.preparation.start(ALL)
     folders, names = ("CLIP_DEMO_WEIGHTS", "CLIP_DEMO_DATA"), ("ViT-B-32.pt", "cifar-100-python.tar.gz")
     part = Path(os.environ[folders[which]]) / f"{names[which]}.partial"
-    wait_for(lambda: part.exists() and part.stat().st_size)
+    wait_for(lambda: part.exists() and part.stat().st_size == 65_536)  # all that comes before the gate
     wait_for(lambda: backend.preparation.status.share is not None)
     backend.stop_probe_job()
     stopped = ended(backend)
