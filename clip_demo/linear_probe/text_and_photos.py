@@ -73,9 +73,8 @@ def choose_n0(text: np.ndarray, photos: np.ndarray, labels: np.ndarray, logit_sc
 
     See `text_and_photo_weights` for the arguments.
     """
-    totals = np.array(
-        [_log_likelihood(leave_one_out_scores(text, photos, labels, n0, logit_scale), labels) for n0 in N0]
-    )
+    left_out = _leave_one_out(text, photos, labels)
+    totals = np.array([_log_likelihood(logit_scale * _blend(*left_out, n0), labels) for n0 in N0])
     return N0[int(np.flatnonzero(totals == totals.max())[-1])]
 
 
@@ -84,7 +83,24 @@ def leave_one_out_scores(
 ) -> np.ndarray:
     """Return the logits of each photo under the weights made without it: shape (n, n_classes).
 
-    Equal to making the weights n times. A photo's absence changes only the mean of its own class.
+    Equal to making the weights n times.
+    """
+    return logit_scale * _blend(*_leave_one_out(text, photos, labels), n0)
+
+
+def _leave_one_out(
+    text: np.ndarray, photos: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return for each photo what the others say, whatever n₀ is; all of shape (n, n_classes).
+
+    A photo's absence changes only the mean of its own class.
+
+    Returns
+    -------
+    counts : numpy.ndarray, int
+        Numbers of the other photos of each class.
+    named, similar : numpy.ndarray
+        Products of the photo with ``t - t̄`` and ``m - m̄``.
     """
     n, k = len(photos), len(text)
     row, counts = np.arange(n), np.tile(np.bincount(labels, minlength=k), (n, 1))  # (n, k)
@@ -94,9 +110,12 @@ def leave_one_out_scores(
     similar[row, labels] = np.einsum("nd,nd->n", photos, _unit(sums[labels] - photos))
     has = counts > 0
     mean = np.where(has, similar, 0).sum(axis=1) / np.maximum(has.sum(axis=1), 1)
+    return counts, photos @ (text - text.mean(axis=0)).T, np.where(has, similar - mean[:, None], 0)
+
+
+def _blend(counts: np.ndarray, named: np.ndarray, similar: np.ndarray, n0: float) -> np.ndarray:
     beta = _beta(counts, n0)
-    named = photos @ (text - text.mean(axis=0)).T
-    return logit_scale * ((1 - beta) * named + beta * np.where(has, similar - mean[:, None], 0))
+    return (1 - beta) * named + beta * similar
 
 
 def _beta(counts: np.ndarray, n0: float) -> np.ndarray:
