@@ -87,6 +87,11 @@ class ArtifactStore(Generic[T]):
         with self._lock:
             self._known[model_sha256, dataset] = content
 
+    def versions(self, model_sha256: str, dataset: str) -> Iterator[T]:
+        """Yield the artifact in use, and the one on disk: another process may have saved a better one meanwhile."""
+        key = (model_sha256, dataset)
+        yield from filter(None, (self.get(*key), self._find(key)))
+
     def path(self, model_sha256: str, dataset: str) -> Path | None:
         """Return the file of the artifact that is on disk, or None."""
         found = self._search((model_sha256, dataset))

@@ -18,7 +18,7 @@ from ..download import RemoteFile, describe
 from ..errors import DatasetError, OptionError
 from ..evaluation import tables
 from ..features.extract import encode_directly
-from ..linear_probe.fit import RECIPE
+from ..linear_probe.fit import is_full_head
 from ..linear_probe.pipeline import Stores, check_fit
 from ..models.catalog import BUILT_IN, OPENAI_MODELS, PREFERRED, check_model, is_downloaded, title_of
 from ..models.image_input import read_image
@@ -163,8 +163,7 @@ def run_article(options: Namespace) -> None:
     print(f"{model.name} on {dataset.title}, test image {options.index}", file=sys.stderr)
     print(top_predictions(predict_zero_shot(model, dataset, options.index)), flush=True)
     head = stores.heads.get(model.sha256, dataset.name)
-    recipe = {**RECIPE, "normalized": False, "n_train": dataset.sizes["train"]}
-    stored = head is not None and {name: getattr(head.provenance, name) for name in recipe} == recipe
+    stored = is_full_head(head, dataset)
     with ProgressBars() as bars:
         if options.fit or not stored:
             head = fit_linear_probe(model, dataset, stores, bars)

@@ -13,8 +13,8 @@ from ..evaluation.first_image import FirstImageStore
 from ..features.extract import encode_directly
 from ..features.feature_store import FeatureStore, is_compact, save_features
 from ..linear_probe.few_shot_curve import CurveStore
-from ..linear_probe.fit import RECIPE
-from ..linear_probe.head import Head, HeadStore
+from ..linear_probe.fit import is_full_head
+from ..linear_probe.head import HeadStore
 from ..linear_probe.pipeline import ProbePipeline, Stores
 from ..models.catalog import BUILT_IN, OPENAI_MODELS, PREFERRED, is_downloaded
 from ..models.sources import weights_files
@@ -104,7 +104,7 @@ def prepare(backend: Backend, stores: Stores, folder: Path | None, progress: Pro
         return backend.evaluate(prompts).accuracy.top1, prompts.templates
 
     pipeline, head = ProbePipeline(encoder, dataset, stores, zero_shot, progress=progress), stores.heads.get(*key)
-    copied = (HEAD, CURVE) if pipeline.is_finished() and _is_full(head, dataset) else ()
+    copied = (HEAD, CURVE) if pipeline.is_finished() and is_full_head(head, dataset) else ()
     if not copied:
         *_, head = pipeline.heads(curve_folder=target / "curves")
     if before[HEAD] is None:
@@ -133,18 +133,11 @@ def _present(folder: Path | None, key: tuple[str, str], dataset: Dataset) -> dic
     features = FeatureStore([root / "features" for root in roots]).path(*key)
     curve = curves.get(*key)
     return {
-        HEAD: heads.path(*key) if _is_full(heads.get(*key), dataset) else None,
+        HEAD: heads.path(*key) if is_full_head(heads.get(*key), dataset) else None,
         CURVE: curves.path(*key) if curve is not None and curve.complete else None,
         TEST_FEATURES: features if features is not None and is_compact(features) else None,
         FIRST_IMAGE: FirstImageStore(heads.folders).path(*key),
     }
-
-
-def _is_full(head: Head | None, dataset: Dataset) -> bool:
-    """Whether a head was fitted on all training images by the default recipe."""
-    if head is None or head.provenance.n_train < dataset.sizes["train"] or head.provenance.normalized:
-        return False
-    return all(getattr(head.provenance, name) == value for name, value in RECIPE.items())
 
 
 def _shards(stores: Stores, model: str, key: tuple[str, str]) -> Path | None:
@@ -183,9 +176,8 @@ def _table(parts: list[Part]) -> str:
 
 
 def _n_bytes(path: Path) -> int:
-    return (
-        sum(each.stat().st_size for each in path.rglob("*") if each.is_file()) if path.is_dir() else path.stat().st_size
-    )
+    files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
+    return sum(each.stat().st_size for each in files)
 
 
 def _summary(parts: list[Part], folder: Path | None) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import HeadError, OptionError
 from ..linear_probe.head import Head
-from ..numerics import normalize, softmax
+from ..numerics import softmax
 from ..zero_shot.none_of_these import NegativeLabels, cut_of, neglabel_scores, threshold_of
 from .labelled_images import LabelledImages
 
@@ -144,8 +144,8 @@ def _probe_scores(head: Head, features: np.ndarray, names: Sequence[str], hidden
     kept = [i for i, name in enumerate(head.classes_) if name not in gone]
     if not kept:
         raise HeadError("head: it knows none of the classes that are not hidden; hide others.")
-    features = normalize(features) if head.provenance.normalized else features
-    return softmax(features.astype(np.float64) @ head.coef[kept].T + head.intercept[kept]).max(axis=1)
+    rest = Head(head.coef[kept], head.intercept[kept], tuple(head.classes_[i] for i in kept), head.provenance)
+    return rest.predict_proba(features).max(axis=1)
 
 
 def detection(scores: np.ndarray, is_known: np.ndarray) -> Detection:

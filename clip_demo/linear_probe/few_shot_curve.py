@@ -206,7 +206,7 @@ class CurveStore(ArtifactStore[FewShotCurve]):
     def improve(self, curve: FewShotCurve) -> None:
         """Put a curve unless one of more fits exists, such as the early one, or that of another process."""
         key = (curve.model_sha256, curve.dataset)
-        for other in filter(None, (self.get(*key), self._find(key))):
+        for other in self.versions(*key):
             if other.n_fits > curve.n_fits:
                 return self.remember(other, *key)
         self.put(curve)

@@ -194,6 +194,13 @@ def rows_of(classifier: LogisticRegression) -> tuple[np.ndarray, np.ndarray]:
     return coef, intercept
 
 
+def is_full_head(head: Head | None, dataset: Dataset) -> bool:
+    """Whether there is a head and it was fitted on all training images by the default recipe."""
+    if head is None or head.provenance.n_train < dataset.sizes["train"] or head.provenance.normalized:
+        return False
+    return all(getattr(head.provenance, name) == value for name, value in RECIPE.items())
+
+
 def check_recipe(C: float = RECIPE["C"], max_iter: int = RECIPE["max_iter"]) -> None:
     """Raise an OptionError where a parameter is not positive."""
     if not C > 0 or not max_iter >= 1:

@@ -154,8 +154,7 @@ class HeadStore(ArtifactStore[Head]):
     def improve(self, head: Head) -> Head:
         """Put a head unless one fitted on as many images exists; return the one in use."""
         key = (head.provenance.model_sha256, head.provenance.dataset)
-        # On disk too: another process may have saved a better one meanwhile.
-        for other in filter(None, (self.get(*key), self._find(key))):
+        for other in self.versions(*key):
             if other.provenance.n_train >= head.provenance.n_train:
                 self.remember(other, *key)
                 return other

@@ -265,10 +265,9 @@ class ProbePipeline:
     def _early_curve(self, head: Head) -> FewShotCurve:
         """Return a curve of which the early head is the only point; of none, where it is tested on all test images."""
         n_test, each = self._early["test"], EARLY_TRAIN
-        if n_test == self._dataset.sizes["test"]:
-            self._encode_early()
-            return self._open_curve(restart=False)
         self._encode_early()
+        if n_test == self._dataset.sizes["test"]:
+            return self._open_curve(restart=False)
         shards, labels = self._fitter.shards["test"], self._fitter.labels["test"]
         rows = np.sort(shards.order[:n_test])
         zero_shot = self._zero_shot(TestFeatures(shards.features[rows], labels[rows]))

@@ -27,9 +27,8 @@ logger = logging.getLogger(__name__)
 
 # Images of a call: the largest model needs a few seconds for them, which are asked for with what a first call needs.
 IMAGES, SECONDS = 512, 30
-PAUSE = (
-    300  # seconds after a failure until a GPU is tried again: with an exhausted quota, each try takes up to a minute
-)
+# Seconds after a failure until a GPU is tried again: with an exhausted quota, each try takes up to a minute.
+PAUSE = 300
 
 _gpu_function: Callable[..., np.ndarray | None] | None = None  # on ZeroGPU only
 _resume = 0.0  # of `time.monotonic`

@@ -60,16 +60,17 @@ def press(backend: Backend, event: gr.EventData, dataset: str, model: str) -> No
     """
     # A client may send anything; everything but these, and what the visitor may not start, is ignored.
     action = event_value(event, "job")
+    jobs = {
+        "start": lambda: backend.start_probe_job(dataset, model),
+        "prepare": backend.preparation.start,
+        "finish": backend.preparation.finish,
+        "stop": backend.stop_probe_job,
+    }
     try:
-        if action == "start" and may_start(backend):
-            backend.start_probe_job(dataset, model)
-        elif action == "prepare" and may_start(backend):
-            backend.preparation.start()
-        elif action == "finish" and may_start(backend):
-            backend.preparation.finish()
-        elif action == "stop" and may_start(backend):
-            backend.stop_probe_job()
-        elif action == "load" and may_load(backend, model):
-            backend.load_model(model)
+        if action == "load":
+            if may_load(backend, model):
+                backend.load_model(model)
+        elif isinstance(action, str) and action in jobs and may_start(backend):
+            jobs[action]()
     except ClipDemoError as error:
         raise page_error(error) from error

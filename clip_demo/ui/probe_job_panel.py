@@ -60,8 +60,8 @@ def preparation_line(job: ProbeJobStatus | None, *, may_start: bool = True) -> s
     button = job_button(*_NEXT.get(job.state, ("stop", "Stop"))) if may_start else ""
     aside = ""
     if job.state == "paused":
-        aside = " Before you upload a Space, <code>python -m clip_demo prepare</code> does the same."
-        aside = f'<span class="aside">{aside}</span>'
+        text = " Before you upload a Space, <code>python -m clip_demo prepare</code> does the same."
+        aside = f'<span class="aside">{text}</span>'
     # Not a live region while it is running: a screen reader would read it every second.
     kind = "" if job.running else f' is-{job.state}" role="status'
     return f'<div class="preparation{kind}"><span>{escape(summary(job))}{aside}</span>{button}</div>'
