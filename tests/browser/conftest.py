@@ -37,7 +37,7 @@ def browser():
 
 @pytest.fixture
 def browser_with_webcam(browser):
-    """Another browser, whose webcam shows a moving test picture and needs no permission."""
+    """Another browser, whose webcam shows a moving test image and needs no permission."""
     fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     with browser.browser_type.launch(executable_path=chromium(), args=[*ARGUMENTS, *fake]) as launched:
         yield launched

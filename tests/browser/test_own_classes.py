@@ -154,7 +154,7 @@ def test_a_class_is_recorded_by_a_webcam_that_is_asked_for_and_stops(browser_wit
         page.wait_for_function(f"clipTeach.classes[{number}].keys.length >= 2", timeout=20_000)
         page.keyboard.up(" ")
     page.locator("[data-do=webcam]").click()
-    expect(page.locator("#teach-what")).to_contain_text("These pictures are not kept.")
+    expect(page.locator("#teach-what")).to_contain_text("These images are not kept.")
     expect(page.locator("#teach-bars .percent")).to_have_count(8, timeout=20_000)
     page.wait_for_function("!clipTeach.busy && !clipTeach.flushing")
     before = card(page, 1).locator(".photos li").count()

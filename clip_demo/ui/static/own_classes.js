@@ -5,7 +5,7 @@ window.clipTeach = {
   classes: [], // as on the server: { name, keys }
   thumbnails: new Map(), // data URLs by key
   waiting: [], // commands that were not sent yet
-  busy: 0, // when the command that is on its way was sent; an answer that got lost is not waited for without end
+  busy: 0, // when the command that is on its way was sent; a lost answer is not waited for forever
   test: null, // { key }, { file }, { example } or { webcam: true }; null for the photo that was added last
   predicting: 0, // as `busy`, for test photos
   again: false, // whether to predict once more, because something changed meanwhile
@@ -246,7 +246,7 @@ window.clipTeach = {
     if (owner) {
       return `Photo ${owner.keys.indexOf(test.key) + 1} of “${owner.name}”: it is left out, so that nobody has learned from it.`;
     }
-    if (test?.webcam) return "What the webcam sees now. These pictures are not kept.";
+    if (test?.webcam) return "What the webcam sees now. These images are not kept.";
     if (test?.file) return "Your photo. It is not kept.";
     return test?.example ? `An example: ${this.example(test.example).title}.` : "Until you choose one, it is the photo that you added last.";
   },

@@ -27,11 +27,7 @@ Object.assign(clipTeach, {
 
   save(content) {
     const bytes = Uint8Array.from(atob(content), (each) => each.charCodeAt(0));
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([bytes], { type: "application/zip" }));
-    link.download = "own-classes.zip";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    clipExplorer.save("own-classes.zip", bytes, "application/zip");
   },
 
   // Dropped or pasted while the tab is open: to the class where that happens, else it is the test photo.

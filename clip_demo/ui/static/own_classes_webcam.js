@@ -8,7 +8,7 @@ Object.assign(clipTeach, {
     try {
       this.stream ??= await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
     } catch {
-      const why = window.isSecureContext ? "The browser got no picture from a webcam." : "Browsers open the webcam only for an encrypted page.";
+      const why = window.isSecureContext ? "The browser got no image from a webcam." : "Browsers open the webcam only for an encrypted page.";
       this.say(`${why} Add photos instead.`);
       return false;
     }
@@ -87,7 +87,7 @@ Object.assign(clipTeach, {
         this.say(`“${name}” has ${TEACH.most} photos. That is all that a class can have.`);
       }
     } catch {
-      this.say("The pictures of the webcam did not arrive. Try again.");
+      this.say("The images of the webcam did not arrive. Try again.");
     }
     this.flushing = false;
     this.flush();

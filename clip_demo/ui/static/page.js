@@ -133,6 +133,15 @@ window.clipExplorer = {
     this.type("#link", `${window.location.search}&at=${Date.now()}`); // an equal value would not count as a change
   },
 
+  // Lets the browser download what the page has made.
+  save(name, content, type) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([content], { type }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  },
+
   // Types into a hidden field, so that Gradio sees a change.
   type(field, text) {
     const input = document.querySelector(`${field} :is(textarea, input)`);

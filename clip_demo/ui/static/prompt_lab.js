@@ -83,12 +83,8 @@ window.clipLab = {
   },
 
   save(name, text) {
-    const link = document.createElement("a");
     const type = name.endsWith(".json") ? "application/json" : "text/csv";
-    link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    clipExplorer.save(name, text, `${type};charset=utf-8`);
     return ["", ""];
   },
 };
