@@ -3,14 +3,17 @@
 import ctypes
 import hashlib
 import http.server
+import io
 import os
 import re
 import struct
 import sys
+import tarfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from clip_demo.benchmark.server import run_server, wait_until_served
 from clip_demo.models import sources
 
 # The only reasons to skip a test that the CI accepts.
@@ -155,3 +158,27 @@ def unprivileged(function, *arguments):
 
     with ThreadPoolExecutor(1, initializer=drop) as pool:
         return pool.submit(function, *arguments).result()
+
+
+def cifar100_archive(files):
+    """Return an archive like CIFAR-100's with the given contents by file name."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(f"cifar-100-python/{name}")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def answer_of_the_started_app(*arguments):
+    """Start the app as a command, and return its prediction of test image 12 of Shapes-100."""
+    import gradio_client  # takes a second, and most tests need none
+
+    with run_server(["app.py", *arguments]) as (url, process):
+        wait_until_served(url, process)
+        client = gradio_client.Client(url, verbose=False)
+        try:
+            return client.submit(index=12, api_name="/predict").result(timeout=60)
+        finally:
+            client.close()

@@ -6,11 +6,9 @@ As a script it gets them ready in a process of its own, which a test may kill::
 """
 
 import hashlib
-import io
 import json
 import pickle
 import sys
-import tarfile
 import time
 from pathlib import Path
 
@@ -25,6 +23,8 @@ EARLY_TRAIN, EARLY_TEST = 2, 30
 
 def small_cifar100(dataset):
     """Return an archive like CIFAR-100's with the first few images of each class, and the settings that name it."""
+    from helpers import cifar100_archive
+
     from clip_demo.datasets.cifar100 import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
 
     files, names = {}, {"fine_label_names": list(CIFAR100_CLASSNAMES), "coarse_label_names": CIFAR100_COARSE_NAMES}
@@ -38,13 +38,7 @@ def small_cifar100(dataset):
             {"data": data, "fine_labels": fine, "coarse_labels": [CIFAR100_COARSE_OF[each] for each in fine]}
         )
     files["meta"] = pickle.dumps(names)
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, data in files.items():
-            info = tarfile.TarInfo(f"cifar-100-python/{name}")
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    archive = buffer.getvalue()
+    archive = cifar100_archive(files)
     return archive, {
         "sha256": hashlib.sha256(archive).hexdigest(),
         "archive_md5": hashlib.md5(archive).hexdigest(),

@@ -9,9 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import gradio_client
 import pytest
-from helpers import wait_for
+from helpers import answer_of_the_started_app, wait_for
 
 import app
 from clip_demo.backend import Backend
@@ -25,13 +24,7 @@ from clip_demo.ui.address import is_loopback, without_proxy
 
 
 def test_the_started_app_answers():
-    with run_server(["app.py", "--model", "tiny", "--dataset", "shapes100"]) as (url, process):
-        wait_until_served(url, process)
-        client = gradio_client.Client(url, verbose=False)
-        try:
-            answer = client.submit(index=12, api_name="/predict").result(timeout=60)
-        finally:
-            client.close()
+    answer = answer_of_the_started_app("--model", "tiny", "--dataset", "shapes100")
     assert answer == Backend.open("tiny", dataset="shapes100").predict(index=12).to_dict()
 
 

@@ -1,15 +1,13 @@
 """CIFAR-100: the real files where they are on disk, and torchvision's download of a small archive over loopback."""
 
 import hashlib
-import io
 import pickle
 import shutil
 import signal
-import tarfile
 
 import numpy as np
 import pytest
-from helpers import Server, unprivileged
+from helpers import Server, cifar100_archive, unprivileged
 from torchvision.datasets import CIFAR100
 
 from clip_demo.datasets import cifar100 as module
@@ -89,14 +87,8 @@ def server(monkeypatch):
         for name in ("train", "test")
     }
     files["meta"] = pickle.dumps({"fine_label_names": list(CIFAR100_CLASSNAMES), "coarse_label_names": []})
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, data in files.items():
-            info = tarfile.TarInfo(f"cifar-100-python/{name}")
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
     md5 = {name: hashlib.md5(data).hexdigest() for name, data in files.items()}
-    with Server(buffer.getvalue()) as server:
+    with Server(cifar100_archive(files)) as server:
         address = f"http://127.0.0.1:{server.server_port}/cifar-100-python.tar.gz"
         served = RemoteFile(
             "cifar-100-python.tar.gz", hashlib.sha256(server.data).hexdigest(), len(server.data), (address,)

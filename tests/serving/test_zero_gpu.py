@@ -9,11 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import gradio_client
 import pytest
+from helpers import answer_of_the_started_app
 
 from clip_demo.backend import Backend
-from clip_demo.benchmark.server import run_server, wait_until_served
 from clip_demo.features.extract import in_small_batches
 from clip_demo.serving import zero_gpu
 from clip_demo.ui.page import launch_options
@@ -109,13 +108,7 @@ def test_the_page_starts_there_and_predicts_on_the_cpu(environment, monkeypatch)
         monkeypatch.setenv(name, value)
     assert launch_options()["ssr_mode"] is False
     calls = Path(environment["STAND_IN_LOG"]).read_text()
-    with run_server(["app.py", "--model", "tiny", "--dataset", "shapes100"]) as (url, process):
-        wait_until_served(url, process)
-        client = gradio_client.Client(url, verbose=False)
-        try:
-            answer = client.submit(index=12, api_name="/predict").result(timeout=60)
-        finally:
-            client.close()
+    answer = answer_of_the_started_app("--model", "tiny", "--dataset", "shapes100")
     assert answer == Backend.open("tiny", dataset="shapes100").predict(index=12).to_dict()
     assert Path(environment["STAND_IN_LOG"]).read_text() == calls
 
