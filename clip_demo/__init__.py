@@ -8,6 +8,7 @@ Importing this package imports neither gradio nor torch; a model is loaded when 
 
 from .backend import Backend, Prediction, Status
 from .datasets.cifar100_classes import CIFAR100_CLASSNAMES
+from .datasets.openai_templates import CIFAR100_TEMPLATES
 from .errors import (
     ArtifactError,
     BusyError,
@@ -27,7 +28,7 @@ from .errors import (
 from .linear_probe.head import LinearProbe, ProbeScore, Provenance
 from .zero_shot.classifier import ZeroShotScore
 from .zero_shot.prompt_set import PromptSet
-from .zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
+from .zero_shot.templates import README_TEMPLATE
 from .zero_shot.word_knowledge import WordKnowledge
 
 __all__ = [

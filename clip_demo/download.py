@@ -408,5 +408,4 @@ def _receive(client: "httpx.Client", url: str, part: Path, file: RemoteFile, rec
 def _check_free_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        message = f"{needed / 1e6:,.0f} MB are needed in {folder} and {free / 1e6:,.0f} MB are free"
-        raise OSError(errno.ENOSPC, message)
+        raise OSError(errno.ENOSPC, f"{needed / 1e6:,.0f} MB are needed in {folder} and {free / 1e6:,.0f} MB are free")

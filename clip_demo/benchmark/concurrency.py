@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..datasets.openai_templates import CIFAR100_TEMPLATES
 from ..datasets.shapes100 import Shapes100
 from ..progress import Progress
-from ..zero_shot.templates import CIFAR100_TEMPLATES
 from .models import network, ours
 from .report import Comparison, Fact, interleaved
 from .sections import Settings

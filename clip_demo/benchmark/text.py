@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from ..datasets.cifar100_classes import CIFAR100_CLASSNAMES
+from ..datasets.openai_templates import CIFAR100_TEMPLATES
 from ..models.encoder import Encoder
 from ..progress import Progress
 from ..serving.feature_cache import FeatureCache
-from ..zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
+from ..zero_shot.templates import README_TEMPLATE
 from .models import open_clip_texts, openai_texts, ours
 from .report import Comparison, Fact, interleaved
 from .sections import Settings

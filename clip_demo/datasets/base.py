@@ -25,9 +25,11 @@ class Dataset(ABC):
     classnames : tuple of str
         The class names; a label is a position in this tuple.
     coarse_names : tuple of str
-        Names of the groups of classes.
+        Names of the groups of classes; empty where the classes have none.
     coarse_of : tuple of int
-        Group of each class, a position in `coarse_names`.
+        Group of each class, a position in `coarse_names`; empty without groups.
+    templates : tuple of str
+        Templates that suit the images, as openai/CLIP's ``data/prompts.md`` has them.
     sizes : dict of str to int
         Number of images in each split, with the keys ``"train"`` and ``"test"``.
     download_bytes : int or None
@@ -39,11 +41,17 @@ class Dataset(ABC):
     name: str
     title: str
     classnames: tuple[str, ...]
-    coarse_names: tuple[str, ...]
-    coarse_of: tuple[int, ...]
+    coarse_names: tuple[str, ...] = ()
+    coarse_of: tuple[int, ...] = ()
+    templates: tuple[str, ...] = ("a photo of a {}.",)
     sizes: dict[str, int]
     download_bytes: int | None = None
     folder: Path | None = None
+
+    @property
+    def key(self) -> str:
+        """Identity in the names of stored files, such as heads and features; of other images it is another."""
+        return self.name
 
     @abstractmethod
     def available(self) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..datasets.openai_templates import CIFAR100_TEMPLATES
 from ..zero_shot.classifier import ZeroShotScore
-from ..zero_shot.templates import CIFAR100_TEMPLATES, IMAGENET_7_TEMPLATES, IMAGENET_TEMPLATES
+from ..zero_shot.templates import IMAGENET_7_TEMPLATES, IMAGENET_TEMPLATES
 
 README = "openai/CLIP's README"
 ARTICLE = '"[CLIP] Zero-shot Prediction & Linear Probe"'

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ..datasets.cifar100 import Cifar100
+from ..datasets.openai_templates import CIFAR100_TEMPLATES
 from ..datasets.shapes100 import Shapes100
 from ..evaluation.significance import paired_difference
 from ..models.clip_model import ClipModel
@@ -19,7 +20,6 @@ from ..models.load import load_model
 from ..numerics import normalize
 from ..serving.feature_cache import FeatureCache
 from ..zero_shot.prompt_set import PromptSet
-from ..zero_shot.templates import CIFAR100_TEMPLATES
 from .attributes import ATTRIBUTES, alter
 from .captions import SEEN_LABELS
 from .data import cifar100_nouns, load_packed, resize

@@ -2,7 +2,8 @@
 
 import gradio as gr
 
-from ..zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
+from ..datasets.openai_templates import CIFAR100_TEMPLATES
+from ..zero_shot.templates import README_TEMPLATE
 from .event_options import INSTANT
 
 # The text that a click on each button writes into the field.

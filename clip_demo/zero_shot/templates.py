@@ -3,28 +3,6 @@
 # openai/CLIP, README.md, section "Zero-Shot Prediction". Without a final period.
 README_TEMPLATE = "a photo of a {}"
 
-# openai/CLIP, data/prompts.md, section "CIFAR100": the 18 templates of the paper's ensemble.
-CIFAR100_TEMPLATES = (
-    "a photo of a {}.",
-    "a blurry photo of a {}.",
-    "a black and white photo of a {}.",
-    "a low contrast photo of a {}.",
-    "a high contrast photo of a {}.",
-    "a bad photo of a {}.",
-    "a good photo of a {}.",
-    "a photo of a small {}.",
-    "a photo of a big {}.",
-    "a photo of the {}.",
-    "a blurry photo of the {}.",
-    "a black and white photo of the {}.",
-    "a low contrast photo of the {}.",
-    "a high contrast photo of the {}.",
-    "a bad photo of the {}.",
-    "a good photo of the {}.",
-    "a photo of the small {}.",
-    "a photo of the big {}.",
-)
-
 # openai/CLIP, notebooks/Prompt_Engineering_for_ImageNet.ipynb: its 80 templates, also where their English is not right.
 IMAGENET_TEMPLATES = (
     "a bad photo of a {}.",

@@ -8,9 +8,9 @@ from playwright.sync_api import expect
 
 from clip_demo.backend import Backend
 from clip_demo.datasets.example_photos import example_photos
+from clip_demo.datasets.openai_templates import CIFAR100_TEMPLATES
 from clip_demo.errors import ClipDemoError
 from clip_demo.zero_shot.prompt_set import PromptSet
-from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 
 CARDS = ("zero-shot", "probe")
 

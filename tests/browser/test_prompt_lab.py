@@ -9,13 +9,14 @@ import pytest
 from playwright.sync_api import expect
 
 from clip_demo.backend import Backend
+from clip_demo.datasets.openai_templates import CIFAR100_TEMPLATES
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.ui.prompt_lab import experiments
 from clip_demo.ui.prompt_lab.gallery import KINDS
 from clip_demo.ui.prompt_lab.headline import describe
 from clip_demo.ui.prompt_lab.text import points
 from clip_demo.zero_shot.prompt_set import PromptSet
-from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES, README_TEMPLATE
+from clip_demo.zero_shot.templates import README_TEMPLATE
 
 SHAPES = "shapes100"
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from clip_demo.datasets.openai_templates import CIFAR100_TEMPLATES
 from clip_demo.errors import PromptTooLongError
 from clip_demo.models import tokenizer
 from clip_demo.models.openai_clip import import_clip
-from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 
 PROMPTS = [
     *(template.replace("{}", "sweet_pepper") for template in CIFAR100_TEMPLATES),

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from clip_demo.backend import Backend
+from clip_demo.datasets.openai_templates import CIFAR100_TEMPLATES
 from clip_demo.datasets.shapes100 import COLOURS, SHAPES, Shapes100
 from clip_demo.features.feature_store import load_features
 from clip_demo.models.load import load_model
@@ -31,7 +32,6 @@ from clip_demo.tiny_clip.evaluate import (
 from clip_demo.tiny_clip.evaluation_sentences import SENTENCES
 from clip_demo.tiny_clip.taxonomy import Taxonomy
 from clip_demo.zero_shot.prompt_set import PromptSet
-from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 
 
 @pytest.fixture(scope="module")

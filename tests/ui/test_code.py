@@ -12,13 +12,13 @@ from PIL import Image
 from clip_demo.backend import Backend
 from clip_demo.benchmark.random_checkpoints import SMALL_RESNET, SMALL_VIT, random_clip, write_archive
 from clip_demo.datasets.catalog import open_datasets
+from clip_demo.datasets.openai_templates import CIFAR100_TEMPLATES
 from clip_demo.models.load import load_model
 from clip_demo.numerics import softmax
 from clip_demo.paths import EXAMPLES
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.ui.explore.code import code
 from clip_demo.zero_shot.prompt_set import PromptSet
-from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 
 DATASETS = open_datasets()
 SHAPES, CIFAR = DATASETS["shapes100"], DATASETS["cifar100"]

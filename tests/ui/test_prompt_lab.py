@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from clip_demo.backend import Backend
+from clip_demo.datasets.openai_templates import CIFAR100_TEMPLATES
 from clip_demo.errors import Cancelled, ClassnamesError
 from clip_demo.evaluation.accuracy import Accuracy
 from clip_demo.evaluation.calibration import Bin, Reliability
@@ -42,7 +43,6 @@ from clip_demo.ui.prompt_lab.template_switches import (
 )
 from clip_demo.ui.prompt_lab.text import bdi, points
 from clip_demo.zero_shot.prompt_set import PromptSet
-from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 
 NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 MARKUP = "<img src=x onerror=alert(1)>\"'"

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from clip_demo.datasets.openai_templates import CIFAR100_TEMPLATES
 from clip_demo.errors import ClassnamesError, TemplateError
 from clip_demo.zero_shot.prompts import (
     MAX_CLASSNAMES,
@@ -20,7 +21,6 @@ from clip_demo.zero_shot.prompts import (
     read_classnames,
     same_class,
 )
-from clip_demo.zero_shot.templates import CIFAR100_TEMPLATES
 
 CLASSES = "a prediction needs 2 to 1000 classes, one per line or separated by commas."
 ONE_PLACEHOLDER = "write {} exactly once, where the class name goes, as in 'a photo of a {}'."

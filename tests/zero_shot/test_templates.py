@@ -2,9 +2,9 @@
 
 import pytest
 
+from clip_demo.datasets.openai_templates import CIFAR100_TEMPLATES
 from clip_demo.zero_shot.prompts import check_templates
 from clip_demo.zero_shot.templates import (
-    CIFAR100_TEMPLATES,
     IMAGENET_7_TEMPLATES,
     IMAGENET_TEMPLATES,
     README_TEMPLATE,

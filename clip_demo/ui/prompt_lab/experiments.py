@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from ...backend import Backend
+from ...datasets.openai_templates import CIFAR100_TEMPLATES
 from ...errors import ClipDemoError
 from ...evaluation.report import EvaluationReport
 from ...progress import Progress
 from ...zero_shot.prompts import join_classnames, parse_classnames
-from ...zero_shot.templates import CIFAR100_TEMPLATES
 from ..background import progress_bar, progress_of, visitor_task
 from ..event_options import INSTANT, event_value, now
 from ..explore.view import alert
