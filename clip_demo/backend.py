@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from .artifacts import check_folder
 from .datasets.base import Dataset
-from .datasets.catalog import open_datasets, resolve_dataset, warn_where_missing
+from .datasets.catalog import open_chosen, open_datasets, resolve_dataset
 from .errors import ModelError, OptionError
 from .evaluation.ablations import NameRow, TemplateRow
 from .evaluation.first_image import FirstImage
@@ -112,7 +112,7 @@ class Backend:
         cls,
         model: str = BUILT_IN,
         *,
-        dataset: str | None = None,
+        dataset: str | Dataset | Sequence[str | Dataset] | None = None,
         data_root: str | Path | None = None,
         rules: HostRules = NO_RULES,
         stores: Stores | None = None,
@@ -125,8 +125,8 @@ class Backend:
         model : str
             ``"tiny"``, a name of ``clip.available_models()``, the path of a checkpoint, or ``"auto"``: the built-in
             model at once, and ViT-B/32 as soon as it is downloaded and loaded.
-        dataset : {"cifar100", "shapes100"}, optional
-            The default dataset.
+        dataset : str or Dataset, or several, optional
+            Names or paths; see `clip_demo.datasets.catalog.add_dataset`. The first is the default dataset.
         data_root : path, optional
             Folder that holds ``cifar-100-python``; see `clip_demo.datasets.cifar100.data_roots`.
         rules : HostRules
@@ -143,11 +143,9 @@ class Backend:
             When a name is unknown, `data_root` is not a folder, or an option is not allowed. `status` reports what
             fails later.
         """
-        datasets = open_datasets(data_root)
-        if dataset is None:
-            warn_where_missing(datasets, data_root)
+        datasets, default = open_chosen(data_root, dataset)
         models = ModelPool.open(model, **options)
-        return cls(models, datasets=datasets, stores=stores, default_dataset=dataset, rules=rules)
+        return cls(models, datasets=datasets, stores=stores, default_dataset=default, rules=rules)
 
     # --- models and datasets --------------------------------------------------------------------------------------
 
@@ -239,7 +237,7 @@ class Backend:
         top_k = check_top_k(top_k)
         judge = self._judge if check_switch("none_of_these", none_of_these) else None
         subject = self._subject(image=image, index=index, dataset=dataset, prompts=prompts, model=model)
-        head = self._stores.heads.get(subject.model.encoder.sha256, subject.dataset.name)
+        head = self._stores.heads.get(subject.model.encoder.sha256, subject.dataset.key)
         return Prediction.of(subject, head, top_k, logit_scale, judge, progress)
 
     def word_knowledge(self, names: Iterable[str], model: str | None = None) -> tuple[WordKnowledge, ...]:
@@ -322,7 +320,7 @@ class Backend:
 
     def has_test_features(self, dataset: str | None = None, model: str | None = None) -> bool:
         """Whether the features of all test images are stored, so that the images themselves are not needed."""
-        return self._stores.features.get(self.encoder(model).sha256, self._dataset(dataset).name) is not None
+        return self._stores.features.get(self.encoder(model).sha256, self._dataset(dataset).key) is not None
 
     def store_features(
         self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None
@@ -347,11 +345,11 @@ class Backend:
 
     def head(self, dataset: str | None = None, model: str | None = None) -> Head | None:
         """Return the head for a model and a dataset, or None."""
-        return self._stores.heads.get(self.encoder(model).sha256, self._dataset(dataset).name)
+        return self._stores.heads.get(self.encoder(model).sha256, self._dataset(dataset).key)
 
     def few_shot_curve(self, dataset: str | None = None, model: str | None = None) -> FewShotCurve | None:
         """Return the few-shot curve for a model and a dataset, perhaps incomplete, or None."""
-        return self._stores.curves.get(self.encoder(model).sha256, self._dataset(dataset).name)
+        return self._stores.curves.get(self.encoder(model).sha256, self._dataset(dataset).key)
 
     def fit_probe(
         self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None, **options

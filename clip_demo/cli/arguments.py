@@ -254,7 +254,11 @@ def _add_prompt_options(command) -> None:
 
 def _add_model_options(command, model: str = BUILT_IN, dataset: str | None = None) -> None:
     usual = dataset or "cifar100 if it is on disk, otherwise shapes100"
-    command.add_argument("--dataset", choices=DATASETS, default=dataset, help=f"dataset (default: {usual})")
+    command.add_argument(
+        "--dataset", default=dataset, metavar="SET",
+        help=f"{' or '.join(DATASETS)}, or the path of a folder with one folder of images for each class, or of a zip "
+        f"of one (default: {usual})",
+    )  # fmt: skip
     command.add_argument(
         "--model", default=model, metavar="M",
         help=f"tiny, a CLIP model such as ViT-B/32, or the path of a checkpoint (default: {model})",

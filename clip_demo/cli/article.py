@@ -47,7 +47,7 @@ def fit_linear_probe(model: Encoder, dataset: Dataset, stores: Stores, progress:
     images.encode("train", progress=progress)
     images.encode("test", progress=progress)
     test_features, test_labels = images.shards["test"].features, images.labels["test"]
-    if stores.features.get(model.sha256, dataset.name) is None:  # kept for the second part, and for the page
+    if stores.features.get(model.sha256, dataset.key) is None:  # kept for the second part, and for the page
         stores.features.put(TestFeatures(test_features, test_labels), model, dataset)
 
     # 2. Perform logistic regression, with scikit-learn's LogisticRegression and these settings. It takes some minutes.

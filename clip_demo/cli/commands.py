@@ -13,7 +13,7 @@ from ..backend import Backend, Prediction
 from ..benchmark.report import as_text
 from ..benchmark.sections import SECTIONS, Settings, measure
 from ..datasets.base import Dataset
-from ..datasets.catalog import CIFAR100, missing_note, open_datasets, resolve_dataset
+from ..datasets.catalog import CIFAR100, add_dataset, missing_note, open_datasets, resolve_dataset
 from ..download import RemoteFile, describe
 from ..errors import DatasetError, OptionError
 from ..evaluation import tables
@@ -53,7 +53,7 @@ def run_predict(options: Namespace) -> None:
 
 def run_evaluate(options: Namespace) -> None:
     """Print the accuracy on the whole test set."""
-    dataset = _dataset(options)
+    dataset = chosen_dataset(options)
     prompts = _prompts(options, dataset)
     baseline = baseline_of(
         prompts,
@@ -157,12 +157,12 @@ def run_reproduce(options: Namespace) -> int:
 
 def run_article(options: Namespace) -> None:
     """Run the article's two experiments, and print what it prints."""
-    _dataset(options).check_index(options.index)
+    chosen_dataset(options).check_index(options.index)
     backend, stores = open_backend(options), Stores.open()
     model, dataset = backend.encoder(), backend.datasets[backend.default_dataset]
     print(f"{model.name} on {dataset.title}, test image {options.index}", file=sys.stderr)
     print(top_predictions(predict_zero_shot(model, dataset, options.index)), flush=True)
-    head = stores.heads.get(model.sha256, dataset.name)
+    head = stores.heads.get(model.sha256, dataset.key)
     stored = is_full_head(head, dataset)
     with ProgressBars() as bars:
         if options.fit or not stored:
@@ -202,7 +202,7 @@ def open_backend(options: Namespace, needed: str | None = IMAGES, stores: Stores
     stores : Stores, optional
         See `clip_demo.backend.Backend`.
     """
-    _dataset(options)
+    chosen_dataset(options)
     check_model(options.model)
     if not is_downloaded(options.model, options.weights_root):
         if options.device is not None:
@@ -253,7 +253,7 @@ def _places_of(archive: Path, files: tuple[RemoteFile, ...]) -> list[str]:
 
 
 def _predict(options: Namespace, image: Image.Image | None = None) -> tuple[Prediction, Backend]:
-    dataset = _dataset(options)
+    dataset = chosen_dataset(options)
     prompts, top_k = _prompts(options, dataset), check_top_k(options.top_k)
     if image is None:
         dataset.check_index(options.index)
@@ -263,12 +263,15 @@ def _predict(options: Namespace, image: Image.Image | None = None) -> tuple[Pred
     return backend.predict(image=image, index=options.index, **asked), backend
 
 
-def _dataset(options: Namespace) -> Dataset:
+def chosen_dataset(options: Namespace) -> Dataset:
     """Return the dataset of a command; refuse one that would be used because the given folder lacks another."""
     datasets = open_datasets(options.data_root)
-    if options.dataset is None and options.data_root and (note := missing_note(datasets, options.data_root)):
-        raise DatasetError(note)
-    return resolve_dataset(datasets, options.dataset)
+    if options.dataset is None:
+        if options.data_root and (note := missing_note(datasets, options.data_root)):
+            raise DatasetError(note)
+        return resolve_dataset(datasets, None)
+    options.dataset = add_dataset(datasets, options.dataset)  # a folder is listed once
+    return options.dataset
 
 
 def _prompts(options: Namespace, dataset: Dataset) -> PromptSet:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..artifacts import check_folder, checksums_of, file_name
 from ..backend import Backend
 from ..datasets.base import Dataset
-from ..datasets.catalog import CIFAR100, open_datasets, resolve_dataset
+from ..datasets.catalog import CIFAR100
 from ..download import places
 from ..evaluation.first_image import FirstImageStore
 from ..features.extract import encode_directly
@@ -21,7 +21,7 @@ from ..models.sources import weights_files
 from ..paths import ASSETS, BUILT_IN_CHECKPOINT, cache_folder, converted_path, expanded, weights_path
 from ..progress import Progress
 from ..zero_shot.prompt_set import PromptSet
-from .commands import open_backend
+from .commands import chosen_dataset, open_backend
 from .progress_bars import ProgressBars
 from .reproduce import reproduce, table
 
@@ -51,7 +51,7 @@ def run_prepare(options: Namespace) -> int:
     folder = None if options.output is None else check_folder(options.output, "--output")
     check_folder(cache_folder(), "$CLIP_DEMO_CACHE")
     had_weights = is_downloaded(options.model, options.weights_root)
-    had_images = resolve_dataset(open_datasets(options.data_root), options.dataset).available()
+    had_images = chosen_dataset(options).available()
     # What is somewhere is not made again. New files of the page's own go to the cache.
     stores = Stores.open(*filter(None, (folder, ASSETS, cache_folder())))
     backend = open_backend(options, stores=stores)
@@ -95,7 +95,7 @@ def prepare(backend: Backend, stores: Stores, folder: Path | None, progress: Pro
         The features of all images, then these four.
     """
     encoder, dataset = backend.encoder(), backend.datasets[backend.default_dataset]
-    key, target = (encoder.sha256, dataset.name), folder or cache_folder()
+    key, target = (encoder.sha256, dataset.key), folder or cache_folder()
     before, shards = _present(folder, key, dataset), _shards(stores, encoder.name, key)
     n_shards = _n_files(shards)
 

@@ -86,6 +86,23 @@ class Dataset(ABC):
     def images(self, indices: Sequence[int] | np.ndarray, split: str = "test") -> list[Image.Image]:
         """Return some images of a split in RGB; `indices` are not checked."""
 
+    def ids(self, split: str = "test") -> np.ndarray:
+        """Return what identifies each image of a split, also after others are left out: shape (n,), int64."""
+        return np.arange(self.sizes[split])
+
+    def readable_images(self, ids: Sequence[int] | np.ndarray, split: str = "test") -> list[Image.Image | None]:
+        """Return some images of a split in RGB, given by their `ids`, and None for those that are damaged."""
+        return list(self.images(ids, split))
+
+    def leave_out(self, ids: np.ndarray, split: str = "test") -> None:
+        """Leave out images that are damaged; those that follow them move up by as many indices."""
+        raise NotImplementedError
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know, such as which files are damaged; a sentence each."""
+        return ()
+
     def image(self, index: int, split: str = "test") -> Image.Image:
         """Return one image in RGB.
 

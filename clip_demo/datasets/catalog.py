@@ -2,13 +2,14 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import DatasetError
 from ..paths import expanded, is_readable
 from .base import Dataset
 from .cifar100 import Cifar100
+from .folder import FolderDataset, is_path
 from .shapes100 import Shapes100
 
 CIFAR100, SHAPES100 = DATASETS = (Cifar100.name, Shapes100.name)
@@ -35,6 +36,49 @@ def open_datasets(root: str | Path | None = None) -> dict[str, Dataset]:
             "cifar-100-python."
         )
     return {Cifar100.name: Cifar100(root), Shapes100.name: Shapes100()}
+
+
+def add_dataset(datasets: dict[str, Dataset], given: str | Dataset) -> Dataset:
+    """Return a dataset that the host names, opening it where it is none of the others.
+
+    Parameters
+    ----------
+    datasets : dict of str to Dataset
+        A folder or zip is added.
+    given : str or Dataset
+        A name, or the path of a folder or zip; see `clip_demo.datasets.folder.FolderDataset`.
+
+    Raises
+    ------
+    DatasetError
+        When the name is unknown, or the folder is no dataset.
+    """
+    if not isinstance(given, Dataset):
+        if given in datasets:
+            return datasets[given]
+        if not is_path(given):
+            raise DatasetError(
+                f"dataset: {given!r} is unknown; use one of {', '.join(map(repr, datasets))}, or the path of a folder "
+                "or zip."
+            )
+        given = FolderDataset(given)
+        while given.name in datasets:  # two folders may have the same name
+            given.name += "-2"
+    return datasets.setdefault(given.name, given)
+
+
+def open_chosen(
+    root: str | Path | None = None, given: str | Dataset | Sequence[str | Dataset] | None = None
+) -> tuple[dict[str, Dataset], str | None]:
+    """Return every dataset by its name, also those that the host names, and the name of the first of these.
+
+    A log line says where the folder that was given for CIFAR-100 has none and another dataset is used.
+    """
+    datasets = open_datasets(root)
+    named = [given] if isinstance(given, (str, Dataset)) else given or ()
+    if not named:
+        warn_where_missing(datasets, root)
+    return datasets, next((each.name for each in [add_dataset(datasets, each) for each in named]), None)
 
 
 def resolve_dataset(datasets: Mapping[str, Dataset], name: str | None) -> Dataset:

@@ -95,11 +95,11 @@ class FirstImageStore(ArtifactStore[FirstImage]):
 
     def put(self, first: FirstImage, encoder: Encoder, dataset: Dataset, folder: str | Path | None = None) -> Path:
         """Save a first image as JSON, by default in the last folder, and return it from now on."""
-        path = Path(self.folders[-1] if folder is None else folder) / file_name(encoder.name, dataset.name, _SUFFIX)
-        key = {"model": encoder.name, "model_sha256": encoder.sha256, "dataset": dataset.name}
+        path = Path(self.folders[-1] if folder is None else folder) / file_name(encoder.name, dataset.key, _SUFFIX)
+        key = {"model": encoder.name, "model_sha256": encoder.sha256, "dataset": dataset.key}
         with atomic_write(path) as part:
             part.write_text(json.dumps(key | asdict(first), indent=1) + "\n", encoding="utf-8")
-        self.remember(first, encoder.sha256, dataset.name)
+        self.remember(first, encoder.sha256, dataset.key)
         return path
 
 

@@ -7,21 +7,24 @@ from ..datasets.drawing import mix
 SEED = 0
 
 
-def balanced_order(labels: np.ndarray, seed: int = SEED) -> np.ndarray:
+def balanced_order(labels: np.ndarray, seed: int = SEED, ids: np.ndarray | None = None) -> np.ndarray:
     """Return all positions in an order in which every prefix is approximately class-balanced.
 
     Parameters
     ----------
     labels : numpy.ndarray, shape (n,), int
     seed : int
-        The order depends on nothing else: it is the same on every machine and with every version of numpy.
+    ids : numpy.ndarray, shape (n,), int, optional
+        What identifies each image; default its position. When one is left out, the order up to it stays. The order
+        depends on nothing else: it is the same on every machine and with every version of numpy.
 
     Returns
     -------
     numpy.ndarray, shape (n,), int64
         Where all classes are equally frequent, every run of `n_classes` positions has one of each.
     """
-    shuffled = np.argsort(mix(np.arange(len(labels), dtype=np.uint64) ^ mix(np.array([seed], dtype=np.uint64))))
+    ids = np.arange(len(labels)) if ids is None else ids
+    shuffled = np.argsort(mix(ids.astype(np.uint64) ^ mix(np.array([seed], dtype=np.uint64))))
     grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]  # class by class, each in shuffled order
     ordered = labels[grouped]
     rank = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # within the class

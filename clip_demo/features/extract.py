@@ -3,7 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image
@@ -12,50 +12,87 @@ from ..datasets.base import Dataset
 from ..models.encoder import Encoder
 from ..progress import Progress
 
-# Encodes images of a split, given by their indices: yields features, shape (batch, d), in the order of the indices.
+# Encodes images of a split, given by their ids: yields features, shape (batch, d), in the order of the ids. The rows of
+# damaged images are NaN; a batch of nothing else has the shape (batch, 1).
 Extract = Callable[[Dataset, str, np.ndarray], Iterator[np.ndarray]]
 
 BATCH = 128
 SMALL_BATCH = 32
+_PIECE = 16  # images that a thread reads and preprocesses at a time
 _AHEAD = 2  # batches preprocessed in advance
 
 
 def encode_directly(encoder: Encoder) -> Extract:
-    """Return an `Extract` that has the encoder for itself; batches are preprocessed while others are encoded."""
+    """Return an `Extract` that has the encoder for itself; images are preprocessed while others are encoded."""
 
-    def extract(dataset: Dataset, split: str, indices: np.ndarray) -> Iterator[np.ndarray]:
+    def extract(dataset: Dataset, split: str, ids: np.ndarray) -> Iterator[np.ndarray]:
         def preprocess(part: np.ndarray) -> list:
-            return [encoder.preprocess(image) for image in dataset.images(part, split)]
+            return [image and encoder.preprocess(image) for image in dataset.readable_images(part, split)]
 
-        # Half of the cores: on a CPU the encoder needs cores too, and on a GPU a single core would be too slow for it.
-        with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="preprocess") as pool:
-            pending = deque()
-            for start in range(0, len(indices), BATCH):
-                pending.append(pool.submit(preprocess, indices[start : start + BATCH]))
+        # As many threads as cores: reading photos can take longer than encoding them.
+        with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="preprocess") as pool:
+            pending: deque[list[Future]] = deque()
+            for start in range(0, len(ids), BATCH):
+                batch = ids[start : start + BATCH]
+                pieces = [batch[first : first + _PIECE] for first in range(0, len(batch), _PIECE)]
+                pending.append([pool.submit(preprocess, piece) for piece in pieces])
                 if len(pending) > _AHEAD:
-                    yield encoder.encode_images(pending.popleft().result())
+                    yield _encode(encoder.encode_images, pending.popleft())
             while pending:
-                yield encoder.encode_images(pending.popleft().result())
+                yield _encode(encoder.encode_images, pending.popleft())
 
     return extract
+
+
+def _encode(encode: Callable[[list], np.ndarray], pieces: list[Future]) -> np.ndarray:
+    return encode_readable(encode, [each for piece in pieces for each in piece.result()])
 
 
 def in_small_batches(encode: Callable[[Sequence[Image.Image]], np.ndarray]) -> Extract:
     """Return an `Extract` that passes a few images at a time to `encode`."""
 
-    def extract(dataset: Dataset, split: str, indices: np.ndarray) -> Iterator[np.ndarray]:
-        for start in range(0, len(indices), SMALL_BATCH):
-            yield encode(dataset.images(indices[start : start + SMALL_BATCH], split))
+    def extract(dataset: Dataset, split: str, ids: np.ndarray) -> Iterator[np.ndarray]:
+        for start in range(0, len(ids), SMALL_BATCH):
+            yield encode_readable(encode, dataset.readable_images(ids[start : start + SMALL_BATCH], split))
 
     return extract
 
 
+def encode_readable(encode: Callable[[list], np.ndarray], inputs: Sequence) -> np.ndarray:
+    """Return the features of inputs of which some are None, in their order; see `Extract`."""
+    readable = np.array([each is not None for each in inputs])
+    if readable.all():
+        return encode(list(inputs))
+    rows = encode([each for each in inputs if each is not None]) if readable.any() else np.empty((0, 1), np.float32)
+    features = np.full((len(inputs), rows.shape[1]), np.nan, dtype=np.float32)
+    features[readable] = rows
+    return features
+
+
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the batches of an `Extract` as one array, shape (n, d)."""
+    d = max(part.shape[1] for part in parts)
+    return np.concatenate([np.broadcast_to(part, (len(part), d)) for part in parts])
+
+
+def damaged_rows(features: np.ndarray) -> np.ndarray:
+    """Return which rows belong to damaged images, shape (n,), bool."""
+    return np.isnan(features[:, 0])
+
+
 def encode_split(extract: Extract, dataset: Dataset, split: str, progress: Progress | None = None) -> np.ndarray:
-    """Return the features of all images of a split: shape (n, d), float32, not normalised."""
-    size, done, parts = dataset.sizes[split], 0, []
-    for rows in extract(dataset, split, np.arange(size)):
+    """Return the features of all images of a split: shape (n, d), float32, not normalised.
+
+    Damaged images are left out of the dataset.
+    """
+    ids, done, parts = dataset.ids(split), 0, []
+    for rows in extract(dataset, split, ids):
         parts.append(rows)
         done += len(rows)
         if progress:
-            progress(f"{split} features", done, size)
-    return np.concatenate(parts)
+            progress(f"{split} features", done, len(ids))
+    features = joined(parts)
+    if (damaged := damaged_rows(features)).any():
+        dataset.leave_out(ids[damaged], split)
+        features = features[~damaged]
+    return features

@@ -45,7 +45,7 @@ class FeatureStore(ArtifactStore[TestFeatures]):
         self, encoder: Encoder, dataset: Dataset, extract: Extract, progress: Progress | None = None
     ) -> TestFeatures:
         """Return the test features of a model on a dataset; computed and stored where they are missing."""
-        found = self.get(encoder.sha256, dataset.name)
+        found = self.get(encoder.sha256, dataset.key)
         if found is None:
             found = TestFeatures(encode_split(extract, dataset, "test", progress), dataset.labels())
             self.put(found, encoder, dataset)
@@ -53,7 +53,7 @@ class FeatureStore(ArtifactStore[TestFeatures]):
 
     def put(self, data: TestFeatures, encoder: Encoder, dataset: Dataset) -> None:
         """Return `data` from now on, and store it in the last folder."""
-        self.remember(data, encoder.sha256, dataset.name)
+        self.remember(data, encoder.sha256, dataset.key)
         if self.folders:
             try:
                 save_features(data, self.folders[-1], encoder, dataset)
@@ -85,11 +85,11 @@ def save_features(
         scale = np.abs(data.features).max(axis=1, keepdims=True) / 32767  # (n, 1)
         arrays = {"features": np.rint(data.features / scale).astype(np.int16), "scale": scale.astype(np.float32)}
     return write_npz(
-        Path(folder) / file_name(encoder.name, dataset.name),
+        Path(folder) / file_name(encoder.name, dataset.key),
         **arrays,
         labels=data.labels.astype(np.min_scalar_type(len(dataset.classnames))),
         model_sha256=np.array(encoder.sha256),
-        image_set=np.array(dataset.name),  # the key of all stored features so far
+        image_set=np.array(dataset.key),  # the key of all stored features so far
     )
 
 

@@ -13,7 +13,7 @@ from ..artifacts import atomic_write, checksums_of
 from ..datasets.base import Dataset
 from ..models.encoder import Encoder
 from .balanced_order import SEED, balanced_order
-from .extract import Extract
+from .extract import Extract, damaged_rows, joined
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,8 @@ class Shards:
 
     Shard k holds the images ``order[k * rows : (k + 1) * rows]``. A shard is written as a whole or not at all. One that
     is damaged, or belongs to another model or order, is computed again. Processes that work on the same shards take
-    turns, and each uses what the other has computed.
+    turns, and each uses what the other has computed. Damaged images are left out of the dataset; the order of those
+    before them stays.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ class Shards:
 
     Attributes
     ----------
+    labels : numpy.ndarray, shape (n,), int64
+        By index.
     order : numpy.ndarray, shape (n,), int64
         See `clip_demo.features.balanced_order`.
     features : numpy.ndarray, shape (n, d), float32, or None
@@ -52,18 +55,19 @@ class Shards:
     def __init__(
         self, folder: str | Path, encoder: Encoder, dataset: Dataset, split: str, extract: Extract, rows: int = ROWS
     ):
-        self.order = balanced_order(dataset.labels(split))
+        self._dataset, self._split, self._extract, self._rows = dataset, split, extract, rows
+        self._warned = False
+        self._ids = self.order = np.empty(0, dtype=np.int64)
         self.features: np.ndarray | None = None
         self.done = 0
-        self._warned = False
-        self._dataset, self._split, self._extract, self._rows = dataset, split, extract, rows
-        name = f"{encoder.name.replace('/', '-')}-{dataset.name}"
+        self._arrange()
+        name = f"{encoder.name.replace('/', '-')}-{dataset.key}"
         folders = {sha256: Path(folder) / f"{name}-{sha256[:16]}" for sha256 in checksums_of(encoder.sha256)}
         # An interrupted run continues where it stored its shards.
         sha256 = next((each for each, path in folders.items() if path.is_dir()), encoder.sha256)
         self._folder = folders[sha256]
         # "image_set" is the key of all shards so far.
-        self._key = {"model_sha256": sha256, "image_set": dataset.name, "split": split, "seed": str(SEED)}
+        self._key = {"model_sha256": sha256, "image_set": dataset.key, "split": split, "seed": str(SEED)}
 
     def encode(self, n: int | None = None, report: Callable[[int], None] = lambda done: None) -> None:
         """Make at least the first `n` images of `order` available in `features`.
@@ -75,22 +79,32 @@ class Shards:
         report : callable, optional
             Called with the number of encoded images after each batch.
         """
-        n = len(self.order) if n is None else min(n, len(self.order))
+        n = len(self.order) if n is None else n
         before = self.done
         self.read_stored(n)
         if self.done > before:
             report(self.done)
-        while self.done < n:
+        while self.done < min(n, len(self.order)):
             with self._turn():
-                stored = self._read(self._next)  # another process may have written it meanwhile
+                stored = self._read()  # another process may have written it meanwhile
                 self._append(self._compute(report) if stored is None else stored)
 
     def read_stored(self, n: int | None = None) -> int:
         """Read what is on disk of the first `n` images, default all, and return how many images are missing."""
         n = len(self.order) if n is None else n
-        while self.done < n and (stored := self._read(self._next)) is not None:
+        while self.done < min(n, len(self.order)) and (stored := self._read()) is not None:
             self._append(stored)
-        return max(0, n - self.done)
+        return max(0, min(n, len(self.order)) - self.done)
+
+    def _arrange(self) -> None:
+        """Take over which images the dataset has now: some may have been left out since the last time."""
+        encoded, features = self._ids[self.order[: self.done]], self.features
+        rows = None if features is None else features[self.order[: self.done]]
+        self._ids, self.labels = self._dataset.ids(self._split), self._dataset.labels(self._split)
+        self.order = balanced_order(self.labels, ids=self._ids)
+        self.features, self.done = None, 0  # if an encoded one was left out, the shards have to be read again
+        if rows is not None and np.array_equal(self._ids[self.order[: len(encoded)]], encoded):
+            self._append(rows)
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -106,8 +120,8 @@ class Shards:
 
     @property
     def _next(self) -> np.ndarray:
-        """Indices of the images of the next shard."""
-        return self.order[self.done : self.done + self._rows]
+        """Ids of the images of the next shard."""
+        return self._ids[self.order[self.done : self.done + self._rows]]
 
     @property
     def _path(self) -> Path:
@@ -115,18 +129,34 @@ class Shards:
         return self._folder / f"{self._split}-{self.done // self._rows:04d}.npz"
 
     def _append(self, rows: np.ndarray) -> None:
-        if self.features is None:
+        """Take over the features of the next images in order."""
+        if self.features is None and len(rows):
             self.features = np.empty((len(self.order), rows.shape[1]), dtype=np.float32)
-        self.features[self._next] = rows
+        if len(rows):
+            self.features[self.order[self.done : self.done + len(rows)]] = rows
         self.done += len(rows)
 
     def _compute(self, report: Callable[[int], None]) -> np.ndarray:
-        parts, done = [], self.done
-        for rows in self._extract(self._dataset, self._split, self._next):
-            parts.append(rows)
+        features: dict[int, np.ndarray] = {}
+        # Where images turn out to be damaged, others take their places.
+        while missing := [each for each in self._next.tolist() if each not in features]:
+            rows = joined([*self._encode(np.array(missing), self.done + len(features), report)])
+            damaged = damaged_rows(rows)
+            features.update(zip(np.array(missing)[~damaged].tolist(), rows[~damaged], strict=True))
+            if damaged.any():
+                self._dataset.leave_out(np.array(missing)[damaged], self._split)
+                self._arrange()
+        rows = [features[each] for each in self._next.tolist()]
+        return self._write(np.stack(rows)) if rows else np.empty((0, 1), dtype=np.float32)
+
+    def _encode(self, ids: np.ndarray, done: int, report: Callable[[int], None]) -> Iterator[np.ndarray]:
+        for rows in self._extract(self._dataset, self._split, ids):
             done += len(rows)
             report(done)
-        features = np.concatenate(parts).astype(np.float32, copy=False)
+            yield rows
+
+    def _write(self, features: np.ndarray) -> np.ndarray:
+        features = features.astype(np.float32, copy=False)
         arrays = {"features": features, "indices": self._next, **{k: np.array(v) for k, v in self._key.items()}}
         # Not compressed: features hardly get smaller, and this is faster.
         try:
@@ -138,14 +168,15 @@ class Shards:
             self._warned = True
         return features
 
-    def _read(self, indices: np.ndarray) -> np.ndarray | None:
+    def _read(self) -> np.ndarray | None:
         """Return the next shard from disk; None where it is missing, damaged or belongs to something else."""
+        ids = self._next
         try:
             with np.load(self._path, allow_pickle=False) as stored:
                 same = all(str(stored[name]) == value for name, value in self._key.items())
-                if not same or not np.array_equal(stored["indices"], indices):
+                if not same or not np.array_equal(stored["indices"], ids):
                     return None
                 features = stored["features"]
         except Exception:  # A bad zip, npz or field: it has to be computed again.
             return None
-        return features if features.dtype == np.float32 and features.shape[:1] == indices.shape else None
+        return features if features.dtype == np.float32 and features.shape[:1] == ids.shape else None

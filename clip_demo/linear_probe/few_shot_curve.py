@@ -130,7 +130,7 @@ def new_curve(
     return FewShotCurve(
         model=encoder.name,
         model_sha256=encoder.sha256,
-        dataset=dataset.name,
+        dataset=dataset.key,
         zero_shot=zero_shot,
         zero_shot_templates=tuple(templates),
         points=(),

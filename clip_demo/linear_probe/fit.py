@@ -55,8 +55,12 @@ class ProbeFitter:
             split: Shards(folder, encoder, dataset, split, extract or encode_directly(encoder))
             for split in ("train", "test")
         }
-        self.labels = {split: dataset.labels(split) for split in self.shards}
-        self._fit_threads = fit_threads
+        self._key, self._fit_threads = dataset.key, fit_threads  # the key of the images that are encoded
+
+    @property
+    def labels(self) -> dict[str, np.ndarray]:
+        """Labels of the images of each split, by index."""
+        return {split: shards.labels for split, shards in self.shards.items()}
 
     def encode(self, split: str, n: int | None = None, progress: Progress | None = None) -> None:
         """Make the features of the first `n` images of a split available, in class-balanced order; default all."""
@@ -102,7 +106,7 @@ class ProbeFitter:
                 classnames=self.dataset.classnames,
                 model=self.encoder.name,
                 model_sha256=self.encoder.sha256,
-                dataset=self.dataset.name,
+                dataset=self._key,
                 **recipe,
             )
 

@@ -127,7 +127,7 @@ class ProbePipeline:
         progress: Progress | None = None,
     ):
         self._encoder, self._dataset, self._stores, self._zero_shot = encoder, dataset, stores, zero_shot
-        self._key = (encoder.sha256, dataset.name)
+        self._key = (encoder.sha256, dataset.key)
         self._fitter = ProbeFitter(encoder, dataset, stores.shards, extract, fit_threads)
         self._progress = progress or (lambda what, done, total: None)
         self._early = early_sizes(dataset)

@@ -55,11 +55,23 @@ def read_image(source: Image.Image | str | Path | bytes) -> Image.Image:
             page="Upload an image file.",
         )
     name = repr(Path(source).name) if isinstance(source, (str, Path)) else "the image"
+    with _place():
+        return decode_image(source, name)
+
+
+def decode_image(source: Image.Image | str | Path | bytes, name: str) -> Image.Image:
+    """Return an image as `read_image` does, without waiting for others: for the images of a dataset.
+
+    Parameters
+    ----------
+    source : PIL image, path or bytes
+    name : str
+        For the messages of errors.
+    """
     try:
-        with _place():
-            image = _open(source, name)
-            image.load()
-            return to_rgb(_apply_orientation(image))
+        image = _open(source, name)
+        image.load()
+        return to_rgb(_apply_orientation(image))
     except FileNotFoundError as error:
         raise ImageError(
             f"image: {str(source)!r} does not exist; give the path of an image.",

@@ -52,7 +52,7 @@ class Evaluator:
         images = self.labelled_images(model, dataset, progress, prompts, *([] if baseline is None else [baseline]))
 
         def predict(each: PromptSet) -> Predictions:
-            key = (model.encoder.sha256, dataset.name, each)
+            key = (model.encoder.sha256, dataset.key, each)
             return self._predictions.get(key, partial(_predict, model, images, progress, each), progress)
 
         before = None if baseline is None else predict(baseline)
@@ -68,18 +68,18 @@ class Evaluator:
         for each in prompts:
             model.features.check_distinct(each)
         encoder = model.encoder
-        head = self._heads.get(encoder.sha256, dataset.name)
+        head = self._heads.get(encoder.sha256, dataset.key)
 
         def compute() -> LabelledImages:
             test = self._features.get_or_encode(encoder, dataset, model.features.extract, progress)
             return LabelledImages.of(test, dataset, encoder.logit_scale, head)
 
         # The head is a part of the key, so that one fitted meanwhile is used at once.
-        return self._test_sets.get((encoder.sha256, dataset.name, id(head)), compute, progress)
+        return self._test_sets.get((encoder.sha256, dataset.key, id(head)), compute, progress)
 
     def test_features(self, model: ModelHandle, dataset: Dataset) -> np.ndarray | None:
         """Return the stored features of a test set, shape (n, d), not normalised; None where there are none yet."""
-        found = self._features.get(model.encoder.sha256, dataset.name)
+        found = self._features.get(model.encoder.sha256, dataset.key)
         return None if found is None else found.features
 
     def zero_shot(
@@ -97,7 +97,7 @@ class Evaluator:
 
     def first_image(self, model: ModelHandle, dataset: Dataset) -> FirstImage | None:
         """Return the stored first image of a loaded model; None where there is none."""
-        return self._first_images.get(model.encoder.sha256, dataset.name)
+        return self._first_images.get(model.encoder.sha256, dataset.key)
 
     def find_first_image(
         self,
@@ -113,7 +113,7 @@ class Evaluator:
         HeadError
             When there is no head.
         """
-        if self._heads.get(model.encoder.sha256, dataset.name) is None:  # before any image is encoded
+        if self._heads.get(model.encoder.sha256, dataset.key) is None:  # before any image is encoded
             raise HeadError(
                 f"head: there is none for {model.name} on {dataset.name}, and the first image needs one; fit one with "
                 f"`python -m clip_demo fit-probe --model {model.name} --dataset {dataset.name}`."

@@ -318,7 +318,7 @@ class Inspector:
         return MapRequest.of(subject, self._head(subject.model, subject.dataset), *options)
 
     def _head(self, model: ModelHandle, dataset: Dataset) -> Head | None:
-        return self._heads.get(model.encoder.sha256, dataset.name)
+        return self._heads.get(model.encoder.sha256, dataset.key)
 
     def _test_images(
         self, model: str | None, dataset: str | None, images: int, progress: Progress | None

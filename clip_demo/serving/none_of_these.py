@@ -103,7 +103,7 @@ class NoneOfTheseJudge:
         images = self._evaluator.labelled_images(model, dataset)
         probe = None
         if images.probe is not None:
-            key = (model.encoder.sha256, dataset.name, id(images.probe.head))
+            key = (model.encoder.sha256, dataset.key, id(images.probe.head))
             probe = self._thresholds.get(key, lambda: threshold_of(images.probe.confidence))
         position = {class_key(name): i for i, name in enumerate(dataset.classnames)}
         found = [position.get(class_key(name)) for name in prompts.classnames]
@@ -115,4 +115,4 @@ class NoneOfTheseJudge:
             features = images.features[np.isin(images.labels, found)]
             return threshold_of(softmax(features @ weights.T).max(axis=1))
 
-        return self._thresholds.get((model.encoder.sha256, dataset.name, prompts), compute), probe, ""
+        return self._thresholds.get((model.encoder.sha256, dataset.key, prompts), compute), probe, ""

@@ -286,7 +286,7 @@ class ProbeJob:
             fit_threads=1,
             progress=progress,
         )
-        head = self._stores.heads.get(encoder.sha256, self._dataset.name)
+        head = self._stores.heads.get(encoder.sha256, self._dataset.key)
         if not pipeline.is_finished(head_only=self.plan.head_only):
             self._step, self._total = 2, sum(early_sizes(self._dataset).values())
             for fitted in pipeline.early_heads():

@@ -87,7 +87,7 @@ class StatusReporter:
         preparation, head, published = self._preparation.status, None, None
         chosen, handle = self._models.status(model), self._models.peek(model)
         if handle is not None and chosen.state == "ready":
-            head = self._heads.get(handle.encoder.sha256, dataset.name)
+            head = self._heads.get(handle.encoder.sha256, dataset.key)
             published = self._published.comparisons(handle, dataset)
         datasets = {name: self._downloads.status(each) for name, each in self._datasets.items()}
         return Status(

@@ -60,8 +60,8 @@ class Subject:
     ) -> Subject:
         """Return the subject of a test image; stored features serve where the image is not on this machine."""
         index = dataset.check_index(index)
-        key, read = (dataset.name, index), partial(dataset.image, index)
-        test = None if dataset.available() else stored.get(model.encoder.sha256, dataset.name)
+        key, read = (dataset.key, int(dataset.ids()[index])), partial(dataset.image, index)
+        test = None if dataset.available() else stored.get(model.encoder.sha256, dataset.key)
         label = dataset.label(index) if test is None else test.labels[index]
         features = model.features.encode_image(key, read) if test is None else test.features[index]
         truth = dataset.classnames[label]

@@ -15,12 +15,13 @@ import logging
 import pickle
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from weakref import WeakValueDictionary
 
 import numpy as np
 
 from ..datasets.base import Dataset
-from ..features.extract import Extract
+from ..features.extract import Extract, encode_readable
 from ..models.encoder import Encoder
 
 logger = logging.getLogger(__name__)
@@ -54,9 +55,9 @@ def whole_sets(encoder: Encoder, otherwise: Extract) -> Extract:
     if _gpu_function is None:
         return otherwise
 
-    def extract(dataset: Dataset, split: str, indices: np.ndarray) -> Iterator[np.ndarray]:
-        for start in range(0, len(indices), IMAGES):
-            part = indices[start : start + IMAGES]
+    def extract(dataset: Dataset, split: str, ids: np.ndarray) -> Iterator[np.ndarray]:
+        for start in range(0, len(ids), IMAGES):
+            part = ids[start : start + IMAGES]
             rows = _try_gpu(encoder, dataset, split, part)
             if rows is None:
                 yield from otherwise(dataset, split, part)
@@ -66,21 +67,26 @@ def whole_sets(encoder: Encoder, otherwise: Extract) -> Extract:
     return extract
 
 
-def _try_gpu(encoder: Encoder, dataset: Dataset, split: str, indices: np.ndarray) -> np.ndarray | None:
+def _try_gpu(encoder: Encoder, dataset: Dataset, split: str, ids: np.ndarray) -> np.ndarray | None:
     """Return the features of images; None where there is no GPU."""
     global _resume
     if time.monotonic() < _resume:
         return None
     # Preprocessed here, because the time of the GPU is limited.
-    inputs = np.stack([encoder.preprocess(image) for image in dataset.images(indices, split)])
+    inputs = [image and encoder.preprocess(image) for image in dataset.readable_images(ids, split)]
     _loaded[encoder.sha256] = encoder
     try:
-        rows = _gpu_function(encoder.sha256, inputs)
-        return _gpu_function(encoder.sha256, inputs, pickle.dumps(encoder)) if rows is None else rows
+        return encode_readable(partial(_call_gpu, encoder), inputs)
     except Exception as error:  # No quota, no GPU, a process that died: whatever it is, the CPU can do the work.
         logger.warning("No GPU (%s). The CPU goes on; a GPU is tried again in %d minutes.", error, PAUSE // 60)
         _resume = time.monotonic() + PAUSE
         return None
+
+
+def _call_gpu(encoder: Encoder, inputs: list) -> np.ndarray:
+    inputs = np.stack(inputs)
+    rows = _gpu_function(encoder.sha256, inputs)
+    return _gpu_function(encoder.sha256, inputs, pickle.dumps(encoder)) if rows is None else rows
 
 
 def _encode_on_gpu(sha256: str, inputs: np.ndarray, pickled: bytes | None = None) -> np.ndarray | None:

@@ -196,8 +196,8 @@ def test_the_default_is_vit_b_32_with_cifar100_beside_the_published_numbers(
     asked = []
 
     def open_backend(options, stores):
-        asked.append((options.model, options.dataset))
-        toy_encoder.name, toy_dataset.name = options.model, options.dataset
+        asked.append((options.model, options.dataset.name))
+        toy_encoder.name, toy_dataset.name = options.model, options.dataset.name
         return Backend(ModelPool.of(toy_encoder), datasets={"cifar100": toy_dataset}, stores=stores)
 
     rows = [Comparison("linear probe", "the article", 78.31, 78.4, 0.5)]

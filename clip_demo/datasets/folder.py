@@ -1,0 +1,152 @@
+"""A folder of images, or a zip of one, as a dataset."""
+
+import logging
+import re
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..errors import DatasetError, ImageError
+from ..models.image_input import decode_image
+from ..paths import cache_folder, expanded, is_readable
+from .base import Dataset
+from .file_record import FileRecord
+from .image_files import open_files
+from .listing import LABELS, list_images
+
+logger = logging.getLogger(__name__)
+_NAMED = 5  # damaged files in a message
+
+
+class FolderDataset(Dataset):
+    """The images below a folder, one folder a class, as torchvision's ``ImageFolder`` has them, or those in a zip.
+
+    `clip_demo.datasets.listing.list_images` says which images there are. No image is held in memory. Damaged ones are
+    found when they are encoded, said, and left out from then on.
+
+    Parameters
+    ----------
+    path : path
+        A folder, a zip, or a ``labels.csv``.
+
+    Raises
+    ------
+    DatasetError
+        When it is no dataset; the message says why.
+    """
+
+    def __init__(self, path: str | Path):
+        path = expanded(path).absolute()
+        if path.name == LABELS:
+            path = path.parent
+        self.folder, self._files = path, open_files(path)
+        self._listing = list_images(self._files)
+        self.title = path.stem if path.is_file() else path.name
+        self.name = re.sub(r"[^\w.-]+", "-", self.title).strip("-.") or "folder"
+        self.classnames, self.coarse_names = self._listing.classnames, self._listing.coarse_names
+        self.coarse_of = self._listing.coarse_of
+        self._record = FileRecord(cache_folder() / "datasets", self._listing)
+        self._record.compare(self._files.read)
+        self._lock = threading.Lock()
+        self._positions = self._readable()
+        for note in self.notes:
+            logger.warning("%s: %s", self.title, note)
+
+    @property
+    def key(self) -> str:
+        """The name, and a checksum of the relative paths and sizes; another one when a file has changed."""
+        return "-".join(filter(None, [self.name, self._listing.sha256[:16], self._record.version]))
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of readable images in each split."""
+        return {split: len(positions) for split, positions in self._positions.items()}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, a sentence each; see `Dataset.notes`."""
+        damaged = np.flatnonzero(self._record.damaged)
+        return (*(f"Left out: {note}." for note in self._listing.notes), *self._damaged_note(damaged))
+
+    def available(self) -> bool:
+        """Whether the folder is still there."""
+        return is_readable(self.folder)
+
+    def sources(self) -> list[str]:
+        """Return where the images are; see `Dataset.sources`."""
+        return [f"on disk    {self.folder}"]
+
+    def labels(self, split: str = "test") -> np.ndarray:
+        """Return the labels of a split; see `Dataset.labels`."""
+        return self._listing.labels[self._positions[split]].astype(np.int64)
+
+    def ids(self, split: str = "test") -> np.ndarray:
+        """Return the positions of the images among all files; see `Dataset.ids`."""
+        return self._positions[split]
+
+    def images(self, indices: Sequence[int] | np.ndarray, split: str = "test") -> list[Image.Image]:
+        """Return some images of a split; see `Dataset.images`.
+
+        Raises
+        ------
+        ImageError
+            When one is damaged.
+        """
+        return [self._image(int(position)) for position in self._positions[split][np.asarray(indices)]]
+
+    def readable_images(self, ids: Sequence[int] | np.ndarray, split: str = "test") -> list[Image.Image | None]:
+        """Return some images, and None for damaged ones; see `Dataset.readable_images`."""
+        return [self._image_or_none(int(position)) for position in ids]
+
+    def leave_out(self, ids: np.ndarray, split: str = "test") -> None:
+        """Leave out damaged images; see `Dataset.leave_out`."""
+        with self._lock:
+            self._record.leave_out(ids)
+            self._positions = self._readable()
+        for note in self._damaged_note(ids):
+            logger.warning("%s: %s", self.title, note)
+        if not self.sizes[split]:
+            raise DatasetError(f"dataset: none of the {split} images of {self.title} can be read; save them again.")
+
+    def path_of(self, index: int, split: str = "test") -> str:
+        """Return the relative path of an image."""
+        return self._listing.paths[self._positions[split][index]]
+
+    def _readable(self) -> dict[str, np.ndarray]:
+        readable, is_test = ~self._record.damaged, self._listing.is_test
+        return {"train": np.flatnonzero(readable & ~is_test), "test": np.flatnonzero(readable & is_test)}
+
+    def _image(self, position: int) -> Image.Image:
+        path = self._listing.paths[position]
+        try:
+            content = self._files.read(path)
+        except (OSError, ValueError) as error:
+            raise ImageError(
+                f"image: {path} of {self.title} cannot be read ({getattr(error, 'strerror', None) or error}); "
+                "restore the file, or start again without it.",
+                page=f"This image of {self.title} cannot be read any more. Choose another one.",
+            ) from error
+        self._record.note(position, content)
+        return decode_image(content, path)
+
+    def _image_or_none(self, position: int) -> Image.Image | None:
+        try:
+            return self._image(position)
+        except ImageError as error:
+            logger.info("%s", error)
+            return None
+
+    def _damaged_note(self, positions: np.ndarray) -> tuple[str, ...]:
+        n = len(positions)
+        if not n:
+            return ()
+        named = ", ".join(self._record.paths(positions[:_NAMED])) + (" …" if n > _NAMED else "")
+        return (f"Left out: {n:,} damaged image{'s' * (n > 1)}: {named}.",)
+
+
+def is_path(name: str) -> bool:
+    """Whether a dataset is given as a path, not as a name."""
+    return bool(re.search(r"[/\\~]|\.(zip|csv)$", name)) or expanded(name).is_dir()

@@ -1,0 +1,213 @@
+"""Which images a folder or zip has, of which class and in which split."""
+
+import csv
+import hashlib
+import io
+import posixpath
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import DatasetError
+from .image_files import TABLES, File, ImageFiles, normal_form
+
+MAX_CLASSES = 1_000
+LABELS, CLASSES = TABLES
+TRAIN, TEST = ("train", "training"), ("test", "val", "valid", "validation")
+# Of each class, every fifth image is a test image where the folder does not say it.
+TEST_SHARE = 0.2
+SEED = b"clip_demo split 0"
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """The images of a folder or zip, in the order of their paths.
+
+    Attributes
+    ----------
+    paths : list of str
+    sizes, mtimes_ns : numpy.ndarray, shape (n,), int64
+        Sizes in bytes, and time stamps.
+    labels : numpy.ndarray, shape (n,), int16
+        Positions in `classnames`.
+    is_test : numpy.ndarray, shape (n,), bool
+    classnames, coarse_names : tuple of str
+    coarse_of : tuple of int
+    sha256 : str
+        Checksum of the relative paths, sizes, classes and splits, in hexadecimal.
+    notes : tuple of str
+        What was left out.
+    """
+
+    paths: list[str]
+    sizes: np.ndarray
+    mtimes_ns: np.ndarray
+    labels: np.ndarray
+    is_test: np.ndarray
+    classnames: tuple[str, ...]
+    coarse_names: tuple[str, ...]
+    coarse_of: tuple[int, ...]
+    sha256: str
+    notes: tuple[str, ...] = field(default=())
+
+
+def list_images(files: ImageFiles) -> Listing:
+    """Return the images with their classes.
+
+    The classes are those of ``labels.csv`` where there is one, with the columns ``file`` and ``label`` and perhaps
+    ``split``. Otherwise each folder is a class, as for torchvision's ``ImageFolder``, perhaps below ``train`` and
+    ``test`` or ``val``. Without splits, a hash of the relative paths makes them: the same on every machine.
+    ``classes.txt`` may give the classes other names, and groups.
+
+    Raises
+    ------
+    DatasetError
+        When there are fewer than two classes or more than a thousand, no test image, or a table that cannot be used.
+    """
+    found = files.files()
+    top = _top_folder(found)
+    tables = {file.path.removeprefix(top): file.path for file in found if file.path.rpartition("/")[2] in TABLES}
+    found = [file for file in found if file.path.rpartition("/")[2] not in TABLES]
+    notes = [f"{reason}: {n:,}, such as {first}" for reason, (n, first) in sorted(files.skipped.items())]
+    if LABELS in tables:
+        found, labels, splits = _by_table(files, found, top, tables[LABELS])
+    else:
+        found, labels, splits, left = _by_folder(found, top)
+        notes += left
+    folders = sorted(set(labels))
+    if not 2 <= len(folders) <= MAX_CLASSES:
+        raise DatasetError(
+            f"dataset: {files.path} has {len(folders):,} classes of images; give a folder with one folder of images "
+            f"for each of 2 to {MAX_CLASSES:,} classes, or with a {LABELS} of the columns file and label."
+        )
+    position = {folder: i for i, folder in enumerate(folders)}
+    labels = np.array([position[each] for each in labels], dtype=np.int16)
+    is_test = _split(found, labels, len(top)) if splits is None else np.array(splits)
+    if not is_test.any():
+        raise DatasetError(f"dataset: {files.path} has no test images; put some into a folder named test.")
+    names, groups = _names_and_groups(files, tables.get(CLASSES), folders)
+    coarse = tuple(dict.fromkeys(groups))
+    return Listing(
+        paths=[file.path for file in found],
+        sizes=np.array([file.size for file in found], dtype=np.int64),
+        mtimes_ns=np.array([file.mtime_ns for file in found], dtype=np.int64),
+        labels=labels,
+        is_test=is_test,
+        classnames=names,
+        coarse_names=coarse,
+        coarse_of=tuple(coarse.index(group) for group in groups),
+        sha256=_checksum(found, len(top), names, labels, is_test),
+        notes=tuple(notes),
+    )
+
+
+def _top_folder(found: Sequence[File]) -> str:
+    """Return the folder that holds all files, with "/" at its end: a zip often has its own name as its only folder."""
+    if not found:
+        return ""
+    # Sorted, so what the first and the last have in common all have.
+    common = posixpath.commonpath([posixpath.dirname(file.path) for file in (found[0], found[-1])])
+    return f"{common}/" if common else ""
+
+
+def _by_folder(found: Iterable[File], top: str) -> tuple[list[File], list[str], list[bool] | None, list[str]]:
+    """Return the images in class folders, their folders, whether each is a test image, and what was left out."""
+    firsts = {file.path[len(top) :].partition("/")[0] for file in found}
+    train = next((name for name in TRAIN if name in firsts), None)
+    test = next((name for name in TEST if name in firsts), None)
+    has_splits = train is not None and test is not None  # one of them alone is a class, such as CIFAR-100's trains
+    kept, labels, splits, outside = [], [], [], 0
+    for file in found:
+        parts = normal_form(file.path[len(top) :]).split("/")
+        split = parts.pop(0) if has_splits else train
+        if len(parts) < 2 or split not in (train, test):
+            outside += 1
+            continue
+        kept.append(file)
+        labels.append(parts[0])
+        splits.append(split == test)
+    notes = [f"images outside the folders of classes: {outside:,}"] if outside else []
+    return kept, labels, splits if has_splits else None, notes
+
+
+def _by_table(
+    files: ImageFiles, found: Iterable[File], top: str, path: str
+) -> tuple[list[File], list[str], list[bool] | None]:
+    """Return the images that ``labels.csv`` names, their labels, and whether each is a test image where it says so."""
+    by_path = {normal_form(file.path[len(top) :]): file for file in found}
+    rows = csv.DictReader(io.StringIO(_text(files, path)))
+    columns = rows.fieldnames or []
+    if not {"file", "label"} <= set(columns):
+        raise DatasetError(
+            f"dataset: the columns of {path} are {columns}; it needs file and label, and may have split."
+        )
+    chosen: dict[str, tuple[str, bool]] = {}
+    for row in rows:
+        name, label = normal_form((row["file"] or "").strip()), normal_form((row["label"] or "").strip())
+        split = (row.get("split") or "").strip().lower()
+        if name not in by_path:
+            raise _bad_row(path, rows.line_num, f"there is no image {name!r}; paths are relative to this file")
+        if not label or name in chosen:
+            raise _bad_row(path, rows.line_num, f"{name!r} has no label" if not label else f"{name!r} is named twice")
+        if "split" in columns and split not in TRAIN + TEST:
+            raise _bad_row(path, rows.line_num, f"the split is {split!r}; use train or test")
+        chosen[name] = (label, split in TEST)
+    kept = [name for name in by_path if name in chosen]
+    labels, splits = [chosen[name][0] for name in kept], [chosen[name][1] for name in kept]
+    return [by_path[name] for name in kept], labels, splits if "split" in columns else None
+
+
+def _names_and_groups(files: ImageFiles, path: str | None, folders: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Return the class names, and the group of each; no groups where ``classes.txt`` has none."""
+    if path is None:
+        return tuple(folders), []
+    names, groups = {folder: folder for folder in folders}, {}
+    rows = csv.reader(io.StringIO(_text(files, path)), skipinitialspace=True)
+    for row in rows:
+        folder, name, group, *more = [normal_form(cell.strip()) for cell in row] + [""] * max(0, 3 - len(row))
+        if not any((folder, name, group)):
+            continue
+        if folder not in names or any(more):
+            raise _bad_row(path, rows.line_num, f"no class is named {folder!r}; each line is: folder, name, group")
+        names[folder] = name or folder
+        if group:
+            groups[folder] = group
+    double = next((name for name in names.values() if list(names.values()).count(name) > 1), None)
+    if double is not None:
+        raise DatasetError(f"dataset: {path} names two classes {double!r}; give each its own name.")
+    if groups and (missing := [folder for folder in folders if folder not in groups]):
+        raise DatasetError(f"dataset: {path} has no group for {missing[0]!r}; give one for each class, or for none.")
+    return tuple(names[folder] for folder in folders), [groups[folder] for folder in folders] if groups else []
+
+
+def _text(files: ImageFiles, path: str) -> str:
+    try:
+        return files.read(path).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"dataset: {path} cannot be read ({error}); save it as UTF-8.") from error
+
+
+def _bad_row(path: str, line: int, reason: str) -> DatasetError:
+    return DatasetError(f"dataset: line {line} of {path}: {reason}.")
+
+
+def _split(found: Sequence[File], labels: np.ndarray, skip: int) -> np.ndarray:
+    """Return which images are test images, shape (n,): of each class the first fifth in the order of a hash."""
+    hashes = [hashlib.sha256(SEED + normal_form(file.path[skip:]).encode()).digest()[:8] for file in found]
+    order = np.lexsort((np.frombuffer(b"".join(hashes), dtype=">u8"), labels))
+    counts = np.bincount(labels)
+    rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # A class of one image has it for training.
+    n_test = np.where(counts > 1, np.maximum(1, np.rint(TEST_SHARE * counts)), 0)
+    is_test = np.empty(len(labels), dtype=bool)
+    is_test[order] = rank < n_test[labels[order]]
+    return is_test
+
+
+def _checksum(found: Iterable[File], skip: int, names: Sequence[str], labels: np.ndarray, is_test: np.ndarray) -> str:
+    total = hashlib.sha256()
+    for file in found:
+        total.update(f"{normal_form(file.path[skip:])}\0{file.size}\0{file.crc}\n".encode())
+    total.update("\n".join(names).encode() + labels.astype("<i2").tobytes() + is_test.tobytes())
+    return total.hexdigest()
