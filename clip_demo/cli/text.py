@@ -54,7 +54,10 @@ def _none_of_these_lines(prediction: Prediction) -> list[str]:
 
 def accuracy_text(accuracy: Accuracy) -> str:
     """Return the accuracies in per cent, and the difference to the baseline if there is one."""
-    lines = [f"top-1 = {100 * accuracy.top1:.2f}", f"top-5 = {100 * accuracy.top5:.2f}", f"n = {accuracy.n}"]
+    lines = [f"top-1 = {100 * accuracy.top1:.2f}", f"top-5 = {100 * accuracy.top5:.2f}"]
+    if not accuracy.balanced:
+        lines.append(f"mean per class = {100 * accuracy.mean_per_class:.2f}")
+    lines.append(f"n = {accuracy.n}")
     if accuracy.probe_top1 is not None:
         lines.append(f"linear probe = {100 * accuracy.probe_top1:.2f}")
     if accuracy.difference is not None:

@@ -1,5 +1,6 @@
 """Accuracy over a whole test set."""
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -16,8 +17,8 @@ class Accuracy:
     ----------
     top1, top5 : float
         Fraction of images whose true class is first, or among the first five; 0 to 1.
-    per_class : tuple of float
-        `top1` of every class, in the order of the class list.
+    per_class : tuple of float or None
+        `top1` of every class, in the order of the class list; None for a class without images.
     n : int
         Number of images.
     difference : Difference or None
@@ -30,15 +31,28 @@ class Accuracy:
 
     top1: float
     top5: float
-    per_class: tuple[float, ...]
+    per_class: tuple[float | None, ...]
     n: int
     difference: Difference | None = None
     probe_top1: float | None = None
     assumption: str = ""
 
+    @property
+    def mean_per_class(self) -> float:
+        """Mean of `per_class` over the classes that have images (balanced accuracy), 0 to 1.
+
+        It differs from `top1` where some classes have more images than others.
+        """
+        return float(np.mean([each for each in self.per_class if each is not None]))
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the mean over the classes is that over the images."""
+        return math.isclose(self.mean_per_class, self.top1, abs_tol=1e-9)
+
     def to_dict(self) -> dict:
         """Return the JSON form that the command line and the endpoint share."""
-        plain = {**asdict(self), "per_class": list(self.per_class)}
+        plain = {**asdict(self), "per_class": list(self.per_class), "mean_per_class": self.mean_per_class}
         return plain if self.assumption else {key: value for key, value in plain.items() if key != "assumption"}
 
 
@@ -63,7 +77,7 @@ def accuracy(
     difference, probe_top1, assumption
         See `Accuracy`.
     """
-    per_class = tuple(per_class_mean(rank == 0, labels, n_classes).tolist())
+    per_class = tuple(per_class_mean(rank == 0, labels, n_classes))
     top1, top5 = float((rank == 0).mean()), float((rank < 5).mean())
     return Accuracy(top1, top5, per_class, len(labels), difference, probe_top1, assumption)
 
@@ -98,7 +112,8 @@ def ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return (~(scores <= true) | ((scores == true) & earlier)).sum(axis=1)
 
 
-def per_class_mean(correct: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return the accuracy of every class, shape (n_classes,), float64; 0 for a class without images."""
+def per_class_mean(correct: np.ndarray, labels: np.ndarray, n_classes: int) -> list[float | None]:
+    """Return the accuracy of every class, None for a class without images."""
     counts = np.bincount(labels, minlength=n_classes)
-    return np.bincount(labels, weights=correct, minlength=n_classes) / np.maximum(counts, 1)
+    means = np.bincount(labels, weights=correct, minlength=n_classes) / np.maximum(counts, 1)
+    return [mean if count else None for mean, count in zip(means.tolist(), counts, strict=True)]

@@ -7,6 +7,11 @@ from ..datasets.drawing import mix
 SEED = 0
 
 
+def n_up_to(counts: np.ndarray, each: int) -> int:
+    """Return how many images the prefix of the order has that takes `each` of every class, or all of a smaller one."""
+    return int(np.minimum(counts, each).sum())
+
+
 def balanced_order(labels: np.ndarray, seed: int = SEED, ids: np.ndarray | None = None) -> np.ndarray:
     """Return all positions in an order in which every prefix is approximately class-balanced.
 

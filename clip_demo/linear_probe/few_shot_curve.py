@@ -13,6 +13,7 @@ from ..artifacts import ArtifactStore, atomic_write, file_name
 from ..csv_text import write_csv
 from ..datasets.base import Dataset
 from ..errors import ArtifactError
+from ..features.balanced_order import n_up_to
 from ..models.encoder import Encoder
 from .fit import package_versions
 
@@ -29,7 +30,7 @@ class CurvePoint:
     Attributes
     ----------
     per_class : int
-        Images of each class.
+        Images of each class; of a class that has fewer, all.
     n_train : int
         Images in total.
     mean, std : float
@@ -97,7 +98,7 @@ class Draw:
     Attributes
     ----------
     per_class : int
-        Images of each class.
+        Images of each class; of a class that has fewer, all.
     number : int
         0 for the first images in class-balanced order, 1 for the next as many, and so on: draws share no image.
     start, stop : int
@@ -112,15 +113,16 @@ class Draw:
 
 def draws_of(dataset: Dataset) -> list[Draw]:
     """Return the fits of a curve, in the order in which their images are encoded; the last has all images."""
-    size, n_classes = dataset.sizes["train"], len(dataset.classnames)
+    counts = dataset.class_counts("train")
+    smallest, largest = int(counts.min()), int(counts.max())
     draws = [
-        Draw(each, number, number * each * n_classes, (number + 1) * each * n_classes)
+        Draw(each, number, n_up_to(counts, number * each), n_up_to(counts, (number + 1) * each))
         for each in PER_CLASS
-        if each * n_classes < size
-        for number in range(_DRAWS if each * n_classes <= _MAX_REPEATED else 1)
-        if (number + 1) * each * n_classes <= size
+        if each < largest
+        for number in range(_DRAWS if n_up_to(counts, each) <= _MAX_REPEATED else 1)
+        if number == 0 or (number + 1) * each <= smallest
     ]
-    return [*sorted(draws, key=lambda draw: draw.stop), Draw(size // n_classes, 0, 0, size)]
+    return [*sorted(draws, key=lambda draw: draw.stop), Draw(largest, 0, 0, int(counts.sum()))]
 
 
 def new_curve(

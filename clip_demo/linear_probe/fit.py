@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..datasets.base import Dataset
-from ..errors import OptionError
+from ..errors import DatasetError, OptionError
 from ..features.extract import Extract, encode_directly
 from ..features.shards import Shards
 from ..models.encoder import Encoder
@@ -92,7 +92,9 @@ class ProbeFitter:
         # Sorted by index, as openai/CLIP's README has them: the order changes the last digits of a fit.
         train, test = np.sort(order[start:stop]), np.sort(self.shards["test"].order[:n_test])
         if len(train) < len(order):
-            recipe.setdefault("note", f"{len(train) // len(self.dataset.classnames)} images per class")
+            counts = np.bincount(self.labels["train"][train], minlength=len(self.dataset.classnames))
+            most = "" if counts.min() == counts.max() else "at most "
+            recipe.setdefault("note", f"{most}{counts.max()} images per class")
         return self.fit_on(train, self.shards["test"].features[test], self.labels["test"][test], **recipe)
 
     def fit_on(self, train: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray, **recipe) -> Head:
@@ -148,8 +150,15 @@ def fit_head(
     ------
     OptionError
         When `C` or `max_iter` is not positive.
+    DatasetError
+        When all images are of one class.
     """
     check_recipe(C, max_iter)
+    if len(np.unique(train_labels)) < 2:
+        raise DatasetError(
+            f"dataset: the training images of {dataset} are of fewer than two classes; add images of another one.",
+            page="A probe needs training images of two classes or more.",
+        )
     if normalized:
         train_features, test_features = normalize(train_features), normalize(test_features)
     classifier = logistic_regression(train_features, train_labels, random_state=random_state, C=C, max_iter=max_iter)

@@ -14,6 +14,7 @@ import numpy as np
 from ..artifacts import check_folder, remove_abandoned_parts
 from ..datasets.base import Dataset
 from ..errors import OptionError
+from ..features.balanced_order import n_up_to
 from ..features.extract import Extract
 from ..features.feature_store import FeatureStore, TestFeatures
 from ..models.encoder import Encoder
@@ -70,7 +71,7 @@ class Stores:
 
 def early_sizes(dataset: Dataset) -> dict[str, int]:
     """Return how many images of each split the early head and curve are made of; all of them in a small dataset."""
-    n = {"train": EARLY_TRAIN * len(dataset.classnames), "test": EARLY_TEST}
+    n = {"train": n_up_to(dataset.class_counts("train"), EARLY_TRAIN), "test": EARLY_TEST}
     return {split: min(n[split], size) for split, size in dataset.sizes.items()}
 
 
@@ -227,10 +228,13 @@ class ProbePipeline:
         """
         self._encode("test")
         curve = self._open_curve(restart)
-        draws = missing_draws(self._dataset, curve)
-        for number, draw in enumerate(draws):
+        n = len(missing_draws(self._dataset, curve))
+        while draws := missing_draws(self._dataset, curve):
+            draw, number = draws[0], n - len(draws)
             self._encode("train", draw.stop)
-            self._progress("fits of the curve", number, len(draws))
+            if draw not in draws_of(self._dataset):
+                continue  # damaged images were left out, so it has others now
+            self._progress("fits of the curve", number, n)
             full = draw.stop - draw.start == self._dataset.sizes["train"]
             head = self._full_head() if full and not restart else self._fitter.fit(draw.start, draw.stop)
             curve = with_draw(self._dataset, curve, draw, head.provenance.test_accuracy)
@@ -239,8 +243,8 @@ class ProbePipeline:
             else:
                 self._stores.curves.put(curve, curve_folder)
             yield head
-            self._progress("fits of the curve", number + 1, len(draws))
-        if not draws:
+            self._progress("fits of the curve", number + 1, n)
+        if not n:
             yield self._full_head()
 
     def is_finished(self, *, head_only: bool = False) -> bool:
@@ -272,7 +276,7 @@ class ProbePipeline:
         rows = np.sort(shards.order[:n_test])
         zero_shot = self._zero_shot(TestFeatures(shards.features[rows], labels[rows]))
         curve = new_curve(self._encoder, self._dataset, *zero_shot, n_test)
-        draw = Draw(each, 0, 0, each * len(self._dataset.classnames))
+        draw = Draw(each, 0, 0, self._early["train"])
         return with_draw(self._dataset, curve, draw, head.provenance.test_accuracy)
 
     def _is_early(self, curve: FewShotCurve) -> bool:

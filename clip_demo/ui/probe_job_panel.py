@@ -1,5 +1,6 @@
 """The panel of the job that fits a linear probe in the background, and its buttons."""
 
+import re
 from html import escape
 
 from ..datasets.base import Dataset
@@ -26,7 +27,8 @@ def early_head(head: Provenance, dataset: Dataset) -> str:
     """Return a description of a head that was fitted on some of the training images; "" for one fitted on all."""
     if head.n_train >= dataset.sizes["train"]:
         return ""
-    per_class = head.n_train // len(dataset.classnames)
+    noted = re.match(r"(?:at most )?(\d+) images per class", head.note)
+    per_class = int(noted[1]) if noted else head.n_train // len(dataset.classnames)
     return f"an early probe, trained on the first {per_class} images of each class"
 
 

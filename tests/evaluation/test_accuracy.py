@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 
 from clip_demo.errors import ClassnamesError
 from clip_demo.evaluation.accuracy import accuracy, per_class_mean, ranks
@@ -48,8 +49,20 @@ def test_nan_is_never_correct():
     assert (ranks(scores, np.array([0, 0])) > 0).all()
 
 
-def test_a_class_without_images_has_accuracy_0():
-    assert per_class_mean(np.array([True, False]), np.array([0, 0]), 2).tolist() == [0.5, 0]
+def test_a_class_without_images_has_no_accuracy():
+    assert per_class_mean(np.array([True, False]), np.array([0, 0]), 2) == [0.5, None]
+
+
+def test_the_mean_over_the_classes_is_scikit_learns_balanced_accuracy():
+    rng = np.random.default_rng(0)
+    labels = np.concatenate([np.repeat(c, n) for c, n in enumerate([40, 3, 9, 0, 1])])
+    rank = rng.integers(0, 3, len(labels))
+    got = accuracy(rank, labels, 5)
+    predicted = np.where(rank == 0, labels, (labels + 1) % 5)
+    with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
+        assert got.mean_per_class == pytest.approx(balanced_accuracy_score(labels, predicted), abs=1e-12)
+    assert got.per_class[3] is None and not got.balanced and abs(got.mean_per_class - got.top1) > 0.02
+    assert accuracy(rank[:40], labels[:40], 5).balanced
 
 
 def test_the_message_for_fewer_classes_than_labels():
@@ -62,7 +75,7 @@ def test_the_json_form_holds_the_difference_and_the_probe():
     rank, labels = np.array([0, 1, 7]), np.array([0, 1, 1])
     difference = paired_difference(rank == 0, np.array([False, True, False]))
     plain = json.loads(json.dumps(accuracy(rank, labels, 2, difference=difference, probe_top1=0.5).to_dict()))
-    assert list(plain) == ["top1", "top5", "per_class", "n", "difference", "probe_top1"]
+    assert list(plain) == ["top1", "top5", "per_class", "n", "difference", "probe_top1", "mean_per_class"]
     assert (plain["top1"], plain["top5"], plain["per_class"]) == (pytest.approx(1 / 3), pytest.approx(2 / 3), [1, 0])
     assert (plain["difference"]["gained"], plain["difference"]["lost"], plain["probe_top1"]) == (1, 1, 0.5)
 

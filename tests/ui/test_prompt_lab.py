@@ -28,7 +28,7 @@ from clip_demo.ui.prompt_lab.confusions import ALL, COARSE, MAX_SHOWN, cell_gall
 from clip_demo.ui.prompt_lab.context import _with_pages
 from clip_demo.ui.prompt_lab.downloads import TABLES, file_of
 from clip_demo.ui.prompt_lab.figure import class_figure, reliability_figure
-from clip_demo.ui.prompt_lab.gallery import MAX_PAGES, PAGE, SIDE, gallery
+from clip_demo.ui.prompt_lab.gallery import MAX_PAGES, PAGE, gallery
 from clip_demo.ui.prompt_lab.headline import comparison, describe, headline
 from clip_demo.ui.prompt_lab.heatmap import heatmap
 from clip_demo.ui.prompt_lab.request import Request, parse_request
@@ -42,6 +42,7 @@ from clip_demo.ui.prompt_lab.template_switches import (
     with_period,
 )
 from clip_demo.ui.prompt_lab.text import bdi, points
+from clip_demo.ui.thumbnails import SIDE, Thumbnail, thumbnail_of
 from clip_demo.zero_shot.prompt_set import PromptSet
 
 NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
@@ -137,7 +138,7 @@ def test_a_request_is_checked_when_it_is_made(toy_backend):
 
 
 def accuracy(difference=None, probe=0.7):
-    return Accuracy(0.5837, 0.8656, (), 10_000, difference, probe)
+    return Accuracy(0.5837, 0.8656, (0.5837,), 10_000, difference, probe)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +293,7 @@ def labelled(n):
 
 
 def test_the_gallery_shows_a_page_at_a_time_and_which_predictions_are_right():
-    image = Image.new("RGB", (32, 32))
+    image = Thumbnail("data:", True)
     html = gallery("Both", 60, 1, labelled(PAGE), [image] * PAGE)
     assert html.count("<img") == PAGE == 24 and 'data-more="2">Show 24 more of 36<' in html
     assert html.count("✓ <bdi>cat</bdi>") == 24 and html.count("✗ <bdi>dog</bdi>") == 24 and "Both: 60 images" in html
@@ -308,33 +309,38 @@ def test_the_pages_of_a_gallery_have_a_limit_whatever_a_client_sends(sent, pages
 
 
 def test_the_last_page_of_a_large_gallery_says_how_many_images_are_not_shown():
-    html = gallery("Both", 1000, MAX_PAGES, labelled(PAGE * MAX_PAGES), None)
+    html = gallery("Both", 1000, MAX_PAGES, labelled(PAGE * MAX_PAGES), [None] * PAGE * MAX_PAGES)
     assert html.count("data-open") == 480 and "data-more" not in html
     assert "520 more are not shown. Choose a class or a cell to see fewer at a time." in html
 
 
-def test_large_images_are_reduced_before_they_are_embedded():
-    photo = Image.effect_noise((3000, 2000), 50).convert("RGB")
-    html = gallery("Both", 1, 1, labelled(1), [photo])
+def test_thumbnails_are_small_and_made_once(toy_dataset, monkeypatch):
+    photo, made = Image.effect_noise((3000, 2000), 50).convert("RGB"), []
+    monkeypatch.setattr(toy_dataset, "images", lambda indices, split="test": made.append(indices) or [photo])
+    html = thumbnail_of(toy_dataset, 3).html()
     assert len(html) < 2 * 3 * SIDE**2 and 'class="small"' not in html and photo.size == (3000, 2000)
-    assert 'class="small"' in gallery("Both", 1, 1, labelled(1), [Image.new("RGB", (32, 32))])
+    assert thumbnail_of(toy_dataset, 3).html() == html and made == [[3]]
+    monkeypatch.undo()
+    assert 'class="small"' in thumbnail_of(toy_dataset, 1).html()
+    monkeypatch.setattr(toy_dataset, "available", lambda: False)
+    assert thumbnail_of(toy_dataset, 1) is None
 
 
 def test_without_the_images_only_the_thumbnails_are_missing():
-    html = gallery("Both", 1, 1, labelled(1), None)
+    html = gallery("Both", 1, 1, labelled(1), [None])
     assert "The images are not available" in html and "<img" not in html
     assert 'data-open="0"' in html and "✗ <bdi>dog</bdi>" in html and "Both: 1 image<" in html
 
 
 def test_the_gallery_says_what_its_colours_and_marks_mean():
     legend = re.compile(r'<p class="caption legend">.*?</p>')
-    shown = legend.search(gallery("Both", 1, 1, labelled(1), None)).group()
+    shown = legend.search(gallery("Both", 1, 1, labelled(1), [None])).group()
     for part in ("indigo: zero-shot", "amber: linear probe", "✓ right", "✗ wrong"):
         assert part in shown
     without_probe = [LabelledPrediction(0, "cat", "cat", None)]
-    shown = legend.search(gallery("Both", 1, 1, without_probe, None)).group()
+    shown = legend.search(gallery("Both", 1, 1, without_probe, [None])).group()
     assert "indigo: zero-shot" in shown and "amber" not in shown
-    assert not legend.search(gallery("Both", 0, 1, [], None))
+    assert not legend.search(gallery("Both", 0, 1, [], []))
 
 
 def test_every_class_name_is_isolated_from_the_direction_of_the_text_around_it(backend, request_, toy_dataset):
@@ -448,7 +454,7 @@ def test_typed_text_is_escaped(backend, toy_dataset):
     html = [
         class_table(report.classes, "name", False, None),
         confusion_table(report, "zero-shot", ALL, None),
-        gallery(bdi(MARKUP), 1, 1, [LabelledPrediction(0, MARKUP, MARKUP, MARKUP)], None),
+        gallery(bdi(MARKUP), 1, 1, [LabelledPrediction(0, MARKUP, MARKUP, MARKUP)], [None]),
         template_table([MARKUP], [], {}, {}),
         headline(report.accuracy, replace(request, baseline=request.prompts)),
     ]

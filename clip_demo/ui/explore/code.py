@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...datasets.base import Dataset
 from ...datasets.catalog import CIFAR100
+from ...datasets.folder import FolderDataset
 from ...models.catalog import BUILT_IN, OPENAI_MODELS
 from ...zero_shot.prompt_set import PromptSet
 
@@ -151,6 +152,10 @@ def _test_image(dataset: Dataset, index: int) -> tuple[str, str]:
     if dataset.name == CIFAR100:
         opened = f'dataset = CIFAR100("~/.cache", train=False, download=True)\nimage, label = dataset[{index}]'
         return "from torchvision.datasets import CIFAR100", opened
+    if isinstance(dataset, FolderDataset):
+        opened = f"dataset = FolderDataset({_literal(dataset.title)})  # its path\nimage = dataset.image({index})"
+        note = "# This project's code reads the folder, so that the images are the same; run this in its folder."
+        return f"{note}\nfrom clip_demo.datasets.folder import FolderDataset", opened
     opened = f'dataset = open_datasets()["{dataset.name}"]\nimage = dataset.image({index})'
     note = f"# {dataset.title} is made by this project's code; run this in its folder."
     return f"{note}\nfrom clip_demo.datasets.catalog import open_datasets", opened

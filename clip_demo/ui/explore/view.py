@@ -16,7 +16,7 @@ NO_PHOTO = (
     '<p class="waiting">Drop a photo anywhere on this page, paste one, or choose one. Photos are not kept: after a '
     "reload, choose it again.</p>"
 )
-_SMALL = 128  # pixels; smaller images are enlarged with sharp pixels
+_SMALL, _LARGE = 128, 1024  # pixels; smaller images are enlarged with sharp pixels, larger ones sent smaller
 # The fields below which an error is shown; any other error stands above the cards.
 MESSAGE_FIELDS = {
     "image": (IndexRangeError, ImageError),
@@ -56,7 +56,7 @@ def figure(dataset: Dataset, index: float) -> str:
     width, height = image.size
     name = _name(dataset, index)
     kind = ' class="small"' if max(width, height) < _SMALL else ""
-    img = f'<img{kind} src="{data_url(image)}" alt="{name}: {escape(truth)}" width="{width}" height="{height}">'
+    img = f'<img{kind} src="{data_url(image, _LARGE)}" alt="{name}: {escape(truth)}" width="{width}" height="{height}">'
     return _figure(img, truth, f"{name}, {width}×{height} pixels")
 
 

@@ -14,7 +14,8 @@ MAX_SHOWN = 150  # classes; a table of more cells than the square of it makes a 
 
 def views(report: EvaluationReport) -> list[str]:
     """Return the views of the matrix: of the coarse classes, of the classes of each, and of all classes."""
-    return [COARSE, *dict.fromkeys(row.coarse for row in report.classes), ALL]
+    groups = dict.fromkeys(row.coarse for row in report.classes if row.coarse)
+    return [COARSE, *groups, ALL] if groups else [ALL]
 
 
 def _matrix(report: EvaluationReport, by: str, view: str) -> Confusion:

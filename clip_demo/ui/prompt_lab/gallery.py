@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 
-from PIL import Image
-
 from ...datasets.base import Dataset
 from ...evaluation.report import EvaluationReport, LabelledPrediction
-from ..html import data_url
+from ..thumbnails import Thumbnail, thumbnail_of
 from .text import bdi
 
 PAGE = 24  # images per page
 MAX_PAGES = 20  # a page of all 10,000 images would keep the server busy for half a minute
-SIDE = 128  # pixels of a thumbnail; it is shown at 96
 # The kinds of `EvaluationReport.images` that can be browsed, and their names on the page.
 KINDS = {
     "only probe": "Only the probe is right",
@@ -27,8 +24,8 @@ def gallery_of(report: EvaluationReport, dataset: Dataset, title: str, indices: 
     """Return the first `pages` pages of some images; the thumbnails only where the dataset is available."""
     pages = min(pages, MAX_PAGES)
     shown = indices[: PAGE * pages]
-    images = dataset.images(shown) if shown and dataset.available() else None
-    return gallery(title, len(indices), pages, [report.labelled_prediction(index) for index in shown], images)
+    thumbnails = [thumbnail_of(dataset, index) for index in shown]
+    return gallery(title, len(indices), pages, [report.labelled_prediction(index) for index in shown], thumbnails)
 
 
 def gallery(
@@ -36,7 +33,7 @@ def gallery(
     n: int,
     pages: int,
     predictions: Sequence[LabelledPrediction],
-    images: Sequence[Image.Image] | None,
+    thumbnails: Sequence[Thumbnail | None],
 ) -> str:
     """Return a button per image, and one for more images.
 
@@ -50,8 +47,8 @@ def gallery(
         Number of pages that are shown.
     predictions : sequence of LabelledPrediction
         Of the images that are shown.
-    images : sequence of PIL.Image.Image or None
-        The images themselves; None where they are not available.
+    thumbnails : sequence of Thumbnail or None
+        Of the same images; None where an image is not available.
     """
     left = n - len(predictions)
     more = ""
@@ -61,12 +58,12 @@ def gallery(
         label = f"Show {PAGE} more of {left:,}" if left > PAGE else f"Show the last {left}"
         more = f'<button type="button" class="more" data-more="{pages + 1}">{label}</button>'
     note = ""
-    if predictions and images is None:
+    if predictions and not any(thumbnails):
         note = (
             '<p class="caption">The images are not available: the Explore tab has a button that downloads them. '
             "The predictions were stored earlier.</p>"
         )
-    tiles = "".join(map(_tile, predictions, images or [None] * len(predictions)))
+    tiles = "".join(map(_tile, predictions, thumbnails))
     return (
         f'<section class="lab-gallery" aria-label="Images"><h3>{title}: {n:,} image{"" if n == 1 else "s"}</h3>'
         f'{_legend(predictions)}{note}<div class="images">{tiles}</div>{more}</section>'
@@ -85,24 +82,16 @@ def _legend(predictions: Sequence[LabelledPrediction]) -> str:
     )
 
 
-def _tile(prediction: LabelledPrediction, image: Image.Image | None) -> str:
+def _tile(prediction: LabelledPrediction, thumbnail: Thumbnail | None) -> str:
     lines = _line("zero-shot", prediction.zero_shot, prediction.truth)
     if prediction.probe is not None:
         lines += _line("probe", prediction.probe, prediction.truth)
     index = prediction.index
     return (
-        f'<button type="button" data-open="{index}" title="Open image {index} in Explore">{_thumbnail(image)}'
+        f'<button type="button" data-open="{index}" title="Open image {index} in Explore">'
+        f"{thumbnail.html() if thumbnail else ''}"
         f'<span class="number">{index}</span> <span class="truth">{bdi(prediction.truth)}</span> {lines}</button>'
     )
-
-
-def _thumbnail(image: Image.Image | None) -> str:
-    if image is None:
-        return ""
-    kind = ' class="small"' if max(image.size) < SIDE else ""  # enlarged with sharp pixels
-    small = image.copy()
-    small.thumbnail((SIDE, SIDE))
-    return f'<img{kind} src="{data_url(small)}" alt="">'
 
 
 def _line(kind: str, answer: str, truth: str) -> str:

@@ -24,15 +24,17 @@ def headline(accuracy: Accuracy, request: Request) -> str:
     tiles = (
         _tile("zero-shot", "Top-1", percent(accuracy.top1)),
         _tile("zero-shot", "Top-5", percent(accuracy.top5)),
+        *([] if accuracy.balanced else [_tile("zero-shot", "Mean of classes", percent(accuracy.mean_per_class))]),
         _tile("probe", "Linear probe", "not fitted" if probe is None else percent(probe)),
     )
     kind, text = comparison(accuracy, request.prompts == request.baseline)
+    mean = "" if accuracy.balanced else " Mean of classes: each class counts the same, however many images it has."
     return (
         f'<div class="headline" role="status"><div class="tiles">{"".join(tiles)}</div>'
         f"{_scale(accuracy)}"
         f'<p class="summary {kind}">{text}</p>'
         f'<p class="caption">Of all {accuracy.n:,} test images of {escape(request.dataset.title)}. Top-1: the first '
-        "guess is right. Top-5: the true class is among the first five. You compare with the baseline: "
+        f"guess is right. Top-5: the true class is among the first five.{mean} You compare with the baseline: "
         f"{escape(describe(request.baseline, request.dataset))}.</p></div>"
     )
 

@@ -53,7 +53,7 @@ def connect_confusions(
         choices = views(report)
         dropdown = gr.Dropdown(choices)
         if view not in choices:  # a group of another dataset
-            view = COARSE
+            view = choices[0]
             dropdown = gr.Dropdown(choices, value=view)
         images = cell_gallery(report, request.dataset, by, view, state["cell"], state["pages"])
         return [dropdown, confusion_table(report, by, view, state["cell"]), images]
@@ -67,7 +67,7 @@ def connect_confusions(
 
     def open_group(event: gr.EventData) -> list[Any]:
         group = event_value(event, "value")
-        # A client may send anything; a group that is not there becomes `COARSE` when the section is drawn.
+        # A client may send anything; a group that is not there becomes the first view when the section is drawn.
         return [group if isinstance(group, str) and len(group) < 100 else COARSE, *unpick()]
 
     context.draw([redraw.change], draw, [state, by, view], [view, table, gallery])

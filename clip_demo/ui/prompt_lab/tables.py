@@ -21,11 +21,15 @@ class _Column(NamedTuple):
 
 COLUMNS = {
     "name": _Column("Class", lambda row: row.name, False),
-    "zero_shot": _Column("Zero-shot", lambda row: row.zero_shot, False),
+    "zero_shot": _Column("Zero-shot", lambda row: -1 if row.zero_shot is None else row.zero_shot, False),
     "probe": _Column("Probe", lambda row: -1 if row.probe is None else row.probe, False),
-    "change": _Column("Change", lambda row: 0 if row.baseline is None else row.zero_shot - row.baseline, False),
+    "change": _Column("Change", lambda row: _change(row) or 0, False),
     "confused": _Column("Most confused with", lambda row: row.confused_with[0][1] if row.confused_with else 0, True),
 }
+
+
+def _change(row: ClassRow) -> float | None:
+    return None if row.baseline is None else row.zero_shot - row.baseline
 
 
 def class_table(classes: Sequence[ClassRow], column: str, descending: bool, picked: int | None) -> str:
@@ -61,7 +65,7 @@ def _column_head(key: str, column: str, descending: bool) -> str:
 
 
 def _class_row(position: int, row: ClassRow, picked: bool) -> str:
-    change = None if row.baseline is None else row.zero_shot - row.baseline
+    change = _change(row)
     kind = "" if not change else ' class="up"' if change > 0 else ' class="down"'
     confused = ", ".join(f"{bdi(name)}\N{NO-BREAK SPACE}{count:,}" for name, count in row.confused_with)
     return (
@@ -124,7 +128,7 @@ def names_table(current: ClassRow, top1: float, rows: Sequence[NameRow]) -> str:
     rows : sequence of NameRow
         The other names.
     """
-    body = _name_row(current.name, percent1(current.zero_shot), percent(top1), "current name", "")
+    body = _name_row(current.name, _percent1(current.zero_shot), percent(top1), "current name", "")
     for row in rows:
         difference = row.difference
         kind = ("up" if difference.top1 > 0 else "down") if difference.significant else "same"
@@ -133,12 +137,16 @@ def names_table(current: ClassRow, top1: float, rows: Sequence[NameRow]) -> str:
             f"({points(difference.low)} to {points(difference.high)})"
         )
         use = f'<button type="button" data-use="{escape(row.name)}">Use</button>'
-        body += _name_row(row.name, percent1(row.accuracy), percent(row.top1), change, use)
+        body += _name_row(row.name, _percent1(row.accuracy), percent(row.top1), change, use)
     caption = (
         "A new name also changes predictions for other classes, so look at the overall change, in percentage points. "
         "In brackets: the range in which the true change lies with 95\N{NO-BREAK SPACE}% confidence."
     )
     return _table("names", caption, _heads("Name", "This class", "Overall", "Overall change", ""), body)
+
+
+def _percent1(value: float | None) -> str:
+    return _NOTHING if value is None else percent1(value)
 
 
 def _name_row(name: str, *cells: str) -> str:
