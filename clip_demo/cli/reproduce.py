@@ -121,7 +121,7 @@ def _probe_accuracy(
     try:
         fitter.encode("train", size * published.draws, progress)
     except LookupError:
-        name = f"--model {encoder.name} --dataset {dataset.name}"
+        name = f"--model {encoder.name} --dataset {dataset.argument}"
         return None, f"needs the features of all {n_train:,} training images: python -m clip_demo fit-probe {name}"
     test, order = stores.features.get_or_encode(encoder, dataset, extract, progress), fitter.shards["train"].order
     found = []

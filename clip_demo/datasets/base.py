@@ -53,6 +53,11 @@ class Dataset(ABC):
         """Identity in the names of stored files, such as heads and features; of other images it is another."""
         return self.name
 
+    @property
+    def argument(self) -> str:
+        """What the option ``--dataset`` takes for it."""
+        return self.name
+
     @abstractmethod
     def available(self) -> bool:
         """Whether the images can be read now, without a download."""

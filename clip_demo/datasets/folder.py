@@ -61,6 +61,11 @@ class FolderDataset(Dataset):
         return "-".join(filter(None, [self.name, self._listing.sha256[:16], self._record.version]))
 
     @property
+    def argument(self) -> str:
+        """The name of the folder, without where it is; see `Dataset.argument`."""
+        return f"path/to/{self.folder.name}"
+
+    @property
     def sizes(self) -> dict[str, int]:
         """Number of readable images in each split."""
         return {split: len(positions) for split, positions in self._positions.items()}

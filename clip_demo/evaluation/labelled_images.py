@@ -71,7 +71,7 @@ def _predict(head: Head, features: np.ndarray, dataset: Dataset) -> ProbePredict
     if unknown:
         raise HeadError(
             f"head: its class {min(unknown)!r} is not a class of {dataset.title}; fit it again with "
-            f"`python -m clip_demo fit-probe --dataset {dataset.name}`."
+            f"`python -m clip_demo fit-probe --dataset {dataset.argument}`."
         )
     probabilities = head.predict_proba(features)
     first = probabilities.argmax(axis=1)

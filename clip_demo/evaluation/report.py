@@ -279,7 +279,7 @@ class EvaluationReport:
         return count_pairs(self.labelled_images.labels, self._predicted(by), len(self.names))
 
     def _how_to_fit(self) -> str:
-        return f"fit one with `python -m clip_demo fit-probe --dataset {self._dataset.name}`"
+        return f"fit one with `python -m clip_demo fit-probe --dataset {self._dataset.argument}`"
 
 
 def _check_position(argument: str, value: int, group: np.ndarray) -> int:

@@ -116,7 +116,7 @@ class Evaluator:
         if self._heads.get(model.encoder.sha256, dataset.key) is None:  # before any image is encoded
             raise HeadError(
                 f"head: there is none for {model.name} on {dataset.name}, and the first image needs one; fit one with "
-                f"`python -m clip_demo fit-probe --model {model.name} --dataset {dataset.name}`."
+                f"`python -m clip_demo fit-probe --model {model.name} --dataset {dataset.argument}`."
             )
         report = self.evaluate(model, dataset, PromptSet.for_dataset(dataset), progress=progress)
         first = find_first_image(report.labelled_images, report.predictions)

@@ -14,6 +14,7 @@ from ..permalink import EXAMPLE, MAX_SHARPNESS, MIN_SHARPNESS, OWN, TEST_IMAGE, 
 from ..template_field import template_field
 from .guided_start import experiments, strip
 
+_MOST_BUTTONS = 2  # datasets side by side; more become a list
 _SOURCES = [("Examples", EXAMPLE), ("Dataset", TEST_IMAGE), ("Your photo", OWN)]
 
 
@@ -23,7 +24,7 @@ class Fields:
 
     source: gr.Radio
     example: gr.Textbox
-    dataset: gr.Radio
+    dataset: gr.Radio | gr.Dropdown
     index: gr.Number
     photo: gr.Image
     templates: gr.Textbox
@@ -111,7 +112,7 @@ def _image_side(backend: Backend, first: View) -> dict[str, Any]:
         source = _radio(_SOURCES, first.source, "Which image", "source")
         with gr.Column(elem_id="dataset-side"):
             datasets = [(each.title, each.name) for each in backend.datasets.values()]
-            dataset = _radio(datasets, first.dataset, "Dataset", "dataset")
+            dataset = _choice(datasets, first.dataset, "Dataset", "dataset")
             index_row = _index_row(backend.datasets[first.dataset], first)
             readme_image = gr.Button("The snake of openai/CLIP’s README", size="sm", elem_id="readme-image")
             download_dataset = gr.Button(visible=False, size="md", elem_id="download-dataset")
@@ -148,6 +149,13 @@ def _image_side(backend: Backend, first: View) -> dict[str, Any]:
 
 def _radio(choices: list[tuple[str, str]], value: str, label: str, elem_id: str) -> gr.Radio:
     return gr.Radio(choices, value=value, label=label, show_label=False, container=False, elem_id=elem_id)
+
+
+def _choice(choices: list[tuple[str, str]], value: str, label: str, elem_id: str) -> gr.Radio | gr.Dropdown:
+    if len(choices) <= _MOST_BUTTONS:
+        return _radio(choices, value, label, elem_id)
+    options = {"show_label": False, "container": False, "filterable": False, "elem_id": f"{elem_id}-list"}
+    return gr.Dropdown(choices, value=value, label=label, **options)
 
 
 def _index_row(dataset: Dataset, first: View) -> dict[str, Any]:

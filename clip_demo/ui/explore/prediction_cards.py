@@ -102,7 +102,7 @@ def _no_head(prediction: Prediction, dataset: Dataset, may_start: bool, coming: 
         f'<p class="nothing">No probe was trained for <b>{escape(prediction.model)}</b> on '
         f"<b>{escape(dataset.title)}</b> yet.</p>"
         f'{offer(dataset, may_start=may_start)}<p class="advice">{how} the machine that runs this page: '
-        f"<code>python -m clip_demo fit-probe --model {escape(prediction.model)} --dataset {escape(dataset.name)}"
+        f"<code>python -m clip_demo fit-probe --model {escape(prediction.model)} --dataset {escape(dataset.argument)}"
         "</code></p>"
     )
 

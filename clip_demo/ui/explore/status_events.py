@@ -88,7 +88,7 @@ def report_outputs(controls: Controls, state: PageState) -> list[gr.components.C
 
 def report(backend: Backend, status: Status) -> list[Any]:
     """Return the status line, the panels, the facts behind them, and a timer that is active while they will change."""
-    missing = next((each for each in status.datasets if each.state != "ready"), None)
+    missing = next((each for each in (status.dataset, *status.datasets) if each.state != "ready"), None)
     # All of them, although some are in the status twice: a state may have changed while the status was taken.
     states = (status.model, status.dataset, *status.models, *status.datasets)
     allowed, preparation = may_start(backend), status.preparation
@@ -164,7 +164,8 @@ def _connect_refresh(backend: Backend, controls: Controls, state: PageState, opt
         return [*report(backend, status), now() if changed(drawn, _facts(status)) else gr.skip()]
 
     def download(dataset: str, model: str, drawn: tuple) -> list[Any]:
-        missing = next((name for name, each in backend.datasets.items() if not each.available()), None)
+        names = [name for name in (dataset, *backend.datasets) if name in backend.datasets]
+        missing = next((name for name in names if not backend.datasets[name].available()), None)
         if missing is not None and may_download(backend, missing):
             backend.download_dataset(missing)
         return refresh(dataset, model, drawn)

@@ -113,6 +113,9 @@ def legend(curve: FewShotCurve) -> str:
 def table(curve: FewShotCurve) -> str:
     """Return the numbers of the plot, and what their columns mean."""
     rows = "".join(_row(each, curve.zero_shot) for each in curve.points)
+    # Otherwise the number of images of a class times that of the classes is the number of all.
+    unequal = len({point.n_train / point.per_class for point in curve.points}) > 1
+    fewer = " A class that has fewer images gives all of them." if unequal else ""
     return (
         "<h3>The numbers</h3>"
         '<div class="scroll" tabindex="0" role="region" aria-label="The numbers of the plot"><table class="curve">'
@@ -121,7 +124,7 @@ def table(curve: FewShotCurve) -> str:
         f"<tr class='zero-shot'><th>zero-shot</th><td>{percent(curve.zero_shot)}</td><td></td><td></td><td></td>"
         f"<td>0</td></tr>{rows}</tbody></table></div>"
         '<p class="caption">Draws: how often the images were chosen at random. Accuracy: the average of the draws. '
-        "Spread: their standard deviation. It and the difference to zero-shot are in percentage points.</p>"
+        f"Spread: their standard deviation. It and the difference to zero-shot are in percentage points.{fewer}</p>"
     )
 
 

@@ -147,7 +147,7 @@ def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterato
             raise
 
 
-def _connect_prompts(backend: Backend, lab: Lab, dataset: gr.Radio) -> None:
+def _connect_prompts(backend: Backend, lab: Lab, dataset: gr.Radio | gr.Dropdown) -> None:
     fields = lab.prompts
     connect_presets(fields.presets, fields.templates)
     fields.reset.click(lambda name: own_classes(backend, name), inputs=dataset, outputs=fields.classes, **INSTANT)
