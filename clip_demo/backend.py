@@ -28,6 +28,7 @@ from .serving.downloads import Downloads
 from .serving.evaluator import Evaluator
 from .serving.heavy_requests import HeavyRequests
 from .serving.host_rules import NO_RULES, HostRules
+from .serving.image_search import ImageSearch
 from .serving.inspector import Inspector
 from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
@@ -71,6 +72,8 @@ class Backend:
         Answers what happens inside a prediction.
     teacher : Teacher
         Learns own classes from photos.
+    search : ImageSearch
+        Finds test images by a sentence or an image.
 
     Raises
     ------
@@ -106,6 +109,7 @@ class Backend:
         )
         self.inside = Inspector(self._subject, self._choose, self._evaluator, self._stores.heads)
         self.teacher = Teacher(self._choose)
+        self.search = ImageSearch(self._choose, self._stores.features)
 
     @classmethod
     def open(

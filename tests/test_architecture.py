@@ -50,6 +50,7 @@ FOLDERS += [
     "ui.inside",
     "ui.own_classes",
     "ui.prompt_lab",
+    "ui.search",
     "zero_shot",
 ]
 

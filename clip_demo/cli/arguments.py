@@ -1,20 +1,26 @@
 """The arguments of every command."""
 
 import argparse
-import os
 from collections.abc import Callable
 
 from ..benchmark.sections import SECTIONS
 from ..datasets.catalog import CIFAR100, DATASETS
-from ..models.catalog import ACTIVATIONS, BUILT_IN, PREFERRED, available_models
+from ..models.catalog import PREFERRED, available_models
 from ..paths import cache_folder
 from . import commands
+from .options import (
+    add_device,
+    add_folders,
+    add_index,
+    add_model_options,
+    add_prompt_options,
+    add_top_k,
+    path_type,
+)
 from .prepare import run_prepare
 
+
 # Shells expand "~" at the beginning of a word only, so not in --output=~/heads.
-_path = os.path.expanduser
-
-
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser. The options that it returns have the command's function as ``run``."""
     parser = argparse.ArgumentParser(
@@ -24,14 +30,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
-        _add_zero_shot, _add_predict, _add_evaluate, _add_store_features, _add_fit_probe,
+        _add_zero_shot, _add_predict, _add_search, _add_evaluate, _add_store_features, _add_fit_probe,
         _add_first_image, _add_prepare, _add_check_maps, _add_download, _add_article, _add_reproduce, _add_bench,
     ):  # fmt: skip
         add(subparsers)
     return parser
-
-
-# --- commands ---------------------------------------------------------------------------------------------------
 
 
 def _add_zero_shot(subparsers) -> None:
@@ -40,9 +43,9 @@ def _add_zero_shot(subparsers) -> None:
         "print the most probable classes of a test image, in the format of openai/CLIP's README",
         "--index 3637 --dataset cifar100",
     )  # fmt: skip
-    _add_index(command, required=True)
-    _add_prompt_options(command)
-    _add_top_k(command)
+    add_index(command, required=True)
+    add_prompt_options(command)
+    add_top_k(command)
 
 
 def _add_predict(subparsers) -> None:
@@ -52,15 +55,30 @@ def _add_predict(subparsers) -> None:
         "--image cat.jpg --classes 'cat,bird,car' --template 'a photo of a {}' --json",
     )  # fmt: skip
     source = command.add_mutually_exclusive_group(required=True)
-    _add_index(source)
-    source.add_argument("--image", type=_path, metavar="FILE", help="an image file; - for standard input")
-    _add_prompt_options(command)
-    _add_top_k(command)
+    add_index(source)
+    source.add_argument("--image", type=path_type, metavar="FILE", help="an image file; - for standard input")
+    add_prompt_options(command)
+    add_top_k(command)
     command.add_argument(
         "--none-of-these", action="store_true",
         help="also ask whether the image shows none of the classes: other nouns count in the softmax",
     )  # fmt: skip
     command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_search(subparsers) -> None:
+    command = _add_command(
+        subparsers, "search", commands.run_search,
+        "print the test images nearest to a sentence, an image, or both",
+        "'a red circle' --dataset shapes100 --top 5",
+    )  # fmt: skip
+    command.add_argument("sentence", nargs="?", metavar="SENTENCE", help="what to look for")
+    source = command.add_mutually_exclusive_group()
+    add_index(source)
+    source.add_argument("--image", type=path_type, metavar="FILE", help="an image file; - for standard input")
+    command.add_argument("--top", type=int, default=10, metavar="N", help="number of images (default: 10)")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    add_model_options(command)
 
 
 def _add_evaluate(subparsers) -> None:
@@ -69,7 +87,7 @@ def _add_evaluate(subparsers) -> None:
         "print the zero-shot accuracy on all test images of a dataset",
         "--dataset shapes100 --template 'a photo of a {}.' 'a {}'",
     )  # fmt: skip
-    _add_prompt_options(command)
+    add_prompt_options(command)
     baseline = command.add_argument_group(
         "baseline", "A second prompt set, compared on the same images. What is not given is as in the first."
     )
@@ -90,8 +108,8 @@ def _add_store_features(subparsers) -> None:
         "encode all test images and store their features in a small file",
         "--dataset shapes100 --output assets/features",
     )  # fmt: skip
-    _add_model_options(command)
-    command.add_argument("--output", type=_path, required=True, metavar="DIR", help="folder for the file")
+    add_model_options(command)
+    command.add_argument("--output", type=path_type, required=True, metavar="DIR", help="folder for the file")
 
 
 def _add_fit_probe(subparsers) -> None:
@@ -100,8 +118,8 @@ def _add_fit_probe(subparsers) -> None:
         "fit a linear probe with the settings of openai/CLIP's README, and test it",
         "--dataset shapes100 --output assets/heads",
     )  # fmt: skip
-    _add_model_options(command)
-    command.add_argument("--output", type=_path, metavar="DIR", help="folder for the head (default: the cache)")
+    add_model_options(command)
+    command.add_argument("--output", type=path_type, metavar="DIR", help="folder for the head (default: the cache)")
     command.add_argument("--C", type=float, help="inverse regularisation strength (default: 0.316)")
     command.add_argument(
         "--sweep", action="store_true",
@@ -109,7 +127,7 @@ def _add_fit_probe(subparsers) -> None:
     )  # fmt: skip
     command.add_argument("--normalized", action="store_true", help="L2-normalise the features first")
     command.add_argument(
-        "--curve", type=_path, nargs="?", const=str(cache_folder() / "curves"), metavar="DIR",
+        "--curve", type=path_type, nargs="?", const=str(cache_folder() / "curves"), metavar="DIR",
         help="also fit on 1, 2, 4, ... images per class, and store the accuracies in this folder (default: the cache)",
     )  # fmt: skip
 
@@ -120,8 +138,8 @@ def _add_first_image(subparsers) -> None:
         "find the test image that the page shows first: correct by both methods, until its class is not in the list",
         "--dataset shapes100 --output assets/heads",
     )  # fmt: skip
-    _add_model_options(command)
-    command.add_argument("--output", type=_path, metavar="DIR", help="folder of the head (default: the cache)")
+    add_model_options(command)
+    command.add_argument("--output", type=path_type, metavar="DIR", help="folder of the head (default: the cache)")
 
 
 def _add_prepare(subparsers) -> None:
@@ -131,9 +149,9 @@ def _add_prepare(subparsers) -> None:
         "few-shot curve, store the features of the test images, find the first image; only what is missing",
         "--output assets",
     )  # fmt: skip
-    _add_model_options(command, PREFERRED, CIFAR100)
+    add_model_options(command, PREFERRED, CIFAR100)
     command.add_argument(
-        "--output", type=_path, metavar="DIR",
+        "--output", type=path_type, metavar="DIR",
         help="folder that shall have all of it, such as assets before a Space is uploaded (default: the cache, where "
         "only what assets does not have is made)",
     )  # fmt: skip
@@ -145,7 +163,7 @@ def _add_check_maps(subparsers) -> None:
         "cover the hottest fifth of each heat map on test images, and a random fifth, and print what is lost",
         "--dataset shapes100 --images 200",
     )  # fmt: skip
-    _add_model_options(command)
+    add_model_options(command)
     command.add_argument("--images", type=int, default=200, metavar="N", help="number of images (default: 200)")
 
 
@@ -158,13 +176,13 @@ def _add_download(subparsers) -> None:
         "what", nargs="?", choices=(*available_models(), *DATASETS), metavar="WHAT", help="a model or a dataset"
     )
     command.add_argument(
-        "--from", dest="given", type=_path, metavar="PATH",
+        "--from", dest="given", type=path_type, metavar="PATH",
         help="take it from a file or folder, such as a USB stick, and not from the network",
     )  # fmt: skip
     command.add_argument(
         "--where", action="store_true", help="list what is on this machine, and the addresses in the order of trying"
     )
-    _add_folders(command)
+    add_folders(command)
 
 
 def _add_article(subparsers) -> None:
@@ -176,7 +194,7 @@ def _add_article(subparsers) -> None:
     )  # fmt: skip
     command.add_argument("--index", type=int, default=3637, metavar="N", help="a test image (default: 3637)")
     command.add_argument("--fit", action="store_true", help="fit the linear probe anew, also where one is stored")
-    _add_model_options(command)
+    add_model_options(command)
 
 
 def _add_reproduce(subparsers) -> None:
@@ -187,10 +205,10 @@ def _add_reproduce(subparsers) -> None:
     )  # fmt: skip
     command.add_argument("--quick", action="store_true", help="only single images: no test set, no training images")
     command.add_argument(
-        "--clip-png", type=_path, metavar="FILE", help="CLIP.png of openai/CLIP's repository, for its example"
+        "--clip-png", type=path_type, metavar="FILE", help="CLIP.png of openai/CLIP's repository, for its example"
     )
-    _add_device(command)
-    _add_folders(command)
+    add_device(command)
+    add_folders(command)
 
 
 def _add_bench(subparsers) -> None:
@@ -221,79 +239,3 @@ def _add_command(subparsers, name: str, run: Callable, what: str, example: str) 
     )
     command.set_defaults(run=run)
     return command
-
-
-# --- options that commands share --------------------------------------------------------------------------------
-
-
-def _add_index(command, **options) -> None:
-    command.add_argument("--index", type=int, metavar="N", help="an index of the test split", **options)
-
-
-def _add_top_k(command) -> None:
-    command.add_argument("--top-k", type=int, default=5, metavar="K", help="number of classes to print (default: 5)")
-
-
-def _add_prompt_options(command) -> None:
-    _add_model_options(command)
-    command.add_argument(
-        "--template", nargs="+", action="extend", metavar="T",
-        help="a prompt with {} for the class name (default: 'a photo of a {}'); several make an ensemble",
-    )  # fmt: skip
-    command.add_argument(
-        "--classes", metavar="LIST-OR-FILE",
-        help="'cat,dog', or a file with one name per line; - for standard input (default: the dataset's classes)",
-    )  # fmt: skip
-    command.add_argument(
-        "--one-class-per-line", action="store_true", help="commas in files of class names belong to the names"
-    )
-    command.add_argument(
-        "--replace-underscores", action="store_true", help="replace underscores of class names by spaces in prompts"
-    )
-
-
-def _add_model_options(command, model: str = BUILT_IN, dataset: str | None = None) -> None:
-    usual = dataset or "cifar100 if it is on disk, otherwise shapes100"
-    command.add_argument(
-        "--dataset", default=dataset, metavar="SET",
-        help=f"{' or '.join(DATASETS)}, or the path of a folder with one folder of images for each class, or of a zip "
-        f"of one (default: {usual})",
-    )  # fmt: skip
-    command.add_argument(
-        "--model", default=model, metavar="M",
-        help=f"tiny, a CLIP model such as ViT-B/32, or the path of a checkpoint (default: {model})",
-    )  # fmt: skip
-    _add_network_options(command)
-    _add_device(command)
-    _add_folders(command)
-
-
-def _add_network_options(command) -> None:
-    command.add_argument(
-        "--activation", type=str.lower, choices=ACTIVATIONS,
-        help="of a checkpoint: gelu for most models of open_clip (default: what the file says, otherwise quickgelu, as "
-        "in OpenAI's models)",
-    )  # fmt: skip
-    command.add_argument(
-        "--heads", type=int, metavar="N",
-        help="attention heads of a checkpoint's image encoder, such as 16 in open_clip's ViT-H-14 (default: what the "
-        "file says, otherwise its width / 64)",
-    )  # fmt: skip
-
-
-def _add_device(command) -> None:
-    command.add_argument(
-        "--device", metavar="D", help="cpu, cuda or mps (default: cuda if it is available, otherwise cpu)"
-    )
-
-
-def _add_folders(command) -> None:
-    command.add_argument(
-        "--data-root", type=_path, metavar="DIR",
-        help="folder that contains cifar-100-python (default: $CLIP_DEMO_DATA, otherwise ~/.cache, data, ~/data or "
-        "~/datasets)",
-    )  # fmt: skip
-    command.add_argument(
-        "--weights-root", type=_path, metavar="DIR",
-        help="folder of OpenAI's weights (default: $CLIP_DEMO_WEIGHTS, otherwise ~/.cache/clip)",
-    )  # fmt: skip

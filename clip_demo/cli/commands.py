@@ -25,13 +25,23 @@ from ..models.image_input import read_image
 from ..models.sources import fetch_weights, weights_files
 from ..numerics import check_top_k
 from ..paths import cache_folder, converted_path, is_readable, weights_path, weights_root
+from ..serving.image_search import check_sentence
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import parse_class_file, read_classnames
 from .article import evaluate_linear_probe, fit_linear_probe, predict_zero_shot
 from .progress_bars import ProgressBars
 from .reproduce import reproduce, table
 from .terminal import read_input, to_json
-from .text import accuracy_text, curve_text, first_image_text, head_text, maps_text, prediction_text, top_predictions
+from .text import (
+    accuracy_text,
+    curve_text,
+    first_image_text,
+    head_text,
+    maps_text,
+    prediction_text,
+    search_text,
+    top_predictions,
+)
 
 IMAGES, TEST_FEATURES = "images", "test features"  # what of a dataset a command needs
 
@@ -49,6 +59,16 @@ def run_predict(options: Namespace) -> None:
         print(to_json(prediction.to_dict(), indent=2))
     else:
         print(prediction_text(prediction, backend.word_knowledge(each.label for each in prediction.zero_shot)))
+
+
+def run_search(options: Namespace) -> None:
+    """Print the test images nearest to a sentence or an image."""
+    check_sentence(options.sentence)
+    image = None if options.image is None else _image(options.image)
+    query = {"image": image, "index": options.index, "limit": options.top}
+    with ProgressBars("it") as bars:
+        result = open_backend(options, TEST_FEATURES).search.find(options.sentence, **query, progress=bars)
+    print(to_json(result.to_dict()) if options.json else search_text(result))
 
 
 def run_evaluate(options: Namespace) -> None:

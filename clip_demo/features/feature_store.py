@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ..artifacts import ArtifactStore, file_name, write_npz
+from ..artifacts import ArtifactStore, atomic_write, file_name, write_npz
 from ..datasets.base import Dataset
 from ..errors import ArtifactError
 from ..models.encoder import Encoder
 from ..progress import Progress
 from .extract import Extract, encode_directly, encode_split
+from .nearest import blocks
 
 logger = logging.getLogger(__name__)
+
+_MAPPED = 200_000_000  # bytes of features; larger ones are not read into memory
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class TestFeatures:
     Attributes
     ----------
     features : numpy.ndarray, shape (n, d), float32
-        Not normalised.
+        Not normalised. Memory-mapped where they were stored and are large.
     labels : numpy.ndarray, shape (n,), int64
         Positions in the dataset's class names.
     """
@@ -46,7 +49,8 @@ class FeatureStore(ArtifactStore[TestFeatures]):
     ) -> TestFeatures:
         """Return the test features of a model on a dataset; computed and stored where they are missing."""
         found = self.get(encoder.sha256, dataset.key)
-        if found is None:
+        # Others may have been stored before it was found that some images are damaged.
+        if found is None or len(found.labels) != dataset.sizes["test"]:
             found = TestFeatures(encode_split(extract, dataset, "test", progress), dataset.labels())
             self.put(found, encoder, dataset)
         return found
@@ -80,12 +84,16 @@ def save_features(
     -------
     pathlib.Path
     """
-    arrays = {"features": data.features.astype(np.float32)}
+    path, arrays = Path(folder) / file_name(encoder.name, dataset.key), {"features": data.features.astype(np.float32)}
     if compact:
         scale = np.abs(data.features).max(axis=1, keepdims=True) / 32767  # (n, 1)
         arrays = {"features": np.rint(data.features / scale).astype(np.int16), "scale": scale.astype(np.float32)}
+    elif data.features.nbytes > _MAPPED:
+        arrays = {"mapped": np.array(data.features.shape)}
+        with atomic_write(_mapped(path, encoder.sha256)) as temporary, temporary.open("wb") as file:
+            np.save(file, data.features.astype(np.float32, copy=False), allow_pickle=False)
     return write_npz(
-        Path(folder) / file_name(encoder.name, dataset.key),
+        path,
         **arrays,
         labels=data.labels.astype(np.min_scalar_type(len(dataset.classnames))),
         model_sha256=np.array(encoder.sha256),
@@ -97,6 +105,11 @@ def encode_and_save(encoder: Encoder, dataset: Dataset, folder: str | Path, prog
     """Encode all test images, and write their features in compact form; see `save_features`."""
     features = encode_split(encode_directly(encoder), dataset, "test", progress)
     return save_features(TestFeatures(features, dataset.labels()), folder, encoder, dataset, compact=True)
+
+
+def _mapped(path: str | Path, model_sha256: str) -> Path:
+    """Return the file of features that are memory-mapped; two files are no atomic write, so its name has the model."""
+    return Path(path).with_suffix(f".{model_sha256[:16]}.npy")
 
 
 def is_compact(path: str | Path) -> bool:
@@ -121,13 +134,19 @@ def load_features(path: str | Path) -> tuple[TestFeatures, str, str]:
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            features = stored["features"].astype(np.float32)
+            sha256 = str(stored["model_sha256"])
+            if "mapped" in stored:
+                features = np.load(_mapped(path, sha256), mmap_mode="r", allow_pickle=False)
+                if features.dtype != np.float32 or features.shape != tuple(stored["mapped"]):
+                    raise ValueError(f"the features have the shape {features.shape}")
+            else:
+                features = stored["features"].astype(np.float32)
             if "scale" in stored:
                 features *= stored["scale"]
-            if not (np.isfinite(features).all() and features.any(axis=1).all()):
-                raise ValueError("some are infinite, zero or no numbers")
-            data = TestFeatures(features, stored["labels"].astype(np.int64))
-            return data, str(stored["model_sha256"]), str(stored["image_set"])
+            for block in blocks(features):
+                if not (np.isfinite(block).all() and block.any(axis=1).all()):
+                    raise ValueError("some are infinite, zero or no numbers")
+            return TestFeatures(features, stored["labels"].astype(np.int64)), sha256, str(stored["image_set"])
     except Exception as error:  # A bad zip, npz or field: for the user they all mean the same.
         raise ArtifactError(
             f"features: {str(path)!r} does not hold test features ({type(error).__name__}: {error}); delete it."

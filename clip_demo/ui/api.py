@@ -25,6 +25,7 @@ def add_endpoints(backend: Backend) -> None:
     _add_evaluate(backend)
     _add_word_knowledge(backend)
     _add_own_classes(backend)
+    _add_search(backend)
 
 
 def _add_predict(backend: Backend) -> None:
@@ -113,6 +114,38 @@ def _add_word_knowledge(backend: Backend) -> None:
         return [asdict(each) for each in backend.word_knowledge(names, model)]
 
     gr.api(word_knowledge, api_name="word_knowledge", concurrency_id="endpoint")
+
+
+def _add_search(backend: Backend) -> None:
+    def search(
+        text: str | None = None,
+        image: gr.FileData | None = None,
+        index: int | None = None,
+        dataset: str | None = None,
+        model: str | None = None,
+        offset: int = 0,
+        limit: int = 24,
+    ) -> dict[str, Any]:
+        """Return the test images of a dataset nearest to a sentence, to an image, or to both.
+
+        Give `text`, or one of `image`, a file, and `index`, a test image, or text and one of them: then the query is
+        the normalised sum of both normalised vectors. The answer has `model`, `dataset`, `n`, the number of images that
+        were searched, `offset`, and `images`, at most `limit` from that rank on, each with `index`, `cosine`, `truth`.
+        """
+        check_model(backend, model)
+        with visitor_request(backend) as progress:
+            return backend.search.find(
+                text,
+                image=None if image is None else uploaded_path(image),
+                index=index,
+                dataset=dataset,
+                model=model,
+                offset=offset,
+                limit=limit,
+                progress=progress,
+            ).to_dict()
+
+    gr.api(search, api_name="search", concurrency_id="endpoint")
 
 
 def _add_own_classes(backend: Backend) -> None:

@@ -26,6 +26,8 @@ from .prompt_lab import events as prompt_lab_events
 from .prompt_lab import layout as prompt_lab
 from .prompt_lab.context import ExploreTab
 from .request_limits import MAX_WAITING, RequestLimits
+from .search import events as search_events
+from .search import layout as search
 from .status_line import chip, status_line
 from .uploads import MAX_UPLOAD_BYTES, refuse_addresses
 
@@ -51,14 +53,18 @@ def build_ui(backend: Backend) -> gr.Blocks:
                 teach = own_classes.lay_out()
             with gr.Tab("Prompt Lab", id="lab", elem_id="lab") as lab_tab:
                 lab = prompt_lab.lay_out(lab_tab)
+            with gr.Tab("Search", id="search") as search_tab:
+                search_parts = search.lay_out()
             with gr.Tab("Few-shot", id="few-shot") as few_shot_tab:
                 few_shot_outputs = few_shot.lay_out()
             with gr.Tab("How it works", id="how") as how_tab:
                 inside_outputs = inside.lay_out()
         add_endpoints(backend)  # first: Gradio renames an endpoint if an event has a handler of its name
         state = explore_events.connect(demo, backend, fields, controls)
-        prompt_lab_events.connect(backend, lab, ExploreTab(tabs, explore_tab, fields, state.request), state.kept)
-        for tab in (explore_tab, teach_tab, lab_tab, few_shot_tab, how_tab):
+        opened = ExploreTab(tabs, explore_tab, fields, state.request)
+        prompt_lab_events.connect(backend, lab, opened, state.kept)
+        search_events.connect(search_tab, backend, opened, search_parts)
+        for tab in (explore_tab, teach_tab, lab_tab, search_tab, few_shot_tab, how_tab):
             tab.select(None, js=f"() => clipExplorer.openTab('{tab.id}')", **QUIET)
         own_classes_events.connect(teach_tab, backend, fields, teach)
         inside_events.connect(how_tab, backend, fields, inside_outputs)

@@ -333,3 +333,13 @@ def test_check_maps_prints_a_table(run):
     status, out, _ = run("check-maps", "--dataset", "shapes100", "--images", "2")
     maps = ["map", "cover test", "cover test", "HiResCAM", "HiResCAM"]
     assert status == 0 and [line[:12].strip() for line in out.splitlines()] == maps
+
+
+def test_search_prints_the_nearest_images_as_text_and_as_json(run, shapes):
+    found = shapes.search.find("a red circle", limit=2)
+    status, text, _ = run("search", "a red circle", "--dataset", "shapes100", "--top", "2")
+    lines = [f"{each.index:>8d}  cosine {each.cosine:.4f}  red circle" for each in found.images]
+    assert (status, text) == (0, "\n".join(["tiny on shapes100, 10,000 test images", "", *lines, ""]))
+    status, text, _ = run("search", "--index", "3", "--dataset", "shapes100", "--json")
+    assert json.loads(text) == shapes.search.find(index=3, limit=10).to_dict()
+    assert run("search", "--dataset", "shapes100")[0] == 2

@@ -96,7 +96,7 @@ def sentence_of(function):
 
 def test_the_endpoints_document_their_parameters(served):
     endpoints = served.client.view_api(return_format="dict")["named_endpoints"]
-    assert list(endpoints) == ["/predict", "/evaluate", "/word_knowledge", "/own_classes"]
+    assert list(endpoints) == ["/predict", "/evaluate", "/word_knowledge", "/own_classes", "/search"]
     names = [each["parameter_name"] for each in endpoints["/predict"]["parameters"]]
     assert names == [
         *("image", "index", "dataset", "classnames", "templates", "replace_underscores", "top_k", "model"),
@@ -260,7 +260,12 @@ def toy_prediction(zero_shot, probe=None, truth=None):
 
 
 TOYS = SimpleNamespace(
-    name="toys", title="Toys-5", classnames=tuple("abcde"), sizes={"train": 50_000}, available=lambda: True
+    name="toys",
+    argument="toys",
+    title="Toys-5",
+    classnames=tuple("abcde"),
+    sizes={"train": 50_000},
+    available=lambda: True,
 )
 
 

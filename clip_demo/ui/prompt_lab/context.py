@@ -102,16 +102,20 @@ class LabContext:
     def connect_gallery(self, gallery: gr.HTML, state: gr.State, redraw: gr.Textbox) -> None:
         """Let a gallery show more images, and open one in the Explore tab."""
         self.update_state(gallery.more, _with_pages, state, redraw)
-        fields, tabs = self.explore.fields, self.explore.tabs
+        open_in_explore(gallery, self.explore)
 
-        def open_image(event: gr.EventData) -> list[Any]:
-            index = str(event_value(event, "value"))
-            if not re.fullmatch(r"[0-9]{1,9}", index):  # a client may send anything
-                return [gr.skip()] * 4
-            return [int(index), TEST_IMAGE, gr.Tabs(selected="explore"), now()]
 
-        outputs = [fields.index, fields.source, tabs, self.explore.request]
-        gallery.open(open_image, outputs=outputs, **INSTANT)
+def open_in_explore(gallery: gr.HTML, explore: ExploreTab) -> None:
+    """Let the event ``open`` of a gallery show a test image in the Explore tab."""
+
+    def open_image(event: gr.EventData) -> list[Any]:
+        index = str(event_value(event, "value"))
+        if not re.fullmatch(r"[0-9]{1,9}", index):  # a client may send anything
+            return [gr.skip()] * 4
+        return [int(index), TEST_IMAGE, gr.Tabs(selected="explore"), now()]
+
+    outputs = [explore.fields.index, explore.fields.source, explore.tabs, explore.request]
+    gallery.open(open_image, outputs=outputs, **INSTANT)
 
 
 def _with_pages(before: dict[str, Any], value: Any) -> dict[str, Any]:
