@@ -13,6 +13,7 @@ from functools import partial
 
 from clip_demo.backend import Backend
 from clip_demo.cli.terminal import run
+from clip_demo.datasets.catalog import NAMES
 from clip_demo.errors import ClipDemoError, OptionError
 from clip_demo.models.catalog import ACTIVATIONS, AUTO
 from clip_demo.serving import zero_gpu
@@ -174,9 +175,9 @@ def make_parser() -> argparse.ArgumentParser:
         "(default: what the file says, otherwise quickgelu, as in OpenAI's models)")  # fmt: skip
     add("--heads", type=int, metavar="N", help="attention heads of a checkpoint's image encoder, such as 16 in "
         "open_clip's ViT-H-14 (default: what the file says, otherwise its width / 64)")  # fmt: skip
-    add("--dataset", metavar="SET", action="append", help="the dataset at the start: cifar100, shapes100, or the path "
-        "of a folder with one folder of images for each class, or of a zip of one; give it several times to offer more "
-        "(default: cifar100 if it is on disk, otherwise shapes100, which needs no download)")  # fmt: skip
+    add("--dataset", metavar="SET", action="append", help=f"the dataset at the start: {', '.join(NAMES)}, or the "
+        "path of a folder with one folder of images for each class, or of a zip of one; give it several times to offer "
+        "more (default: cifar100 if it is on disk, otherwise shapes100, which needs no download)")  # fmt: skip
     add("--data-root", metavar="DIR", help="folder that contains cifar-100-python (default: $CLIP_DEMO_DATA, otherwise "
         "~/.cache, data, ~/data or ~/datasets)")  # fmt: skip
     add("--weights-root", metavar="DIR", help="folder of OpenAI's weights (default: $CLIP_DEMO_WEIGHTS, otherwise "

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from ..benchmark.sections import SECTIONS
-from ..datasets.catalog import CIFAR100, DATASETS
+from ..datasets.catalog import CIFAR100, NAMES
 from ..models.catalog import PREFERRED, available_models
 from ..paths import cache_folder
 from . import commands
@@ -173,7 +173,7 @@ def _add_download(subparsers) -> None:
         "download OpenAI's weights (ViT-B/32: 354 MB) or a dataset (CIFAR-100: 169 MB)", "ViT-B/32 --from /media/usb",
     )  # fmt: skip
     command.add_argument(
-        "what", nargs="?", choices=(*available_models(), *DATASETS), metavar="WHAT", help="a model or a dataset"
+        "what", nargs="?", choices=(*available_models(), *NAMES), metavar="WHAT", help="a model or a dataset"
     )
     command.add_argument(
         "--from", dest="given", type=path_type, metavar="PATH",

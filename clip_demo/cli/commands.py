@@ -13,7 +13,7 @@ from ..backend import Backend, Prediction
 from ..benchmark.report import as_text
 from ..benchmark.sections import SECTIONS, Settings, measure
 from ..datasets.base import Dataset
-from ..datasets.catalog import CIFAR100, add_dataset, missing_note, open_datasets, resolve_dataset
+from ..datasets.catalog import CIFAR100, NAMES, add_dataset, missing_note, open_datasets, resolve_dataset
 from ..download import RemoteFile, describe
 from ..errors import DatasetError, OptionError
 from ..evaluation import tables
@@ -158,7 +158,7 @@ def run_download(options: Namespace) -> None:
         if options.data_root is not None:
             with contextlib.suppress(OSError):  # `open_datasets` says what is wrong
                 Path(options.data_root).mkdir(parents=True, exist_ok=True)
-        dataset = open_datasets(options.data_root)[options.what]
+        dataset = add_dataset(open_datasets(options.data_root), options.what, options.data_root)
         with ProgressBars("B") as bars:
             dataset.download(bars, given=options.given and Path(options.given))
         print(f"{dataset.title} is ready.")
@@ -262,7 +262,8 @@ def _download_weights(name: str, root: str | None) -> Path:
 def _where(what: str | None, data_root: str | None, root: str | None) -> str:
     """Return what is on this machine, and the addresses in the order of trying, of one or of all."""
     lines = {name: _places_of(weights_path(name, root), weights_files(name)) for name in OPENAI_MODELS}
-    lines |= {name: dataset.sources() for name, dataset in open_datasets(data_root).items()}
+    datasets = open_datasets(data_root)
+    lines |= {name: add_dataset(datasets, name, data_root).sources() for name in NAMES}
     chosen = {what: lines[what]} if what else lines
     return "\n".join(line for name, found in chosen.items() for line in (name, *(f"    {each}" for each in found)))
 
@@ -290,7 +291,7 @@ def chosen_dataset(options: Namespace) -> Dataset:
         if options.data_root and (note := missing_note(datasets, options.data_root)):
             raise DatasetError(note)
         return resolve_dataset(datasets, None)
-    options.dataset = add_dataset(datasets, options.dataset)  # a folder is listed once
+    options.dataset = add_dataset(datasets, options.dataset, options.data_root)  # a folder is listed once
     return options.dataset
 
 

@@ -2,7 +2,7 @@
 
 import os
 
-from ..datasets.catalog import DATASETS
+from ..datasets.catalog import NAMES
 from ..models.catalog import ACTIVATIONS, BUILT_IN
 
 path_type = os.path.expanduser
@@ -42,8 +42,8 @@ def add_model_options(command, model: str = BUILT_IN, dataset: str | None = None
     usual = dataset or "cifar100 if it is on disk, otherwise shapes100"
     command.add_argument(
         "--dataset", default=dataset, metavar="SET",
-        help=f"{' or '.join(DATASETS)}, or the path of a folder with one folder of images for each class, or of a zip "
-        f"of one (default: {usual})",
+        help=f"{', '.join(NAMES)}, or the path of a folder with one folder of images for each class, or of a zip of "
+        f"one (default: {usual})",
     )  # fmt: skip
     command.add_argument(
         "--model", default=model, metavar="M",

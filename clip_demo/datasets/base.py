@@ -9,6 +9,7 @@ from PIL import Image
 
 from ..errors import IndexRangeError, OptionError
 from ..progress import Progress
+from .openai_templates import CIFAR100_TEMPLATES
 
 
 class Dataset(ABC):
@@ -29,7 +30,7 @@ class Dataset(ABC):
     coarse_of : tuple of int
         Group of each class, a position in `coarse_names`; empty without groups.
     templates : tuple of str
-        Templates that suit the images, as openai/CLIP's ``data/prompts.md`` has them.
+        Templates that suit the images, as openai/CLIP's ``data/prompts.md`` has them; default those for CIFAR-100.
     sizes : dict of str to int
         Number of images in each split, with the keys ``"train"`` and ``"test"``.
     download_bytes : int or None
@@ -43,7 +44,7 @@ class Dataset(ABC):
     classnames: tuple[str, ...]
     coarse_names: tuple[str, ...] = ()
     coarse_of: tuple[int, ...] = ()
-    templates: tuple[str, ...] = ("a photo of a {}.",)
+    templates: tuple[str, ...] = CIFAR100_TEMPLATES
     sizes: dict[str, int]
     download_bytes: int | None = None
     folder: Path | None = None

@@ -11,8 +11,10 @@ from .base import Dataset
 from .cifar100 import Cifar100
 from .folder import FolderDataset, is_path
 from .shapes100 import Shapes100
+from .torchvision_sets import TORCHVISION, TorchvisionDataset
 
-CIFAR100, SHAPES100 = DATASETS = (Cifar100.name, Shapes100.name)
+CIFAR100, SHAPES100 = DATASETS = (Cifar100.name, Shapes100.name)  # offered without being named
+NAMES = (*DATASETS, *TORCHVISION)
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +40,18 @@ def open_datasets(root: str | Path | None = None) -> dict[str, Dataset]:
     return {Cifar100.name: Cifar100(root), Shapes100.name: Shapes100()}
 
 
-def add_dataset(datasets: dict[str, Dataset], given: str | Dataset) -> Dataset:
+def add_dataset(datasets: dict[str, Dataset], given: str | Dataset, root: str | Path | None = None) -> Dataset:
     """Return a dataset that the host names, opening it where it is none of the others.
 
     Parameters
     ----------
     datasets : dict of str to Dataset
-        A folder or zip is added.
+        The dataset is added.
     given : str or Dataset
-        A name, or the path of a folder or zip; see `clip_demo.datasets.folder.FolderDataset`.
+        A name, one of `clip_demo.datasets.torchvision_sets.TORCHVISION`, or the path of a folder or zip; see
+        `clip_demo.datasets.folder.FolderDataset`.
+    root : path, optional
+        As for `open_datasets`.
 
     Raises
     ------
@@ -56,11 +61,11 @@ def add_dataset(datasets: dict[str, Dataset], given: str | Dataset) -> Dataset:
     if not isinstance(given, Dataset):
         if given in datasets:
             return datasets[given]
+        if given in TORCHVISION:
+            return datasets.setdefault(given, TorchvisionDataset(given, root))
         if not is_path(given):
-            raise DatasetError(
-                f"dataset: {given!r} is unknown; use one of {', '.join(map(repr, datasets))}, or the path of a folder "
-                "or zip."
-            )
+            known = ", ".join(map(repr, (*datasets, *TORCHVISION)))
+            raise DatasetError(f"dataset: {given!r} is unknown; use one of {known}, or the path of a folder or zip.")
         given = FolderDataset(given)
         while given.name in datasets:  # two folders may have the same name
             given.name += "-2"
@@ -78,7 +83,7 @@ def open_chosen(
     named = [given] if isinstance(given, (str, Dataset)) else given or ()
     if not named:
         warn_where_missing(datasets, root)
-    return datasets, next((each.name for each in [add_dataset(datasets, each) for each in named]), None)
+    return datasets, next((each.name for each in [add_dataset(datasets, each, root) for each in named]), None)
 
 
 def resolve_dataset(datasets: Mapping[str, Dataset], name: str | None) -> Dataset:

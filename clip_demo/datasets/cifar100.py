@@ -19,7 +19,6 @@ from ..progress import Progress
 from ..switches import failed_sentence
 from .base import Dataset
 from .cifar100_classes import CIFAR100_CLASSNAMES, CIFAR100_COARSE_NAMES, CIFAR100_COARSE_OF
-from .openai_templates import CIFAR100_TEMPLATES
 
 HOME_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 # The sum stands in Keras and in torchvision's prototype datasets; the first address is torchvision's.
@@ -63,7 +62,6 @@ class Cifar100(Dataset):
     classnames = CIFAR100_CLASSNAMES
     coarse_names = CIFAR100_COARSE_NAMES
     coarse_of = CIFAR100_COARSE_OF
-    templates = CIFAR100_TEMPLATES
     sizes = {"train": 50_000, "test": 10_000}
     download_bytes = ARCHIVE.size
     file_bytes = {"train": 155_249_918, "test": 31_049_707, "meta": 1_473}

@@ -83,7 +83,8 @@ def list_images(files: ImageFiles) -> Listing:
         )
     position = {folder: i for i, folder in enumerate(folders)}
     labels = np.array([position[each] for each in labels], dtype=np.int16)
-    is_test = _split(found, labels, len(top)) if splits is None else np.array(splits)
+    paths = [normal_form(file.path[len(top) :]) for file in found]
+    is_test = first_fifth(paths, labels) if splits is None else np.array(splits)
     if not is_test.any():
         raise DatasetError(f"dataset: {files.path} has no test images; put some into a folder named test.")
     names, groups = _names_and_groups(files, tables.get(CLASSES), folders)
@@ -192,9 +193,16 @@ def _bad_row(path: str, line: int, reason: str) -> DatasetError:
     return DatasetError(f"dataset: line {line} of {path}: {reason}.")
 
 
-def _split(found: Sequence[File], labels: np.ndarray, skip: int) -> np.ndarray:
-    """Return which images are test images, shape (n,): of each class the first fifth in the order of a hash."""
-    hashes = [hashlib.sha256(SEED + normal_form(file.path[skip:]).encode()).digest()[:8] for file in found]
+def first_fifth(paths: Sequence[str], labels: np.ndarray) -> np.ndarray:
+    """Return which images are test images, shape (n,), bool: of each class the first fifth in the order of a hash.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Relative, with "/": the hash depends on nothing else.
+    labels : numpy.ndarray, shape (n,), int
+    """
+    hashes = [hashlib.sha256(SEED + path.encode()).digest()[:8] for path in paths]
     order = np.lexsort((np.frombuffer(b"".join(hashes), dtype=">u8"), labels))
     counts = np.bincount(labels)
     rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
