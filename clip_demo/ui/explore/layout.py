@@ -101,7 +101,7 @@ def lay_out(backend: Backend, top: dict[str, Any]) -> tuple[Fields, Controls]:
         with gr.Column(scale=3, min_width=264, elem_id="image-side"):
             left = _image_side(backend, first)
         with gr.Column(scale=12, min_width=320, elem_id="answer-side"):
-            right = {**_words(first), **_answers(first)}
+            right = {**_words(backend, first), **_answers(first)}
     made = {"guide": guide, **top, **left, **right}
     return tuple(kind(**{field.name: made[field.name] for field in fields(kind)}) for kind in (Fields, Controls))
 
@@ -184,10 +184,10 @@ def _examples() -> gr.HTML:
     )
 
 
-def _words(first: View) -> dict[str, Any]:
+def _words(backend: Backend, first: View) -> dict[str, Any]:
     with gr.Row(elem_id="words", equal_height=False):
         with gr.Column(scale=4, min_width=260, elem_classes="word-field"):
-            templates, presets = template_field(first.templates, "templates")
+            templates, presets = template_field(first.templates, "templates", backend)
             templates_message = gr.HTML(apply_default_css=False, elem_id="templates-message")
         with gr.Column(scale=5, min_width=260, elem_classes="word-field"):
             classes = gr.Textbox(

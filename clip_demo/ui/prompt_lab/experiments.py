@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from ...backend import Backend
-from ...datasets.openai_templates import CIFAR100_TEMPLATES
 from ...errors import ClipDemoError
 from ...evaluation.report import EvaluationReport
 from ...progress import Progress
@@ -125,7 +124,7 @@ def _measure(backend: Backend, request: Request, before: _Measured, progress: Pr
 
 
 def _offered(request: Request) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*CIFAR100_TEMPLATES, *request.prompts.templates]))
+    return tuple(dict.fromkeys([*request.dataset.templates, *request.prompts.templates]))
 
 
 def _key(request: Request) -> tuple:
