@@ -17,6 +17,7 @@ from .options import (
     add_top_k,
     path_type,
 )
+from .predict_folder import FORMATS
 from .prepare import run_prepare
 
 
@@ -51,10 +52,11 @@ def _add_zero_shot(subparsers) -> None:
 def _add_predict(subparsers) -> None:
     command = _add_command(
         subparsers, "predict", commands.run_predict,
-        "print the zero-shot prediction and the linear probe's for a test image or an image file",
+        "print the zero-shot prediction and the linear probe's for a test image, an image, or all images of a folder",
         "--image cat.jpg --classes 'cat,bird,car' --template 'a photo of a {}' --json",
     )  # fmt: skip
     source = command.add_mutually_exclusive_group(required=True)
+    source.add_argument("folder", nargs="?", type=path_type, metavar="FOLDER", help="a folder; all images in it")
     add_index(source)
     source.add_argument("--image", type=path_type, metavar="FILE", help="an image file; - for standard input")
     add_prompt_options(command)
@@ -64,6 +66,12 @@ def _add_predict(subparsers) -> None:
         help="also ask whether the image shows none of the classes: other nouns count in the softmax",
     )  # fmt: skip
     command.add_argument("--json", action="store_true", help="print JSON")
+    folder = command.add_argument_group("folder", "What is written for a folder.")
+    folder.add_argument("--format", choices=FORMATS, default="csv", help="CSV, or JSON Lines (default: csv)")
+    folder.add_argument(
+        "--output", type=path_type, metavar="FILE",
+        help="a file; if it has a part already, the same command goes on (default: standard output)",
+    )  # fmt: skip
 
 
 def _add_search(subparsers) -> None:

@@ -29,6 +29,7 @@ from ..serving.image_search import check_sentence
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import parse_class_file, read_classnames
 from .article import evaluate_linear_probe, fit_linear_probe, predict_zero_shot
+from .predict_folder import run_predict_folder
 from .progress_bars import ProgressBars
 from .reproduce import reproduce, table
 from .terminal import read_input, to_json
@@ -52,7 +53,10 @@ def run_zero_shot(options: Namespace) -> None:
 
 
 def run_predict(options: Namespace) -> None:
-    """Print both predictions, as text or as JSON."""
+    """Print both predictions, as text or as JSON, or write those for a folder."""
+    if options.folder is not None:
+        prompts = _prompts(options, chosen_dataset(options))
+        return run_predict_folder(options, lambda: open_backend(options, None), prompts)
     image = None if options.image is None else _image(options.image)
     prediction, backend = _predict(options, image)
     if options.json:

@@ -87,7 +87,7 @@ class FolderFiles(ImageFiles):
             except OSError:
                 self._skip("folders that cannot be read", folder)
                 continue
-            if not entries:
+            if folder and not entries:
                 self._skip("empty folders", folder)
             for entry in entries:
                 path = f"{folder}/{entry.name}" if folder else entry.name

@@ -28,7 +28,7 @@ def test_a_command_is_required(capsys):
 
 @pytest.mark.parametrize("option", ["--images", "--spaces"])
 def test_earlier_option_names_are_not_accepted(option, capsys):
-    assert exit_status("predict", "--index", "0", option, "shapes100") == 2
+    assert exit_status("predict", "--index", "0", f"{option}=shapes100") == 2
     assert option in capsys.readouterr().err
 
 

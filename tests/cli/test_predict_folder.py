@@ -1,0 +1,109 @@
+"""Predictions for all images of a folder, and how interrupted work goes on."""
+
+import csv
+import io
+import json
+
+import pytest
+from PIL import Image
+
+from clip_demo.backend import Backend
+from clip_demo.cli import predict_folder
+from clip_demo.datasets.shapes100 import Shapes100
+from clip_demo.features import extract
+
+CLASSES = "red circle,blue square,=green star"
+OPTIONS = ("--dataset", "shapes100", "--classes", CLASSES, "--top-k", "2")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Eight images, nested and with other names than ASCII has, beside a damaged one and a text."""
+    folder, shapes = tmp_path / "photos", Shapes100()
+    for i, name in enumerate(["b.png", "a.png", "ü/é 1.png", "ü/2.png", "c/d/e.png", "=x.png", "z.png", "y.png"]):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(shapes.pixels([i], size=40 + i)[0]).save(folder / name)
+    (folder / "damaged.jpg").write_bytes(b"\xff\xd8\xff no image")
+    (folder / "notes.txt").write_text("")
+    (folder / "labels.csv").write_text("")
+    (folder / "link.png").symlink_to("/etc/hostname")
+    return folder
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_csv_has_a_row_for_each_file_equal_to_single_predictions(run, folder):
+    status, text, err = run("predict", str(folder), *OPTIONS)
+    names = ["'=x.png", "a.png", "b.png", "c/d/e.png", "damaged.jpg", "y.png", "z.png", "ü/2.png", "ü/é 1.png"]
+    assert status == 0 and [row["file"] for row in rows(text)] == names
+    backend = Backend.open("tiny", dataset="shapes100")
+    for row in rows(text):
+        if row["file"] == "damaged.jpg":
+            assert not row["label_1"] and not row["probe_label"]
+            assert row["error"] == (
+                "damaged.jpg is not an image that can be read; use one of JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF."
+            )
+            continue
+        status, single, _ = run("predict", "--image", str(folder / row["file"].removeprefix("'")), *OPTIONS, "--json")
+        single = json.loads(single)
+        for k, score in enumerate(single["zero_shot"], 1):
+            assert row[f"label_{k}"].removeprefix("'") == score["label"]
+            assert float(row[f"probability_{k}"]) == pytest.approx(score["probability"], abs=1e-5)
+            assert float(row[f"cosine_{k}"]) == pytest.approx(score["cosine"], abs=1e-5)
+        assert row["probe_label"] == single["linear_probe"]["top"][0]["label"] and row["error"] == ""
+    assert backend.head() is not None and len(single["zero_shot"]) == 2
+    assert "1 images cannot be read:\n    damaged.jpg\n" in err
+    assert "Left out: files that are no images by the ending of their names: 1, such as notes.txt." in err
+    assert "Left out: links to folders, or out of this one: 1, such as link.png." in err
+
+
+def test_json_lines(run, folder):
+    status, text, _ = run("predict", str(folder), *OPTIONS, "--format", "jsonl")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert status == 0 and len(lines) == 9 and [line["error"] is None for line in lines].count(False) == 1
+    first = lines[0]
+    assert first["file"] == "=x.png" and [each["label"] for each in first["zero_shot"]][0] in CLASSES
+    assert len(first["linear_probe"]) == 2 and first["zero_shot"][0]["probability"] > 0.3
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("keep", [0.0, 0.31, 0.7, 1.0])
+def test_interrupted_work_goes_on_and_ends_as_without(run, folder, tmp_path, monkeypatch, kind, keep):
+    for module in (extract, predict_folder):
+        monkeypatch.setattr(module, "BATCH", 2)
+    arguments = ("predict", str(folder), *OPTIONS, "--format", kind, "--output")
+    assert run(*arguments, str(tmp_path / "whole"))[0] == 0
+    whole = (tmp_path / "whole").read_bytes()
+    (tmp_path / "part.options.json").write_bytes((tmp_path / "whole.options.json").read_bytes())
+    (tmp_path / "part").write_bytes(whole[: int(keep * len(whole))])  # killed, in the middle of a line
+    assert run(*arguments, str(tmp_path / "part"))[0] == 0
+    assert (tmp_path / "part").read_bytes() == whole
+
+
+def test_what_was_begun_with_other_options_is_not_continued(run, folder, tmp_path):
+    output = str(tmp_path / "out.csv")
+    assert run("predict", str(folder), *OPTIONS, "--output", output)[0] == 0
+    before = (tmp_path / "out.csv").read_bytes()
+    for others in (("--template", "a {}"), ("--top-k", "1"), ("--format", "jsonl")):
+        status, _, err = run("predict", str(folder), *OPTIONS, *others, "--output", output)
+        assert status == 2 and "was begun with other options, or by another program; give another file, or" in err
+    (tmp_path / "other.csv").write_text("mine\n")
+    status, _, err = run("predict", str(folder), *OPTIONS, "--output", str(tmp_path / "other.csv"))
+    assert status == 2 and (tmp_path / "other.csv").read_text() == "mine\n"
+    assert (tmp_path / "out.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "folder: 'nowhere' is not a folder; give one, or an image with --image."),
+        (["."], "folder: there are no images in '.'; give another folder."),
+        ([".", "--json"], "--json, --none-of-these: they are for a single image; use --format jsonl, or omit them."),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused(run, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run("predict", *arguments, "--dataset", "shapes100")
+    assert (status, out, err) == (2, "", f"clip_demo: {message}\n")
