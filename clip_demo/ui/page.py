@@ -14,6 +14,7 @@ from .event_errors import Page, exception_handlers
 from .event_options import QUIET
 from .explore import events as explore_events
 from .explore import layout as explore
+from .explore import many_photos
 from .explore.link_events import model_choices
 from .few_shot import events as few_shot_events
 from .few_shot import layout as few_shot
@@ -49,6 +50,7 @@ def build_ui(backend: Backend) -> gr.Blocks:
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Explore", id="explore") as explore_tab:
                 fields, controls = explore.lay_out(backend, top)
+                many = many_photos.lay_out()
             with gr.Tab("Your classes", id="teach") as teach_tab:
                 teach = own_classes.lay_out()
             with gr.Tab("Prompt Lab", id="lab", elem_id="lab") as lab_tab:
@@ -63,6 +65,7 @@ def build_ui(backend: Backend) -> gr.Blocks:
         state = explore_events.connect(demo, backend, fields, controls)
         opened = ExploreTab(tabs, explore_tab, fields, state.request)
         prompt_lab_events.connect(backend, lab, opened, state.kept)
+        many_photos.connect(backend, fields, many)
         search_events.connect(search_tab, backend, opened, search_parts)
         for tab in (explore_tab, teach_tab, lab_tab, search_tab, few_shot_tab, how_tab):
             tab.select(None, js=f"() => clipExplorer.openTab('{tab.id}')", **QUIET)
