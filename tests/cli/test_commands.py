@@ -12,7 +12,7 @@ from clip_demo.benchmark.random_checkpoints import SMALL_VIT, random_clip, write
 from clip_demo.benchmark.report import Fact
 from clip_demo.benchmark.sections import SECTIONS, Settings
 from clip_demo.cli import commands
-from clip_demo.datasets.catalog import DATASETS
+from clip_demo.datasets.catalog import NAMES
 from clip_demo.datasets.cifar100 import Cifar100
 from clip_demo.models import sources
 from clip_demo.models.catalog import OPENAI_MODELS
@@ -261,7 +261,7 @@ def test_where_lists_files_and_addresses_in_order(run, tmp_path):
     folders = ["--weights-root", str(tmp_path), "--data-root", str(tmp_path)]
     status, out, _ = run("download", "--where", *folders)
     lines = out.splitlines()
-    assert status == 0 and [each for each in lines if not each.startswith(" ")] == [*OPENAI_MODELS, *DATASETS]
+    assert status == 0 and [each for each in lines if not each.startswith(" ")] == [*OPENAI_MODELS, *NAMES]
     status, out, _ = run("download", "ViT-B/32", "--where", *folders)
     assert out.splitlines()[1] == f"    on disk    {tmp_path / 'ViT-B-32.pt'}"
     addresses = [line.split()[-1] for line in out.splitlines() if " MB  " in line]
