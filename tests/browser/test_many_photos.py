@@ -52,7 +52,7 @@ def test_a_table_of_predictions_that_can_be_saved(section, backend, tmp_path):
     expect(rows).to_have_count(len(photos), timeout=30_000)
     expect(page.locator("#many-photos .says")).to_have_text(f"{len(photos)} photos; 1 could not be read.")
     expect(page.locator("table.many-photos caption")).to_have_text(
-        "By tiny: 4 classes in “a photo of a {}”; the probe learned CIFAR-100."
+        "By tiny, among 4 classes, with the prompt “a photo of a {}”. The probe was trained on CIFAR-100."
     )
     expected = {
         photo.name: backend.predict(image=photo, dataset="cifar100", prompts=PromptSet(NAMES))
@@ -106,6 +106,6 @@ def test_it_can_be_stopped_goes_on_and_follows_the_words(section):
     desk.get_by_role("button", name="Go on").click()
     # By the new words from the first photo on.
     expect(rows).to_have_count(40, timeout=30_000)
-    expect(page.locator("table.many-photos caption")).to_contain_text("3 classes in “a photo of a {}”")
+    expect(page.locator("table.many-photos caption")).to_contain_text("among 3 classes")
     assert page.locator("table.many-photos th[scope=row]").all_inner_texts() == [f"{i}.png" for i in range(40)]
     assert not {"cat", "cup", "rocket"} & set(page.locator("table.many-photos .zero-shot b").all_inner_texts())

@@ -18,11 +18,10 @@ _PROBE = ("probe_label", "probe_probability")
 def caption(prompts: PromptSet, model: str, dataset: Dataset, head: Head | None) -> str:
     """Return by what the photos are predicted."""
     others = len(prompts.templates) - 1
-    more = f" and {others} more prompt{'s' if others > 1 else ''}" if others else ""
-    probe = f"; the probe learned {escape(dataset.title)}" if head else ""
-    return (
-        f"By {escape(model)}: {len(prompts.classnames):,} classes in “{name_html(prompts.templates[0])}”{more}{probe}."
-    )
+    more = f" and {others:,} more" if others else ""
+    probe = f" The probe was trained on {escape(dataset.title)}." if head else ""
+    template = name_html(prompts.templates[0])
+    return f"By {escape(model)}, among {len(prompts.classnames):,} classes, with the prompt “{template}”{more}.{probe}"
 
 
 def heading(head: Head | None) -> str:

@@ -31,6 +31,12 @@ window.clipMany = {
     this.part("input").click();
   },
 
+  dropped(event, files) {
+    event.preventDefault();
+    event.stopPropagation();
+    this.take([...files]);
+  },
+
   take(files) {
     this.files = files.slice(0, MANY.most);
     this.left = files.length - this.files.length;
