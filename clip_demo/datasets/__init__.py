@@ -1,1 +1,1 @@
-"""Datasets behind one interface: CIFAR-100, and Shapes-100, which is drawn by code and needs no download."""
+"""Datasets behind one interface: CIFAR-100, Shapes-100, which is drawn by code, more of torchvision's, and folders."""

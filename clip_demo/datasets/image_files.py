@@ -116,6 +116,7 @@ class ZipFiles(ImageFiles):
 
     def __init__(self, path: Path):
         super().__init__(path)
+        self._infos: dict[str, zipfile.ZipInfo] = {}
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
@@ -124,16 +125,17 @@ class ZipFiles(ImageFiles):
     def _walk(self) -> Iterator[File]:
         mtime_ns = self.path.stat().st_mtime_ns
         for info in self._zip.infolist():
-            parts = info.filename.split("/")
+            name = _name(info)
+            self._infos[name] = info
             if stat.S_ISLNK(info.external_attr >> 16):
-                self._skip("links", info.filename)
-            elif not info.is_dir() and not any(part.startswith((".", "__MACOSX")) for part in parts):
-                yield File(info.filename, info.file_size, mtime_ns, info.CRC)
+                self._skip("links", name)
+            elif not info.is_dir() and not any(part.startswith((".", "__MACOSX")) for part in name.split("/")):
+                yield File(name, info.file_size, mtime_ns, info.CRC)
 
     def read(self, path: str) -> bytes:
         """Return the content of a file; see `ImageFiles.read`."""
         try:
-            with self._zip.open(path) as file:
+            with self._zip.open(self._infos[path]) as file:
                 return _bounded(file)
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
             raise ValueError(str(error)) from error
@@ -161,6 +163,16 @@ def open_files(path: Path) -> ImageFiles:
 def normal_form(path: str) -> str:
     """Return a path in Unicode's normal form C: macOS has stored some of the same names in another form."""
     return unicodedata.normalize("NFC", path)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """Return a name in a zip. Some programs write UTF-8 without saying so, which Python reads as code page 437."""
+    if info.flag_bits & 0x800 or info.filename.isascii():
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode()
+    except UnicodeError:
+        return info.filename
 
 
 def _is_text(name: str) -> bool:

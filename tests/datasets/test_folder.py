@@ -235,6 +235,17 @@ def test_a_zip_is_as_good_as_a_folder_and_nothing_outside_is_read(folder, tmp_pa
     assert dataset.notes == ("Left out: links: 1, such as a/link.png.",)
 
 
+def test_names_in_a_zip_that_are_utf_8_without_saying_so(folder, tmp_path):
+    data = bytearray(zipped(folder, tmp_path / "fruit.zip").read_bytes())
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # as Info-ZIP writes them
+        at = -1
+        while (at := data.find(header, at + 1)) >= 0:
+            data[at + flags + 1] &= ~0x08
+    (tmp_path / "fruit.zip").write_bytes(data)
+    dataset, plain = FolderDataset(tmp_path / "fruit.zip"), FolderDataset(folder)
+    assert dataset.classnames == plain.classnames and levels(dataset, "test") == levels(plain, "test")
+
+
 def test_a_file_in_a_zip_has_a_bounded_size(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("clip_demo.datasets.image_files.MAX_BYTES", 1_000)
     with zipfile.ZipFile(zipped(folder, tmp_path / "bomb.zip"), "a", zipfile.ZIP_DEFLATED) as archive:
