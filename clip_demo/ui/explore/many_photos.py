@@ -17,7 +17,7 @@ import gradio as gr
 
 from ...backend import Backend
 from ...errors import ClipDemoError, ImageError
-from ...serving.photo_predictions import PhotoPrediction
+from ...serving.photo_predictor import PhotoPrediction
 from ...zero_shot.prompt_set import PromptSet
 from ..event_options import QUIET, event_value, page_error
 from ..own_classes.commands import check_ready
@@ -130,10 +130,10 @@ def _path(stack: ExitStack, photo: Mapping[str, Any]) -> Path | ImageError:
 
 def _predict(backend: Backend, view: View, prompts: PromptSet, paths: list[Path | ImageError]) -> list[PhotoPrediction]:
     with visitor_request(backend) as progress:
-        predictions = backend.predict_many(
+        predictions = backend.photos.predict_many(
             [path for path in paths if isinstance(path, Path)],
+            prompts,
             dataset=view.dataset,
-            prompts=prompts,
             top_k=1,
             model=view.model,
             logit_scale=logit_scale_of(backend, view),

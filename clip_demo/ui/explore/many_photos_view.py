@@ -7,7 +7,7 @@ from html import escape
 from ...csv_text import write_csv
 from ...datasets.base import Dataset
 from ...linear_probe.head import Head
-from ...serving.photo_predictions import PhotoPrediction
+from ...serving.photo_predictor import PhotoPrediction
 from ...serving.prediction import Prediction
 from ...zero_shot.prompt_set import PromptSet
 from ..html import name_html, percent
