@@ -62,8 +62,8 @@ class _Photos:
     def __init__(self, files: ImageFiles, paths: Sequence[str]):
         self._files, self._paths, self.errors = files, paths, {}
 
-    def readable_images(self, ids: np.ndarray, split: str = "") -> list[Image.Image | None]:
-        return [self._read(self._paths[i]) for i in ids.tolist()]
+    def readable_images(self, ids: np.ndarray, split: str = "") -> Iterator[Image.Image | None]:
+        return (self._read(self._paths[i]) for i in ids.tolist())
 
     def _read(self, path: str) -> Image.Image | None:
         try:
