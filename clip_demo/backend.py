@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +33,8 @@ from .serving.inspector import Inspector
 from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
 from .serving.none_of_these import NoneOfTheseJudge
+from .serving.photo_encoder import ImageSource, PhotoEncoder
+from .serving.photo_predictions import PhotoPrediction, predict_photos
 from .serving.prediction import Prediction
 from .serving.preparation import Preparation
 from .serving.probe_job import WHOLE, Plan, ProbeJobs
@@ -108,7 +110,8 @@ class Backend:
             models, self.datasets, self._stores.heads, self._downloads, self._jobs, self.preparation
         )
         self.inside = Inspector(self._subject, self._choose, self._evaluator, self._stores.heads)
-        self.teacher = Teacher(self._choose)
+        self._photos = PhotoEncoder()
+        self.teacher = Teacher(self._choose, self._photos)
         self.search = ImageSearch(self._choose, self._stores.features)
 
     @classmethod
@@ -243,6 +246,35 @@ class Backend:
         subject = self._subject(image=image, index=index, dataset=dataset, prompts=prompts, model=model)
         head = self._stores.heads.get(subject.model.encoder.sha256, subject.dataset.key)
         return Prediction.of(subject, head, top_k, logit_scale, judge, progress)
+
+    def predict_many(
+        self,
+        images: Iterable[ImageSource],
+        *,
+        dataset=None,
+        prompts=None,
+        top_k=5,
+        model=None,
+        logit_scale=None,
+        none_of_these=False,
+        progress=None,
+    ) -> Iterator[PhotoPrediction]:
+        """Yield the predictions for many photos in their order, encoded when no visitor waits, and not remembered.
+
+        Parameters
+        ----------
+        images : iterable of PIL image, path or bytes
+            One that cannot be read does not end the work: the answer says why.
+        dataset, prompts, top_k, model, logit_scale, none_of_these, progress
+            As in `predict`.
+        """  # fmt: skip
+        top_k, on = check_top_k(top_k), self._dataset(dataset)
+        judge = self._judge if check_switch("none_of_these", none_of_these) else None
+        prompts, chosen = check_prompts(prompts, on), self._ready(model)
+        head, scale = self._stores.heads.get(chosen.encoder.sha256, on.key), logit_scale
+        photos = self._photos.encode(images, chosen, progress)
+        predict = partial(Prediction.of, head=head, top_k=top_k, logit_scale=scale, judge=judge, progress=progress)
+        return predict_photos(photos, chosen, on, prompts, predict)
 
     def word_knowledge(self, names: Iterable[str], model: str | None = None) -> tuple[WordKnowledge, ...]:
         """Return what a model knows of words or class names; empty where that is not known, as for OpenAI's models."""

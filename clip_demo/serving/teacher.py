@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from PIL import Image
 
 from ..datasets.base import Dataset
 from ..errors import ImageError, OptionError
-from ..models.image_input import read_image
 from ..numerics import best, blas_threads, softmax
 from ..own_classes.archive import read_archive, write_archive
 from ..own_classes.classifiers import Examples
 from ..own_classes.held_out import HeldOut, can_be_tested, held_out
-from ..own_classes.photo_set import Photo, PhotoSet, thumbnail_of
+from ..own_classes.photo_set import Photo, PhotoSet
 from ..progress import Progress
 from ..zero_shot.prompt_set import PromptSet
 from ..zero_shot.templates import README_TEMPLATE
 from .kept_sets import KeptSets
 from .model_handle import ModelHandle
+from .photo_encoder import ImageSource, PhotoEncoder
 
 # Sets whose classifiers are remembered: with the most photos of all, about 1 MB each.
 _REMEMBERED = 32
-# Photos of all visitors that are in memory in full size: each has up to 150 MB, and as much again while it is copied.
-_READ_AT_ONCE = 2
-ImageSource = Image.Image | str | Path | bytes
 
 
 @dataclass(frozen=True)
@@ -57,6 +50,7 @@ class Teacher:
     ----------
     choose : callable
         Turns the names of a model and a dataset, or None, into both.
+    encoder : PhotoEncoder
 
     Attributes
     ----------
@@ -64,14 +58,13 @@ class Teacher:
         The sets of the page's visitors.
     """
 
-    def __init__(self, choose: Callable[[str | None, str | None], tuple[ModelHandle, Dataset]]):
-        self._choose = choose
+    def __init__(self, choose: Callable[[str | None, str | None], tuple[ModelHandle, Dataset]], encoder: PhotoEncoder):
+        self._choose, self._encoder = choose, encoder
         self.kept = KeptSets()
         # Weak: what is remembered of a set goes with it.
         self._examples: WeakKeyDictionary[PhotoSet, tuple[tuple, Examples]] = WeakKeyDictionary()
         self._held_out: WeakKeyDictionary[Examples, HeldOut] = WeakKeyDictionary()
         self._lock = threading.Lock()
-        self._reading = threading.BoundedSemaphore(_READ_AT_ONCE)
 
     def photos(
         self, images: Iterable[ImageSource], *, model: str | None = None, progress: Progress | None = None
@@ -92,18 +85,11 @@ class Teacher:
             A sentence for each image that cannot be read; the others are not lost with it.
         model : ModelHandle
         """
-        chosen, photos, problems, images = self._model(model), [], [], list(images)
-        for number, source in enumerate(images):
-            try:
-                key, thumbnail, prepared = self._read(source, chosen)
-            except ImageError as error:
-                problems.append(error.page_message)
-            else:
-                (rows,) = chosen.features.in_background(chosen.encoder.encode_images, [prepared])
-                photos.append(Photo(key, thumbnail, rows[0]))
-            if progress:
-                progress("photos", number + 1, len(images))
-        return tuple(photos), tuple(problems), chosen
+        chosen = self._model(model)
+        found = list(self._encoder.encode(images, chosen, progress))
+        photos = tuple(each for each in found if isinstance(each, Photo))
+        problems = tuple(each.page_message for each in found if isinstance(each, ImageError))
+        return photos, problems, chosen
 
     def add(
         self,
@@ -154,8 +140,7 @@ class Teacher:
     def predict(self, examples: Examples, image: ImageSource, *, model: str | None = None) -> tuple[Answer, ...]:
         """Return what each classifier says of an image, which is not remembered."""
         chosen = self._model(model)
-        with self._reading:
-            inputs = [chosen.encoder.preprocess(read_image(image))]
+        inputs = [self._encoder.prepare(image, chosen)]
         features = chosen.features.run(lambda: chosen.encoder.encode_images(inputs))[0]
         return answers(examples, features)
 
@@ -189,14 +174,6 @@ class Teacher:
     def open(self, content: bytes) -> PhotoSet:
         """Return the set in a zip; see `clip_demo.own_classes.archive.read_archive`."""
         return read_archive(content)
-
-    def _read(self, source: ImageSource, model: ModelHandle) -> tuple[str, bytes, Any]:
-        """Return a photo's key, its thumbnail and the input of the encoder."""
-        with self._reading:
-            image = read_image(source)
-            # Equal pixels are the same photo.
-            key = hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest()
-            return key, thumbnail_of(image), model.encoder.preprocess(image)
 
     def _model(self, model: str | None) -> ModelHandle:
         return self._choose(model, None)[0]

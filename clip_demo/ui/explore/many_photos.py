@@ -1,160 +1,143 @@
-"""Many photos at once: a table of both predictions for up to a hundred uploads, below the Explore tab's answer."""
+"""Many photos at once: a table of both predictions, below the Explore tab's answer.
+
+The browser keeps the photos and sends a few of them at a time, which are deleted as soon as they are read; the rows of
+the table come back. So a visitor who leaves or stops asks for nothing more, and others are served between two requests.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from ...backend import Backend, Prediction
-from ...csv_text import write_csv
-from ...errors import ClipDemoError, ModelError
-from ...models.image_input import read_image
+from ...backend import Backend
+from ...errors import ClipDemoError, ImageError
+from ...serving.photo_predictions import PhotoPrediction
 from ...zero_shot.prompt_set import PromptSet
-from ..event_options import QUIET, load_if_downloaded
-from ..html import name_html, percent, photo_url
+from ..event_options import QUIET, event_value, page_error
+from ..own_classes.commands import check_ready
+from ..permalink import View
 from ..presence import visitor_request
-from ..uploads import MAX_UPLOAD_BYTES, uploaded_path
+from ..uploads import MAX_UPLOAD_BYTES, NO_UPLOAD, temporary_upload
+from . import many_photos_view as html
 from .events import view_of
 from .layout import Fields
-from .view import alert
+from .show import logit_scale_of
 
-MOST = 100  # photos
-_SIDE = 96  # pixels of a thumbnail
-_SHOW_EVERY = 5  # photos between two drawings of the table
-_COLUMNS = ("file", "zero_shot", "zero_shot_probability", "cosine", "probe", "probe_probability", "error")
+MOST, AT_ONCE = 100, 5  # photos of one table, and of one request; see many_photos.js
+_MAX_NAME = 200  # characters
+_QUEUE = {**QUIET, "concurrency_id": "many-photos", "concurrency_limit": 4, "trigger_mode": "multiple"}
+_MEGABYTES = MAX_UPLOAD_BYTES // 1_000_000
+_DESK = f"""<p class="caption">One table of up to {MOST} photos, with the words, the model and the dataset above. Each
+photo may have {_MEGABYTES} MB. It is deleted as soon as it is read.</p>
+<div class="many-buttons"><button type="button" data-do="choose">Choose photos</button>
+<input type="file" accept="image/*" multiple hidden>
+<button type="button" data-do="stop" hidden>Stop</button><button type="button" data-do="goOn" hidden>Go on</button>
+<button type="button" data-do="restart" hidden>Predict again</button>
+<button type="button" data-do="save" id="many-photos-save" hidden>Save as CSV</button></div>
+<p class="caption says" role="status"></p><progress hidden aria-label="Photos that are done"></progress>
+<div class="scroll" tabindex="0" role="region" aria-label="Predictions for your photos" hidden>
+<table class="many-photos"><caption></caption><thead></thead><tbody></tbody></table></div>"""
 
 
 @dataclass(frozen=True)
 class ManyPhotos:
-    """The components of the section."""
+    """The components of the section.
 
-    photos: gr.File
-    message: gr.HTML
-    table: gr.HTML
-    csv: gr.Textbox
-    save: gr.Button
+    Attributes
+    ----------
+    desk : gr.HTML
+        Buttons and table. Its event ``predict`` carries a few photos.
+    answer : gr.Textbox
+        Hidden: the rows of these photos.
+    """
 
-
-@dataclass(frozen=True)
-class _Row:
-    name: str
-    thumbnail: str
-    prediction: Prediction | None
-    error: str
+    desk: gr.HTML
+    answer: gr.Textbox
 
 
 def lay_out() -> ManyPhotos:
     """Make the section's components inside the current gradio context."""
     with gr.Accordion("Many photos at once", open=False, elem_id="many-photos"):
-        gr.HTML(
-            f'<p class="caption">Choose up to {MOST} photos, of at most {MAX_UPLOAD_BYTES // 1_000_000} MB each. They '
-            "are predicted with the words, the dataset’s probe and the model that are chosen above.</p>",
-            apply_default_css=False,
-        )
-        photos = gr.File(
-            file_count="multiple", file_types=["image"], label="Photos", height=140, elem_id="many-photos-files"
-        )
-        message = gr.HTML(apply_default_css=False)
-        table = gr.HTML(apply_default_css=False, elem_id="many-photos-table")
-        csv = gr.Textbox(visible=False, elem_id="many-photos-csv")
-        save = gr.Button("Save as CSV", size="md", visible=False, min_width=60, elem_id="many-photos-save")
-    return ManyPhotos(photos, message, table, csv, save)
+        listen = "clipMany.open(element, () => trigger('predict', { photos: clipMany.sent }));"
+        desk = gr.HTML(_DESK, apply_default_css=False, js_on_load=listen, elem_id="many-photos-desk")
+    return ManyPhotos(desk, gr.Textbox(visible="hidden", elem_id="many-photos-answer"))
 
 
 def connect(backend: Backend, fields: Fields, parts: ManyPhotos) -> None:
-    """Predict the photos when they are chosen."""
-    parts.photos.upload(
-        partial(_predict_all, backend),
-        inputs=[*fields.all(), parts.photos],
-        outputs=[parts.message, parts.table, parts.csv, parts.save],
-        preprocess=False,
-        trigger_mode="once",
-        concurrency_id="many-photos",
-        concurrency_limit=2,
-        **QUIET,
-    )
-    save = "(text) => clipExplorer.save('predictions.csv', text, 'text/csv;charset=utf-8')"
-    parts.save.click(None, inputs=parts.csv, js=save, **QUIET)
+    """Connect the section with the words, the model and the dataset of the Explore tab."""
+
+    def predict(event: gr.EventData, *values: Any) -> str:
+        view, _ = view_of(backend, list(values))
+        try:
+            return answer(backend, view, event_value(event, "photos"))
+        except ClipDemoError as error:
+            raise page_error(error) from error
+
+    done = parts.desk.predict(predict, inputs=fields.all(), outputs=parts.answer, preprocess=False, **_QUEUE)
+    done.then(None, inputs=parts.answer, outputs=parts.answer, js="(text) => clipMany.answered(text)", **QUIET)
+    done.failure(None, js="() => clipMany.failed()", **QUIET)
 
 
-def _predict_all(backend: Backend, *values: Any) -> Iterator[list[Any]]:
-    """Yield the message, the table, the CSV and the button, while more and more photos are done."""
-    *chosen, photos = values
-    photos = photos if isinstance(photos, list) else []
-    view, _ = view_of(backend, chosen)
-    rows: list[_Row] = []
-    try:
+def answer(backend: Backend, view: View, photos: Any) -> str:
+    """Return the rows of a few photos as JSON, as HTML and as CSV.
+
+    Parameters
+    ----------
+    backend : Backend
+    view : View
+        The words, the model, the dataset and what else decides about predictions.
+    photos : list of mapping
+        Each with the ``path`` of an upload, which is deleted, and the ``name`` that the visitor knows it by. A client
+        may send anything.
+    """
+    if not isinstance(photos, list) or not 0 < len(photos) <= AT_ONCE:
+        raise ImageError(NO_UPLOAD, page="These photos did not arrive. Try again.")
+    photos = [each if isinstance(each, Mapping) else {} for each in photos]
+    names = [each["name"][:_MAX_NAME] if isinstance(each.get("name"), str) else "photo" for each in photos]
+    with ExitStack() as stack:
+        paths = [_path(stack, each) for each in photos]  # all, so that all are deleted
+        check_ready(backend, view.model)
         prompts = PromptSet.parse(view.templates, view.classes, view.replace_underscores)
-        if load_if_downloaded(backend, view.model).state != "ready":
-            raise ModelError("model: it is not ready.", page="The model is not ready yet. Choose the photos again.")
-        predict = partial(backend.predict, dataset=view.dataset, prompts=prompts, model=view.model, top_k=1)
-        with visitor_request(backend) as progress:
-            for number, photo in enumerate(photos[:MOST], 1):
-                progress("photos", number - 1, len(photos[:MOST]))
-                rows.append(_row(photo, predict))
-                if number % _SHOW_EVERY == 0 and number < len(photos[:MOST]):
-                    yield [_progress(number, len(photos[:MOST])), _table(rows), gr.skip(), gr.skip()]
-    except ClipDemoError as error:
-        yield [alert(error.page_message, stale=False), _table(rows), _csv(rows), gr.Button(visible=bool(rows))]
-        return
-    more = f"Only the first {MOST} of {len(photos):,} photos are predicted." if len(photos) > MOST else ""
-    yield [alert(more, stale=False), _table(rows), _csv(rows), gr.Button(visible=bool(rows))]
+        found = _predict(backend, view, prompts, paths)
+    head = backend.head(view.dataset, view.model)
+    dataset = backend.datasets[view.dataset]
+    asked = (view.model, dataset.key, prompts, view.sharpness, view.none_of_these, head and head.provenance.n_train)
+    return json.dumps({
+        "asked": str(hash(asked)),  # a change while photos are on their way makes another table
+        "caption": html.caption(prompts, view.model, dataset, head),
+        "head": html.heading(head),
+        "rows": html.rows(names, found, head),
+        "csvHead": html.csv_head(head),
+        "csv": html.csv_rows(names, found, head),
+        "damaged": sum(each.error is not None for each in found),
+    })  # fmt: skip
 
 
-def _row(photo: Any, predict: Any) -> _Row:
-    name = photo.get("orig_name") if isinstance(photo, Mapping) else None
-    name = Path(name).name[:200] if isinstance(name, str) else "photo"
+def _path(stack: ExitStack, photo: Mapping[str, Any]) -> Path | ImageError:
+    if photo.get("path") is None:
+        return ImageError(NO_UPLOAD, page=f"This photo did not arrive. It may have at most {_MEGABYTES} MB.")
     try:
-        image = read_image(uploaded_path(photo))
-        return _Row(name, photo_url(image, _SIDE), predict(image=image), "")
-    except ClipDemoError as error:
-        return _Row(name, "", None, error.page_message)
+        return stack.enter_context(temporary_upload(photo))
+    except ImageError as error:
+        return error
 
 
-def _progress(done: int, total: int) -> str:
-    return (
-        f'<div class="notice" role="status"><label>{done} of {total} photos'
-        f'<progress max="{total}" value="{done}"></progress></label></div>'
-    )
-
-
-def _table(rows: Sequence[_Row]) -> str:
-    if not rows:
-        return ""
-    body = "".join(map(_row_html, rows))
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("Photo", "Zero-shot", "Linear probe"))
-    return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Predictions of the photos">'
-        f'<table class="many-photos"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
-
-
-def _row_html(row: _Row) -> str:
-    image = f'<img src="{row.thumbnail}" alt="">' if row.thumbnail else ""
-    head = f'<th scope="row">{image}<span>{escape(row.name)}</span></th>'
-    if row.prediction is None:
-        return f'<tr>{head}<td colspan="2" class="error">{escape(row.error)}</td></tr>'
-    first, probe = row.prediction.zero_shot[0], row.prediction.linear_probe
-    cells = _cell("zero-shot", first.label, first.probability)
-    cells += _cell("probe", probe.top[0].label, probe.top[0].probability) if probe else "<td>–</td>"
-    return f"<tr>{head}{cells}</tr>"
-
-
-def _cell(kind: str, label: str, probability: float) -> str:
-    return f'<td class="{kind}"><b>{name_html(label)}</b> {percent(probability)}</td>'
-
-
-def _csv(rows: Sequence[_Row]) -> str:
-    cells = []
-    for row in rows:
-        first = row.prediction.zero_shot[0] if row.prediction else None
-        probe = row.prediction.linear_probe.top[0] if row.prediction and row.prediction.linear_probe else None
-        zero_shot = (first.label, first.probability, first.cosine) if first else (None,) * 3
-        cells.append((row.name, *zero_shot, probe and probe.label, probe and probe.probability, row.error or None))
-    return write_csv([_COLUMNS, *cells])
+def _predict(backend: Backend, view: View, prompts: PromptSet, paths: list[Path | ImageError]) -> list[PhotoPrediction]:
+    with visitor_request(backend) as progress:
+        predictions = backend.predict_many(
+            [path for path in paths if isinstance(path, Path)],
+            dataset=view.dataset,
+            prompts=prompts,
+            top_k=1,
+            model=view.model,
+            logit_scale=logit_scale_of(backend, view),
+            none_of_these=view.none_of_these,
+            progress=progress,
+        )
+        return [next(predictions) if isinstance(path, Path) else PhotoPrediction(None, error=path) for path in paths]

@@ -173,17 +173,21 @@ def likely_classes(backend: Backend, view: View, photo: Mapping[str, Any] | None
 
 def _predictor(backend: Backend, view: View, image: Mapping[str, Any], progress: Progress) -> partial[Prediction]:
     """Return the function that predicts an image, with the dataset, model and sharpness of a view."""
-    own_scale = backend.encoder(view.model).logit_scale
     return partial(
         backend.predict,
         **image,
         dataset=view.dataset,
         top_k=MAX_CLASSNAMES,  # all: the rank of the true label is shown
         model=view.model,
-        logit_scale=own_scale * 2.0**view.sharpness if view.sharpness else None,
+        logit_scale=logit_scale_of(backend, view),
         none_of_these=view.none_of_these,
         progress=progress,
     )
+
+
+def logit_scale_of(backend: Backend, view: View) -> float | None:
+    """Return the factor of the cosines that the sharpness of a view stands for; None for the model's own."""
+    return backend.encoder(view.model).logit_scale * 2.0**view.sharpness if view.sharpness else None
 
 
 def image_argument(view: View, photo: Mapping[str, Any] | None, dataset: Dataset) -> dict[str, Any]:

@@ -164,6 +164,7 @@ window.clipExplorer = {
 
   takePhoto(event, items) {
     if (clipTeach.visible()) return clipTeach.takeFiles(event, items);
+    if (event.target.closest?.("#many-photos-desk") && items?.files.length) return clipMany.dropped(event, items.files);
     const file = [...(items?.files ?? [])].find((each) => each.type === "" || each.type.startsWith("image/"));
     const text = items?.types.includes("text/plain") && event.target.closest?.("textarea, input");
     if (text || event.target.closest?.("#photo")) return; // that field takes its own
