@@ -35,6 +35,7 @@ from .serving.none_of_these import NoneOfTheseJudge
 from .serving.prediction import Prediction
 from .serving.preparation import Preparation
 from .serving.probe_job import WHOLE, Plan, ProbeJobs
+from .serving.searcher import Searcher, SearchResult
 from .serving.status import Status, StatusReporter
 from .serving.subject import Subject
 from .serving.teacher import Teacher
@@ -106,6 +107,7 @@ class Backend:
         )
         self.inside = Inspector(self._subject, self._choose, self._evaluator, self._stores.heads)
         self.teacher = Teacher(self._choose)
+        self._searcher = Searcher(self._choose, self._evaluator)
 
     @classmethod
     def open(
@@ -239,6 +241,28 @@ class Backend:
         subject = self._subject(image=image, index=index, dataset=dataset, prompts=prompts, model=model)
         head = self._stores.heads.get(subject.model.encoder.sha256, subject.dataset.key)
         return Prediction.of(subject, head, top_k, logit_scale, judge, progress)
+
+    def search(self, text: str | None = None, **options) -> SearchResult:
+        """Rank all test images of a dataset by their cosines with a sentence, an image, or both.
+
+        With both, the query is the normalised sum of the two normalised vectors. The ranking is exact, and that of the
+        latest queries is remembered. Where the features of the test images are not stored, they are computed first.
+
+        Parameters
+        ----------
+        text : str, optional
+            A sentence, as typed: no template is added.
+        **options
+            ``image``, any image, or ``index``, a test image, which is then not ranked itself; ``offset`` and ``limit``,
+            the part of the ranking, by default the first 24 images; ``dataset``, ``model`` and ``progress`` as in
+            `predict`.
+
+        Raises
+        ------
+        InputError
+            When the sentence is empty or too long, or an option is not allowed.
+        """
+        return self._searcher.search(text, **options)
 
     def word_knowledge(self, names: Iterable[str], model: str | None = None) -> tuple[WordKnowledge, ...]:
         """Return what a model knows of words or class names; empty where that is not known, as for OpenAI's models."""
