@@ -89,9 +89,7 @@ class Searcher:
         Has the features of the test images, or computes them.
     """
 
-    def __init__(
-        self, choose: Callable[[str | None, str | None], tuple[ModelHandle, Dataset]], evaluator: Evaluator
-    ):
+    def __init__(self, choose: Callable[[str | None, str | None], tuple[ModelHandle, Dataset]], evaluator: Evaluator):
         self._choose, self._evaluator = choose, evaluator
         self._rankings: Memo[Ranking] = Memo(_MAX_BYTES, lambda ranking: ranking.nbytes)
 

@@ -23,6 +23,7 @@ def add_endpoints(backend: Backend) -> None:
     """Add the endpoints to the current `gr.Blocks`."""
     _add_predict(backend)
     _add_evaluate(backend)
+    _add_search(backend)
     _add_word_knowledge(backend)
     _add_own_classes(backend)
 
@@ -99,6 +100,40 @@ def _add_evaluate(backend: Backend) -> None:
 
     # Few at a time: each may use the model for a long time.
     gr.api(evaluate, api_name="evaluate", concurrency_id="evaluations", concurrency_limit=2)
+
+
+def _add_search(backend: Backend) -> None:
+    def search(
+        text: str | None = None,
+        image: gr.FileData | None = None,
+        index: int | None = None,
+        dataset: str | None = None,
+        model: str | None = None,
+        offset: int = 0,
+        limit: int = 24,
+    ) -> dict[str, Any]:
+        """Return the test images of a dataset that are nearest to a sentence, an image, or both.
+
+        `text` is a sentence, as typed. The image is either `image`, a file, or `index`, a test image, which is then not
+        in the answer itself. With sentence and image, the query is the normalised sum of their normalised vectors.
+        `dataset` and `model` are as for ``/predict``. The answer has `n`, the number of images that were ranked, and
+        `matches` (index, cosine, truth), the nearest first: up to `limit` of them (at most 1,000) after `offset`.
+        """
+        check_model(backend, model)
+        with visitor_request(backend) as progress:
+            return backend.search(
+                text,
+                image=None if image is None else uploaded_path(image),
+                index=index,
+                dataset=dataset,
+                model=model,
+                offset=offset,
+                limit=limit,
+                progress=progress,
+            ).to_dict()
+
+    # A queue of its own: the first search may have to encode all test images.
+    gr.api(search, api_name="search", concurrency_id="search-endpoint", concurrency_limit=8)
 
 
 def _add_word_knowledge(backend: Backend) -> None:

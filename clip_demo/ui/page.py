@@ -26,6 +26,8 @@ from .prompt_lab import events as prompt_lab_events
 from .prompt_lab import layout as prompt_lab
 from .prompt_lab.context import ExploreTab
 from .request_limits import MAX_WAITING, RequestLimits
+from .search import events as search_events
+from .search import layout as search
 from .status_line import chip, status_line
 from .uploads import MAX_UPLOAD_BYTES, refuse_addresses
 
@@ -47,6 +49,8 @@ def build_ui(backend: Backend) -> gr.Blocks:
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Explore", id="explore") as explore_tab:
                 fields, controls = explore.lay_out(backend, top)
+            with gr.Tab("Search", id="search") as search_tab:
+                search_parts = search.lay_out()
             with gr.Tab("Your classes", id="teach") as teach_tab:
                 teach = own_classes.lay_out()
             with gr.Tab("Prompt Lab", id="lab", elem_id="lab") as lab_tab:
@@ -57,8 +61,10 @@ def build_ui(backend: Backend) -> gr.Blocks:
                 inside_outputs = inside.lay_out()
         add_endpoints(backend)  # first: Gradio renames an endpoint if an event has a handler of its name
         state = explore_events.connect(demo, backend, fields, controls)
-        prompt_lab_events.connect(backend, lab, ExploreTab(tabs, explore_tab, fields, state.request), state.kept)
-        for tab in (explore_tab, teach_tab, lab_tab, few_shot_tab, how_tab):
+        shown_in = ExploreTab(tabs, explore_tab, fields, state.request)
+        search_events.connect(search_tab, backend, shown_in, search_parts)
+        prompt_lab_events.connect(backend, lab, shown_in, state.kept)
+        for tab in (explore_tab, search_tab, teach_tab, lab_tab, few_shot_tab, how_tab):
             tab.select(None, js=f"() => clipExplorer.openTab('{tab.id}')", **QUIET)
         own_classes_events.connect(teach_tab, backend, fields, teach)
         inside_events.connect(how_tab, backend, fields, inside_outputs)

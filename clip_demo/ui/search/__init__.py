@@ -1,0 +1,1 @@
+"""The tab "Search": the test images nearest to a sentence, an image, or both."""
