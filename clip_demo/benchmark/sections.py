@@ -7,7 +7,7 @@ from importlib import import_module
 from ..progress import Progress
 from .report import Comparison, Fact
 
-SECTIONS = ("loading", "startup", "text", "image", "concurrency", "memory")
+SECTIONS = ("loading", "startup", "text", "image", "search", "concurrency", "memory")
 
 
 @dataclass(frozen=True)

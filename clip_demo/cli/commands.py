@@ -10,8 +10,6 @@ from PIL import Image
 
 from ..artifacts import check_folder
 from ..backend import Backend, Prediction
-from ..benchmark.report import as_text
-from ..benchmark.sections import SECTIONS, Settings, measure
 from ..datasets.base import Dataset
 from ..datasets.catalog import CIFAR100, add_dataset, missing_note, open_datasets, resolve_dataset
 from ..download import RemoteFile, describe
@@ -43,7 +41,7 @@ def run_zero_shot(options: Namespace) -> None:
 
 def run_predict(options: Namespace) -> None:
     """Print both predictions, as text or as JSON."""
-    image = None if options.image is None else _image(options.image)
+    image = None if options.image is None else open_image(options.image)
     prediction, backend = _predict(options, image)
     if options.json:
         print(to_json(prediction.to_dict(), indent=2))
@@ -147,7 +145,7 @@ def run_download(options: Namespace) -> None:
 def run_reproduce(options: Namespace) -> int:
     """Print every published number beside the result here; return 1 if one is missed."""
     options.model, options.dataset = PREFERRED, CIFAR100
-    clip_png = None if options.clip_png is None else _image(options.clip_png)
+    clip_png = None if options.clip_png is None else open_image(options.clip_png)
     backend = open_backend(options, TEST_FEATURES)
     with ProgressBars() as bars:
         rows = reproduce(backend, clip_png=clip_png, whole_test_set=not options.quick, progress=bars)
@@ -172,22 +170,6 @@ def run_article(options: Namespace) -> None:
     print(f"\nAccuracy = {evaluate_linear_probe(head, test, dataset):.3f}")
     note = "; --fit fits it here" if stored and not options.fit else ""
     print(f"{head_text(head.provenance)}, fitted on {head.provenance.date}{note}", file=sys.stderr)
-
-
-def run_bench(options: Namespace) -> None:
-    """Print speeds and their ratios."""
-    sections = options.sections
-    if "all" in sections:
-        sections = SECTIONS if options.users is None else ("concurrency",)
-    settings = Settings(options.rounds, 30 if options.users is None else options.users, options.seconds)
-    for name in ("rounds", "users", "seconds"):
-        if not 0 < getattr(settings, name) < float("inf"):
-            raise OptionError(f"--{name}: {getattr(settings, name)} is not allowed; use a number above 0.")
-    rows = []
-    for section in sections:
-        with ProgressBars("it") as bars:
-            rows += measure(section, settings, bars)
-    print(to_json([row.to_dict() for row in rows]) if options.json else as_text(rows))
 
 
 def open_backend(options: Namespace, needed: str | None = IMAGES, stores: Stores | None = None) -> Backend:
@@ -287,7 +269,8 @@ def _classnames(list_or_file: str | None, options: Namespace) -> tuple[str, ...]
     return read_classnames(list_or_file, options.one_class_per_line)
 
 
-def _image(path: str) -> Image.Image:
+def open_image(path: str) -> Image.Image:
+    """Return the image of an option: of a file, a pipe, or ``-`` for standard input."""
     if os.path.isdir(path):
         raise OptionError(f"image: {path!r} is a folder; give an image file.")
     content = read_input(path)

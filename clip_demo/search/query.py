@@ -49,18 +49,12 @@ def check_source(text: str | None, image: Any, index: int | None) -> None:
         )
 
 
-def check_part(offset: int, limit: int) -> tuple[int, int]:
-    """Return which part of the ranking is asked for, as ints.
-
-    Raises
-    ------
-    OptionError
-    """
-    for name, value, least, most in (("offset", offset, 0, 10**9), ("limit", limit, 1, MAX_LIMIT)):
-        number = isinstance(value, (int, float, np.integer)) and not isinstance(value, bool)
-        if not number or not least <= value <= most or value != int(value):
-            raise OptionError(f"{name}: {value!r} is not allowed; use a whole number from {least} to {most:,}.")
-    return int(offset), int(limit)
+def check_whole(name: str, value: int, least: int, most: int) -> int:
+    """Return a number as an int, or raise an OptionError where it is not whole or out of bounds."""
+    number = isinstance(value, (int, float, np.integer)) and not isinstance(value, bool)
+    if not number or not least <= value <= most or value != int(value):
+        raise OptionError(f"{name}: {value!r} is not allowed; use a whole number from {least} to {most:,}.")
+    return int(value)
 
 
 def combine(*features: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..features.feature_store import TestFeatures
 from ..models.image_input import image_key, read_image
 from ..progress import Progress
 from ..search.nearest import Ranking
-from ..search.query import check_part, check_sentence, check_source, combine
+from ..search.query import MAX_LIMIT, check_sentence, check_source, check_whole, combine
 from .evaluator import Evaluator
 from .memo import Memo
 from .model_handle import ModelHandle
@@ -106,13 +106,14 @@ class Searcher:
         progress: Progress | None = None,
     ) -> SearchResult:
         """Return a part of the ranking; see `clip_demo.backend.Backend.search`."""
-        text, (offset, limit) = check_sentence(text), check_part(offset, limit)
+        text = check_sentence(text)
         check_source(text, image, index)
+        offset, limit = check_whole("offset", offset, 0, 10**9), check_whole("limit", limit, 1, MAX_LIMIT)
         chosen, on = self._choose(model, dataset)
         index = None if index is None else on.check_index(index)
         key = None if image is None else image_key(image)
         # First what may be wrong: encoding all test images may take an hour.
-        parts = [] if text is None else [chosen.features.encode_prompts([text], progress)[0]]
+        parts = [] if text is None else [chosen.features.encode_prompts([text])[0]]
         if image is not None:
             parts.append(chosen.features.encode_image(key, partial(read_image, image)))
         test = self._evaluator.test_set(chosen, on, progress)

@@ -11,7 +11,7 @@ from clip_demo.backend import Backend
 from clip_demo.benchmark.random_checkpoints import SMALL_VIT, random_clip, write_archive
 from clip_demo.benchmark.report import Fact
 from clip_demo.benchmark.sections import SECTIONS, Settings
-from clip_demo.cli import commands
+from clip_demo.cli import bench, commands
 from clip_demo.datasets.catalog import DATASETS
 from clip_demo.datasets.cifar100 import Cifar100
 from clip_demo.models import sources
@@ -290,7 +290,7 @@ def test_bench_runs_the_sections_that_are_asked_for(run, monkeypatch, arguments,
         calls.append((section, settings))
         return [Fact(section, 1.0)]
 
-    monkeypatch.setattr(commands, "measure", measure)
+    monkeypatch.setattr(bench, "measure", measure)
     status, out, _ = run("bench", *arguments, "--json")
     assert status == 0 and calls == [(section, settings) for section in sections]
     assert [row["what"] for row in json.loads(out)] == list(sections)

@@ -52,7 +52,7 @@ _DESK = f"""<h2>Find images by a sentence</h2>
 <input type="file" id="search-file" accept="image/*" hidden></div>
 <div id="search-image" hidden><img alt=""><span></span>
 <button type="button" data-search="without">Search without the image</button>
-<span class="quiet">With a sentence in the field, both are searched for together.</span></div>
+<span class="quiet">Add a sentence to search for both together.</span></div>
 </form>"""
 
 _IMAGES = """<div id="search-about" tabindex="-1"></div>

@@ -18,10 +18,7 @@ _NOT_AVAILABLE = (
     '<p class="quiet">The images are not available: the Explore tab has a button that downloads them. Their features '
     "were stored earlier.</p>"
 )
-_TOGETHER = (
-    " The sentence and the image count equally: both vectors are scaled to length 1 and added, and the sum is scaled "
-    "to length 1 again (the normalised sum)."
-)
+_TOGETHER = " The sentence and the image count equally: this is the normalised sum of their two normalised vectors."
 
 
 def example_sentences(dataset: Dataset) -> tuple[str, ...]:
@@ -52,8 +49,8 @@ def about(result: SearchResult, dataset: Dataset, *, has_photo: bool) -> str:
     what = _images(result.n) if result.index is None else f"the {result.n:,} other test images"
     return (
         f'<h3>Nearest to {" and ".join([*sentence, *image])}</h3><p class="quiet">Among {what} of '
-        f"{_where(dataset, result.model)}. The cosine says how near: 1 is the same direction.{both} Click an image to "
-        "open it in Explore.</p>"
+        f"{_where(dataset, result.model)}. A cosine of 1 is the same direction.{both} Click an image to open it in "
+        "Explore.</p>"
     )
 
 
