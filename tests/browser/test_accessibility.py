@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 AXE = HERE / "axe" / "axe.min.js"
 PROBES = HERE / "probes.js"
 LAB = ("Classes", "Confusions", "Images", "Calibration", "Templates", "Names")
-TABS = ("Explore", "Prompt Lab", "Your classes", "Few-shot", "How it works")
+TABS = ("Explore", "Search", "Prompt Lab", "Your classes", "Few-shot", "How it works")
 STEPS = tuple(
     f"How it works: {step}"
     for step in ("image", "tokens", "vectors", "cosine", "scale", "softmax", "probe", "difference")
@@ -26,6 +26,7 @@ if not os.environ.get("CLIP_DEMO_LONG_TESTS"):
     STEPS = STEPS[::2]
 VIEWS = (
     *("Explore", "Explore: details", "Explore: code"),
+    "Search",
     "Your classes",
     *(f"Prompt Lab: {section}" for section in LAB),
     "Few-shot",
@@ -34,6 +35,7 @@ VIEWS = (
 PHONE_VIEWS = (
     "Explore",
     "Explore: details",
+    "Search",
     "Your classes",
     "Prompt Lab: Classes",
     "Prompt Lab: Templates",
@@ -90,6 +92,9 @@ def show(page, view):
         expect(page.locator("#lab-headline .tile strong")).to_have_count(3)
         page.get_by_role("tab", name=part, exact=True).click()
         expect(page.locator(f"#lab-{part.lower()} .html-container > div > *").first).to_be_attached()
+    elif tab == "Search":
+        page.locator("#search-text").fill("a red circle")
+        expect(page.locator("#search-images li").first).to_be_visible()
     elif tab == "Your classes":
         teach(page)
     elif tab == "Few-shot":
