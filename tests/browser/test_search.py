@@ -28,7 +28,7 @@ def test_a_sentence_finds_images_that_lead_to_others_and_into_explore(open_page,
     assert opened[:72] == [each.index for each in backend.search("something green", limit=72).matches]
     assert "find=something+green" in page.url
 
-    images.first.get_by_role("button", name="More like image").click()
+    images.first.get_by_role("button", name="More like this").click()
     expect(page.locator("#search-about h3")).to_have_text(f"Nearest to test image {opened[0]:,}")
     expect(page.locator("#search-text")).to_have_value("")
     page.get_by_label("What should the image show?").fill("a red circle")

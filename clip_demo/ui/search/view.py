@@ -95,5 +95,5 @@ def _tile(match: Match, dataset: Dataset) -> str:
         f"{thumbnail.html() if thumbnail else ''}"
         f'<span class="truth">{name_html(match.truth)}</span> <span class="cosine">cosine {signed(match.cosine, 3)}'
         f'</span></button><button type="button" data-like="{match.index}" '
-        f'aria-label="More like image {match.index}: {escape(match.truth)}">More like this</button></li>'
+        f'aria-label="More like this: image {match.index}, {escape(match.truth)}">More like this</button></li>'
     )

@@ -136,12 +136,15 @@ window.clipSearch = {
     if (this.image?.of) query.set("like", this.image.index);
   },
 
+  // Takes the query from the address, and returns whether it is another one.
   read() {
     const query = new URLSearchParams(window.location.search);
-    if (query.get("tab") !== "search") return;
-    this.text = query.get("find") ?? "";
-    const like = query.get("like") ?? "";
-    this.image = /^\d{1,9}$/.test(like) ? { index: Number(like), of: query.get("dataset") } : null;
+    if (query.get("tab") !== "search") return false;
+    const [text, like] = ["find", "like"].map((name) => query.get(name) ?? "");
+    const image = /^\d{1,9}$/.test(like) ? { index: Number(like), of: query.get("dataset") } : null;
+    if (text === this.text && image?.index === this.image?.index) return false;
+    Object.assign(this, { text, image, on: "" });
+    return true;
   },
 
   address() {
@@ -156,10 +159,7 @@ window.clipSearch = {
 };
 
 clipSearch.read();
-document.addEventListener("clip-restored", () => {
-  clipSearch.read();
-  if (clipSearch.visible()) clipSearch.search({});
-});
+document.addEventListener("clip-restored", () => clipSearch.read() && clipSearch.search({}));
 document.addEventListener("submit", (event) => {
   if (event.target.id !== "search-form") return;
   event.preventDefault();
