@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+import time
 from contextlib import closing
 from types import SimpleNamespace
 
@@ -11,6 +13,9 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from clip_demo.backend import Backend
+from clip_demo.linear_probe.pipeline import Stores
+from clip_demo.serving.model_pool import ModelPool
 from clip_demo.serving.searcher import Match, SearchResult
 from clip_demo.ui.page import build_ui, launch_options
 from clip_demo.ui.search.events import Query, answers
@@ -94,6 +99,27 @@ def test_an_error_stands_in_place_of_images(toy_backend):
     ):
         message, answer = last(toy_backend, asked)
         assert sentence in message and 'role="alert"' in message and answer["tiles"] == ""
+
+
+def test_a_model_that_is_loading_is_asked_again(toy_encoder, toy_dataset, tmp_path):
+    go = threading.Event()
+    pool = ModelPool(lambda name, progress: go.wait(30) and toy_encoder, ["toy"])
+    backend = Backend(pool, datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
+    message, answer = last(backend, query("red"))
+    assert "The images will appear when the model is ready" in message and answer["again"] and answer["tiles"] == ""
+    go.set()
+    assert backend.encoder().name == "toy"
+    message, answer = last(backend, query("red"))
+    assert message == "" and "again" not in answer and answer["tiles"]
+
+
+def test_images_that_are_not_encoded_yet_are_with_progress(toy_backend, toy_encoder, monkeypatch):
+    encode = toy_encoder.encode_images
+    monkeypatch.setattr(toy_encoder, "encode_images", lambda inputs: time.sleep(0.4) or encode(inputs))
+    *during, (message, answer) = answers(toy_backend, query("red"), toy_backend.datasets["toys"], "toy")
+    assert any("of 20 test features" in said for said, drawn in during if drawn is None)
+    assert message == "" and answer["tiles"].count("<li>") == 20
+    assert len(list(answers(toy_backend, query("blue"), toy_backend.datasets["toys"], "toy"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,8 @@ window.clipSearch = {
   drawImage() {
     const box = document.querySelector("#search-image");
     box.hidden = !this.image;
-    const [image, name] = box.children;
+    const [image, name, , hint] = box.children;
+    hint.hidden = Boolean(this.text);
     image.hidden = !this.image?.url;
     if (this.image?.url) image.src = this.image.url;
     name.textContent = this.image?.name ?? "";
