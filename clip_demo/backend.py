@@ -28,7 +28,6 @@ from .serving.downloads import Downloads
 from .serving.evaluator import Evaluator
 from .serving.heavy_requests import HeavyRequests
 from .serving.host_rules import NO_RULES, HostRules
-from .serving.image_search import ImageSearch
 from .serving.inspector import Inspector
 from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
@@ -38,6 +37,7 @@ from .serving.photo_predictions import PhotoPrediction, predict_photos
 from .serving.prediction import Prediction
 from .serving.preparation import Preparation
 from .serving.probe_job import WHOLE, Plan, ProbeJobs
+from .serving.searcher import Searcher, SearchResult
 from .serving.status import Status, StatusReporter
 from .serving.subject import Subject
 from .serving.teacher import Teacher
@@ -74,8 +74,6 @@ class Backend:
         Answers what happens inside a prediction.
     teacher : Teacher
         Learns own classes from photos.
-    search : ImageSearch
-        Finds test images by a sentence or an image.
 
     Raises
     ------
@@ -112,7 +110,7 @@ class Backend:
         self.inside = Inspector(self._subject, self._choose, self._evaluator, self._stores.heads)
         self._photos = PhotoEncoder()
         self.teacher = Teacher(self._choose, self._photos)
-        self.search = ImageSearch(self._choose, self._stores.features)
+        self._searcher = Searcher(self._choose, self._evaluator)
 
     @classmethod
     def open(
@@ -247,18 +245,32 @@ class Backend:
         head = self._stores.heads.get(subject.model.encoder.sha256, subject.dataset.key)
         return Prediction.of(subject, head, top_k, logit_scale, judge, progress)
 
+    def search(self, text: str | None = None, **options) -> SearchResult:
+        """Rank all test images of a dataset by their cosines with a sentence, an image, or both.
+
+        With both, the query is the normalised sum of the two normalised vectors. The ranking is exact, and that of the
+        latest queries is remembered. Where the features of the test images are not stored, they are computed first.
+
+        Parameters
+        ----------
+        text : str, optional
+            A sentence, as typed: no template is added.
+        **options
+            ``image``, any image, or ``index``, a test image, which is then not ranked itself; ``offset`` and ``limit``,
+            the part of the ranking, by default the first 24 images; ``dataset``, ``model`` and ``progress`` as in
+            `predict`.
+
+        Raises
+        ------
+        InputError
+            When the sentence is empty or too long, or an option is not allowed.
+        """
+        return self._searcher.search(text, **options)
+
     def predict_many(
-        self,
-        images: Iterable[ImageSource],
-        *,
-        dataset=None,
-        prompts=None,
-        top_k=5,
-        model=None,
-        logit_scale=None,
-        none_of_these=False,
-        progress=None,
-    ) -> Iterator[PhotoPrediction]:
+        self, images: Iterable[ImageSource], *, dataset=None, prompts=None, top_k=5, model=None, logit_scale=None,
+        none_of_these=False, progress=None,
+    ) -> Iterator[PhotoPrediction]:  # fmt: skip
         """Yield the predictions for many photos in their order, encoded when no visitor waits, and not remembered.
 
         Parameters
@@ -267,7 +279,7 @@ class Backend:
             One that cannot be read does not end the work: the answer says why.
         dataset, prompts, top_k, model, logit_scale, none_of_these, progress
             As in `predict`.
-        """  # fmt: skip
+        """
         top_k, on = check_top_k(top_k), self._dataset(dataset)
         judge = self._judge if check_switch("none_of_these", none_of_these) else None
         prompts, chosen = check_prompts(prompts, on), self._ready(model)
