@@ -3,9 +3,11 @@
 import contextlib
 import logging
 import os
+import struct
 import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -24,6 +26,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 # Not a usual ending: files of other programs may be in the same folder.
 _PART = ".clip-demo-part"
+
+# The kind of extra field in a zip that Android's zipalign uses for padding.
+_PADDING = 0xD935
 
 # Windows does not replace a file that is open. Seconds between attempts, until its reader is done with it.
 _PATIENCE = (0.05, 0.1, 0.2, 0.4, 0.8) if os.name == "nt" else ()
@@ -128,6 +133,44 @@ def write_npz(path: Path, /, **arrays: np.ndarray) -> Path:
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
     return path
+
+
+def write_mappable_npz(path: Path, /, **arrays: np.ndarray) -> Path:
+    """Write arrays as npz, uncompressed, so that `map_array` can open them without reading them."""
+    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy")
+            # The numbers begin at a multiple of 64 bytes: BLAS would copy others. Before them are a header of 30 bytes,
+            # the name, 20 bytes for large files, and this field of 4 bytes and its padding.
+            padding = -(archive.start_dir + 30 + len(member.filename) + 20 + 4) % 64
+            member.extra = struct.pack("<HH", _PADDING, padding) + bytes(padding)
+            with archive.open(member, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+    return path
+
+
+def map_array(path: Path, name: str, dtype: type) -> np.ndarray | None:
+    """Return an array of an npz that stays on disk, read-only; None where it is compressed, or of another dtype.
+
+    Raises
+    ------
+    Exception
+        Of any kind, where the file is damaged. Its checksum is compared, which reads it once, a megabyte at a time.
+    """
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        member = archive.getinfo(f"{name}.npy")
+        if member.compress_type != zipfile.ZIP_STORED:
+            return None
+        if damaged := archive.testzip():
+            raise ValueError(f"{damaged} is damaged")
+        file.seek(member.header_offset + 26)
+        file.seek(sum(struct.unpack("<HH", file.read(4))), os.SEEK_CUR)  # past the name and the extra fields
+        if np.lib.format.read_magic(file) != (1, 0):
+            return None
+        shape, is_fortran, found = np.lib.format.read_array_header_1_0(file)
+        if is_fortran or found != dtype:
+            return None
+        return np.asarray(np.memmap(file, dtype, "r", file.tell(), shape))
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,16 +28,16 @@ from .serving.downloads import Downloads
 from .serving.evaluator import Evaluator
 from .serving.heavy_requests import HeavyRequests
 from .serving.host_rules import NO_RULES, HostRules
-from .serving.image_search import ImageSearch
 from .serving.inspector import Inspector
 from .serving.model_handle import ModelHandle, ModelStatus
 from .serving.model_pool import ModelPool
 from .serving.none_of_these import NoneOfTheseJudge
-from .serving.photo_encoder import PhotoEncoder
-from .serving.photo_predictor import PhotoPredictor
+from .serving.photo_encoder import ImageSource, PhotoEncoder
+from .serving.photo_predictor import PhotoPrediction, PhotoPredictor
 from .serving.prediction import Prediction
 from .serving.preparation import Preparation
 from .serving.probe_job import WHOLE, Plan, ProbeJobs
+from .serving.searcher import Searcher, SearchResult
 from .serving.status import Status, StatusReporter
 from .serving.subject import Subject
 from .serving.teacher import Teacher
@@ -74,10 +74,6 @@ class Backend:
         Answers what happens inside a prediction.
     teacher : Teacher
         Learns own classes from photos.
-    photos : PhotoPredictor
-        Predicts many photos at once.
-    search : ImageSearch
-        Finds test images by a sentence or an image.
 
     Raises
     ------
@@ -114,8 +110,8 @@ class Backend:
         self.inside = Inspector(self._subject, self._choose, self._evaluator, self._stores.heads)
         encoder = PhotoEncoder()
         self.teacher = Teacher(self._choose, encoder)
-        self.photos = PhotoPredictor(self._choose, encoder, self._stores.heads, self._judge)
-        self.search = ImageSearch(self._choose, self._stores.features)
+        self._photos = PhotoPredictor(self._choose, encoder, self._stores.heads, self._judge)
+        self._searcher = Searcher(self._choose, self._evaluator)
 
     @classmethod
     def open(
@@ -249,6 +245,41 @@ class Backend:
         subject = self._subject(image=image, index=index, dataset=dataset, prompts=prompts, model=model)
         head = self._stores.heads.get(subject.model.encoder.sha256, subject.dataset.key)
         return Prediction.of(subject, head, top_k, logit_scale, judge, progress)
+
+    def search(self, text: str | None = None, **options) -> SearchResult:
+        """Rank all test images of a dataset by their cosines with a sentence, an image, or both.
+
+        With both, the query is the normalised sum of the two normalised vectors. The ranking is exact, and that of the
+        latest queries is remembered. Where the features of the test images are not stored, they are computed first.
+
+        Parameters
+        ----------
+        text : str, optional
+            A sentence, as typed: no template is added.
+        **options
+            ``image``, any image, or ``index``, a test image, which is then not ranked itself; ``offset`` and ``limit``,
+            the part of the ranking, by default the first 24 images; ``dataset``, ``model`` and ``progress`` as in
+            `predict`.
+
+        Raises
+        ------
+        InputError
+            When the sentence is empty or too long, or an option is not allowed.
+        """
+        return self._searcher.search(text, **options)
+
+    def predict_many(self, images: Iterable[ImageSource], **options) -> Iterator[PhotoPrediction]:
+        """Yield the predictions for many photos in their order, encoded when no visitor waits, and not remembered.
+
+        Parameters
+        ----------
+        images : iterable of PIL image, path or bytes
+            One that cannot be read does not end the work: the answer says why.
+        **options
+            ``dataset``, ``prompts``, ``top_k``, ``model``, ``logit_scale``, ``none_of_these`` and ``progress`` as in
+            `predict`.
+        """
+        return self._photos.predict_many(images, **options)
 
     def word_knowledge(self, names: Iterable[str], model: str | None = None) -> tuple[WordKnowledge, ...]:
         """Return what a model knows of words or class names; empty where that is not known, as for OpenAI's models."""

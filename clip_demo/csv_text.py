@@ -19,9 +19,10 @@ def write_csv(rows: Iterable[Sequence[Any]]) -> str:
     "name,top1\n'=1+1,-0.5\n"
     """
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([_guarded(cell) for cell in row] for row in rows)
+    csv.writer(text, lineterminator="\n").writerows([guarded(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 
-def _guarded(cell: Any) -> Any:
+def guarded(cell: Any) -> Any:
+    """Return a cell as `write_csv` writes it; different cells stay different."""
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell

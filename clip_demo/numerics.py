@@ -8,6 +8,8 @@ import numpy as np
 
 from .errors import OptionError
 
+ROWS = 8_192  # of features in a block: 16 MB of 512 numbers
+
 _blas_lock = threading.Lock()
 _blas_users = 0
 _blas_before = ExitStack()
@@ -16,6 +18,20 @@ _blas_before = ExitStack()
 def normalize(features: np.ndarray) -> np.ndarray:
     """Return the features, shape (..., d), scaled to length 1."""
     return features / np.linalg.norm(features, axis=-1, keepdims=True)
+
+
+def blocks(n: int, size: int) -> Iterator[slice]:
+    """Yield slices that divide n rows into blocks: of rows on disk, only so many are in memory at a time."""
+    for start in range(0, n, size):
+        yield slice(start, start + size)
+
+
+def row_norms(features: np.ndarray) -> np.ndarray:
+    """Return the lengths of the rows, shape (n,), float32, of features of any number."""
+    norms = np.empty(len(features), dtype=np.float32)
+    for part in blocks(len(features), ROWS):
+        norms[part] = np.linalg.norm(features[part], axis=1)
+    return norms
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

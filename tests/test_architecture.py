@@ -17,7 +17,7 @@ LAYERS = [
     {"backend"},
     {"serving"},
     {"own_classes"},
-    {"evaluation", "inside"},
+    {"evaluation", "inside", "search"},
     {"linear_probe", "zero_shot"},
     {"features"},
     {"datasets"},
@@ -42,6 +42,7 @@ ALLOWED = {
 FOLDERS = ["benchmark", "cli", "datasets", "evaluation", "features", "inside", "linear_probe", "models"]
 FOLDERS += [
     "own_classes",
+    "search",
     "serving",
     "tiny_clip",
     "ui",

@@ -3,11 +3,10 @@
 import argparse
 from collections.abc import Callable
 
-from ..benchmark.sections import SECTIONS
 from ..datasets.catalog import CIFAR100, NAMES
 from ..models.catalog import PREFERRED, available_models
 from ..paths import cache_folder
-from . import commands
+from . import bench, commands, search
 from .options import (
     add_device,
     add_folders,
@@ -21,7 +20,6 @@ from .predict_folder import FORMATS
 from .prepare import run_prepare
 
 
-# Shells expand "~" at the beginning of a word only, so not in --output=~/heads.
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser. The options that it returns have the command's function as ``run``."""
     parser = argparse.ArgumentParser(
@@ -31,7 +29,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
-        _add_zero_shot, _add_predict, _add_search, _add_evaluate, _add_store_features, _add_fit_probe,
+        _add_zero_shot, _add_predict, _add_evaluate, _add_search, _add_store_features, _add_fit_probe,
         _add_first_image, _add_prepare, _add_check_maps, _add_download, _add_article, _add_reproduce, _add_bench,
     ):  # fmt: skip
         add(subparsers)
@@ -74,21 +72,6 @@ def _add_predict(subparsers) -> None:
     )  # fmt: skip
 
 
-def _add_search(subparsers) -> None:
-    command = _add_command(
-        subparsers, "search", commands.run_search,
-        "print the test images nearest to a sentence, an image, or both",
-        "'a red circle' --dataset shapes100 --top 5",
-    )  # fmt: skip
-    command.add_argument("sentence", nargs="?", metavar="SENTENCE", help="what to look for")
-    source = command.add_mutually_exclusive_group()
-    add_index(source)
-    source.add_argument("--image", type=path_type, metavar="FILE", help="an image file; - for standard input")
-    command.add_argument("--top", type=int, default=10, metavar="N", help="number of images (default: 10)")
-    command.add_argument("--json", action="store_true", help="print JSON")
-    add_model_options(command)
-
-
 def _add_evaluate(subparsers) -> None:
     command = _add_command(
         subparsers, "evaluate", commands.run_evaluate,
@@ -108,6 +91,16 @@ def _add_evaluate(subparsers) -> None:
     output = command.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print JSON, including the accuracy of every class")
     output.add_argument("--csv", action="store_true", help="print a table of all classes as CSV")
+
+
+def _add_search(subparsers) -> None:
+    command = _add_command(
+        subparsers, "search", search.run_search,
+        "print the test images that are nearest to a sentence, an image, or both",
+        "'something green' --dataset shapes100 --top 5",
+    )  # fmt: skip
+    search.add_arguments(command)
+    add_model_options(command)
 
 
 def _add_store_features(subparsers) -> None:
@@ -221,21 +214,11 @@ def _add_reproduce(subparsers) -> None:
 
 def _add_bench(subparsers) -> None:
     command = _add_command(
-        subparsers, "bench", commands.run_bench,
+        subparsers, "bench", bench.run_bench,
         "measure speed side by side with openai-clip, on a full-size model with random weights",
         "text image --rounds 5",
     )  # fmt: skip
-    command.add_argument(
-        "sections", nargs="*", choices=(*SECTIONS, "all"), default="all", metavar="SECTION",
-        help=f"what to measure: {', '.join(SECTIONS)} (default: all, which takes about 15 minutes)",
-    )  # fmt: skip
-    command.add_argument(
-        "--users", type=int, metavar="N",
-        help="number of concurrent clients (default: 30); without SECTION, measures concurrency only",
-    )  # fmt: skip
-    command.add_argument("--seconds", type=float, default=30, metavar="S", help="how long they ask (default: 30)")
-    command.add_argument("--rounds", type=int, default=3, metavar="N", help="measurements of each kind (default: 3)")
-    command.add_argument("--json", action="store_true", help="print JSON")
+    bench.add_arguments(command)
 
 
 def _add_command(subparsers, name: str, run: Callable, what: str, example: str) -> argparse.ArgumentParser:

@@ -10,8 +10,6 @@ from PIL import Image
 
 from ..artifacts import check_folder
 from ..backend import Backend, Prediction
-from ..benchmark.report import as_text
-from ..benchmark.sections import SECTIONS, Settings, measure
 from ..datasets.base import Dataset
 from ..datasets.catalog import CIFAR100, NAMES, add_dataset, missing_note, open_datasets, resolve_dataset
 from ..download import RemoteFile, describe
@@ -25,7 +23,6 @@ from ..models.image_input import read_image
 from ..models.sources import fetch_weights, weights_files
 from ..numerics import check_top_k
 from ..paths import cache_folder, converted_path, is_readable, weights_path, weights_root
-from ..serving.image_search import check_sentence
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import parse_class_file, read_classnames
 from .article import evaluate_linear_probe, fit_linear_probe, predict_zero_shot
@@ -40,7 +37,6 @@ from .text import (
     head_text,
     maps_text,
     prediction_text,
-    search_text,
     top_predictions,
 )
 
@@ -57,22 +53,12 @@ def run_predict(options: Namespace) -> None:
     if options.folder is not None:
         prompts = _prompts(options, chosen_dataset(options))
         return run_predict_folder(options, lambda: open_backend(options, None), prompts)
-    image = None if options.image is None else _image(options.image)
+    image = None if options.image is None else open_image(options.image)
     prediction, backend = _predict(options, image)
     if options.json:
         print(to_json(prediction.to_dict(), indent=2))
     else:
         print(prediction_text(prediction, backend.word_knowledge(each.label for each in prediction.zero_shot)))
-
-
-def run_search(options: Namespace) -> None:
-    """Print the test images nearest to a sentence or an image."""
-    check_sentence(options.sentence)
-    image = None if options.image is None else _image(options.image)
-    query = {"image": image, "index": options.index, "limit": options.top}
-    with ProgressBars("it") as bars:
-        result = open_backend(options, TEST_FEATURES).search.find(options.sentence, **query, progress=bars)
-    print(to_json(result.to_dict()) if options.json else search_text(result))
 
 
 def run_evaluate(options: Namespace) -> None:
@@ -171,7 +157,7 @@ def run_download(options: Namespace) -> None:
 def run_reproduce(options: Namespace) -> int:
     """Print every published number beside the result here; return 1 if one is missed."""
     options.model, options.dataset = PREFERRED, CIFAR100
-    clip_png = None if options.clip_png is None else _image(options.clip_png)
+    clip_png = None if options.clip_png is None else open_image(options.clip_png)
     backend = open_backend(options, TEST_FEATURES)
     with ProgressBars() as bars:
         rows = reproduce(backend, clip_png=clip_png, whole_test_set=not options.quick, progress=bars)
@@ -196,22 +182,6 @@ def run_article(options: Namespace) -> None:
     print(f"\nAccuracy = {evaluate_linear_probe(head, test, dataset):.3f}")
     note = "; --fit fits it here" if stored and not options.fit else ""
     print(f"{head_text(head.provenance)}, fitted on {head.provenance.date}{note}", file=sys.stderr)
-
-
-def run_bench(options: Namespace) -> None:
-    """Print speeds and their ratios."""
-    sections = options.sections
-    if "all" in sections:
-        sections = SECTIONS if options.users is None else ("concurrency",)
-    settings = Settings(options.rounds, 30 if options.users is None else options.users, options.seconds)
-    for name in ("rounds", "users", "seconds"):
-        if not 0 < getattr(settings, name) < float("inf"):
-            raise OptionError(f"--{name}: {getattr(settings, name)} is not allowed; use a number above 0.")
-    rows = []
-    for section in sections:
-        with ProgressBars("it") as bars:
-            rows += measure(section, settings, bars)
-    print(to_json([row.to_dict() for row in rows]) if options.json else as_text(rows))
 
 
 def open_backend(options: Namespace, needed: str | None = IMAGES, stores: Stores | None = None) -> Backend:
@@ -312,7 +282,8 @@ def _classnames(list_or_file: str | None, options: Namespace) -> tuple[str, ...]
     return read_classnames(list_or_file, options.one_class_per_line)
 
 
-def _image(path: str) -> Image.Image:
+def open_image(path: str) -> Image.Image:
+    """Return the image of an option: of a file, a pipe, or ``-`` for standard input."""
     if os.path.isdir(path):
         raise OptionError(f"image: {path!r} is a folder; give an image file.")
     content = read_input(path)

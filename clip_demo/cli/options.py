@@ -5,6 +5,7 @@ import os
 from ..datasets.catalog import NAMES
 from ..models.catalog import ACTIVATIONS, BUILT_IN
 
+# Shells expand "~" at the beginning of a word only, so not in --output=~/heads.
 path_type = os.path.expanduser
 
 

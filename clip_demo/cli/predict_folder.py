@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 from PIL import Image
 
-from ..artifacts import atomic_write
 from ..backend import Backend
 from ..csv_text import write_csv
 from ..datasets.image_files import SUFFIXES, FolderFiles, ImageFiles
@@ -29,7 +27,9 @@ from ..progress import Progress
 from ..serving.feature_cache import FeatureCache
 from ..zero_shot.classifier import ZeroShotScore, zero_shot_scores
 from ..zero_shot.prompt_set import PromptSet
+from .prediction_file import PredictionFile
 from .progress_bars import ProgressBars
+from .terminal import to_json
 
 FORMATS = ("csv", "jsonl")
 _NAMED = 20  # damaged images in the message at the end
@@ -62,8 +62,8 @@ class _Photos:
     def __init__(self, files: ImageFiles, paths: Sequence[str]):
         self._files, self._paths, self.errors = files, paths, {}
 
-    def readable_images(self, ids: np.ndarray, split: str = "") -> list[Image.Image | None]:
-        return [self._read(self._paths[i]) for i in ids.tolist()]
+    def readable_images(self, ids: np.ndarray, split: str = "") -> Iterator[Image.Image | None]:
+        return (self._read(self._paths[i]) for i in ids.tolist())
 
     def _read(self, path: str) -> Image.Image | None:
         try:
@@ -98,24 +98,30 @@ def run_predict_folder(options: Namespace, open_backend: Callable[[], Backend], 
         raise OptionError("--json, --none-of-these: they are for a single image; use --format jsonl, or omit them.")
     top_k = min(check_top_k(options.top_k), len(prompts.classnames))
     files, paths = _list(options.folder)
-    damaged = []
+    output = None if options.output is None else PredictionFile(Path(options.output), options.format)
+    settings = _settings(options, prompts, top_k)
+    if output is not None:
+        output.check(settings)  # before a model is downloaded
+    backend = open_backend()
+    head, damaged = backend.head(), []
     with ExitStack() as stack:
-        output = None if options.output is None else Path(options.output)
-        settings = _settings(options, prompts, top_k)
-        done = set() if output is None else _resume(output, settings)
-        backend = open_backend()
-        file = sys.stdout if output is None else stack.enter_context(output.open("a", encoding="utf-8", newline=""))
-        if not done and options.format == "csv" and (output is None or not output.stat().st_size):
-            file.write(write_csv([_columns(top_k, backend.head() is not None)]))
-        left = [path for path in paths if path not in done]
+        file = sys.stdout
+        if output is not None:
+            settings |= {"model_sha256": backend.encoder().sha256, "linear_probe": head and asdict(head.provenance)}
+            paths, damaged = output.resume(settings, paths, BATCH)
+            file = stack.enter_context(output.path.open("a", encoding="utf-8", newline=""))
+        if options.format == "csv" and (output is None or file.tell() == 0):
+            file.write(write_csv([_columns(top_k, head is not None)]))
         with ProgressBars() as bars:
-            for batch in predict_folder(backend, files, left, prompts, top_k, bars) if left else ():
-                _write(file, batch, options.format, top_k, backend.head() is not None)
+            for batch in predict_folder(backend, files, paths, prompts, top_k, bars) if paths else ():
+                file.write(_text(batch, options.format, top_k, head is not None, file))
+                file.flush()
                 damaged += [each.file for each in batch if each.error]
     if damaged:
         named = "\n".join(f"    {each}" for each in damaged[:_NAMED])
         more = f"\n    and {len(damaged) - _NAMED:,} more" if len(damaged) > _NAMED else ""
-        print(f"{len(damaged):,} images cannot be read:\n{named}{more}", file=sys.stderr)
+        what = "1 image" if len(damaged) == 1 else f"{len(damaged):,} images"
+        print(f"{what} cannot be read:\n{named}{more}", file=sys.stderr)
 
 
 def _list(folder: str) -> tuple[ImageFiles, list[str]]:
@@ -132,60 +138,15 @@ def _list(folder: str) -> tuple[ImageFiles, list[str]]:
 
 
 def _settings(options: Namespace, prompts: PromptSet, top_k: int) -> dict:
-    """Return what the predictions depend on, as it is compared when work is continued."""
+    """Return what the predictions depend on, as far as that is known without the model."""
     return {
         "model": options.model,
-        "dataset": str(getattr(options.dataset, "name", options.dataset)),
         "format": options.format,
         "top_k": top_k,
-        "classnames": list(prompts.classnames),
-        "templates": list(prompts.templates),
+        "classnames": prompts.classnames,
+        "templates": prompts.templates,
         "replace_underscores": prompts.replace_underscores,
     }
-
-
-def _resume(output: Path, settings: dict) -> set[str]:
-    """Return the files that the output has; a line that was being written when the program was killed is removed."""
-    # Beside the output, so that that stays plain CSV.
-    beside = output.with_name(f"{output.name}.options.json")
-    try:
-        if not output.exists() or not output.stat().st_size:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            output.touch()
-            return set()
-        known = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else None
-        if known != settings:
-            raise OptionError(
-                f"--output: {str(output)!r} was begun with other options, or by another program; give another file, or "
-                "delete this one."
-            )
-        records = _complete_records(output.read_text(encoding="utf-8"), settings["format"])
-        # Whole batches only: in another batch, an image's features may differ in the last digit.
-        header = int(settings["format"] == "csv")
-        records = records[: header + (len(records) - header) // BATCH * BATCH]
-        with atomic_write(output) as part:
-            part.write_text("".join(record for record, _ in records), encoding="utf-8", newline="")
-        return {file for _, file in records[header:]}
-    except (OSError, ValueError) as error:
-        if isinstance(error, OptionError):
-            raise
-        raise OptionError(f"--output: {str(output)!r} cannot be used ({error}); give another file.") from error
-
-
-def _complete_records(text: str, kind: str) -> list[tuple[str, str]]:
-    """Return the records of an output and the files they are of, without one that was cut off."""
-    text = text[: text.rfind("\n") + 1]
-    if kind == "jsonl":
-        return [(line, json.loads(line)["file"]) for line in text.splitlines(keepends=True)]
-    # A name with a line break would be a record of two lines.
-    return [(_csv([row]), row[0].removeprefix("'")) for row in csv.reader(io.StringIO(text, newline=""))]
-
-
-def _csv(rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
 
 
 def _columns(top_k: int, probe: bool) -> list[str]:
@@ -193,13 +154,12 @@ def _columns(top_k: int, probe: bool) -> list[str]:
     return ["file", *ranks, *(["probe_label", "probe_probability"] if probe else []), "error"]
 
 
-def _write(file: TextIO, batch: Sequence[FilePrediction], kind: str, top_k: int, probe: bool) -> None:
-    if kind == "jsonl":
-        text = "".join(json.dumps(_plain(each), ensure_ascii=False) + "\n" for each in batch)
-    else:
-        text = write_csv([_row(each, top_k, probe) for each in batch])
-    file.write(text)
-    file.flush()
+def _text(batch: Sequence[FilePrediction], kind: str, top_k: int, probe: bool, file: TextIO) -> str:
+    if kind == "csv":
+        return write_csv([_row(each, top_k, probe) for each in batch])
+    # JSON on a terminal or a pipe may need ASCII; a file is UTF-8.
+    write = to_json if file is sys.stdout else partial(json.dumps, ensure_ascii=False)
+    return "".join(f"{write(_plain(each))}\n" for each in batch)
 
 
 def _plain(prediction: FilePrediction) -> dict:

@@ -9,7 +9,6 @@ from ..evaluation.significance import Difference
 from ..inside.deletion_check import DeletionRow
 from ..linear_probe.few_shot_curve import FewShotCurve
 from ..linear_probe.head import Provenance
-from ..serving.image_search import SearchResult
 from ..zero_shot.classifier import ZeroShotScore
 from ..zero_shot.word_knowledge import WordKnowledge
 
@@ -51,12 +50,6 @@ def _none_of_these_lines(prediction: Prediction) -> list[str]:
     lines = [f"{'none of these':>16s}: {100 * none.probability:6.2f}%{like}", ""]
     reached = none.note or f"95% of the test images of these classes have at least {none.mcm_threshold:.5f}"
     return [*lines, f"{'MCM':>16s}: {none.mcm:.5f}; {reached}"]
-
-
-def search_text(result: SearchResult) -> str:
-    """Return a line for each image that was found: its index, its cosine and its true class."""
-    lines = [f"{each.index:>8d}  cosine {each.cosine:.4f}  {each.truth}" for each in result.images]
-    return "\n".join([f"{result.model} on {result.dataset}, {result.n:,} test images", "", *lines])
 
 
 def accuracy_text(accuracy: Accuracy) -> str:

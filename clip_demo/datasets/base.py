@@ -1,7 +1,7 @@
 """The interface of a dataset."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -96,9 +96,9 @@ class Dataset(ABC):
         """Return what identifies each image of a split, also after others are left out: shape (n,), int64."""
         return np.arange(self.sizes[split])
 
-    def readable_images(self, ids: Sequence[int] | np.ndarray, split: str = "test") -> list[Image.Image | None]:
+    def readable_images(self, ids: Sequence[int] | np.ndarray, split: str = "test") -> Iterable[Image.Image | None]:
         """Return some images of a split in RGB, given by their `ids`, and None for those that are damaged."""
-        return list(self.images(ids, split))
+        return self.images(ids, split)
 
     def leave_out(self, ids: np.ndarray, split: str = "test") -> None:
         """Leave out images that are damaged; those that follow them move up by as many indices."""

@@ -3,7 +3,7 @@
 import logging
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -100,11 +100,11 @@ class FolderDataset(Dataset):
         ImageError
             When one is damaged.
         """
-        return [self._image(int(position)) for position in self._positions[split][np.asarray(indices)]]
+        return [self._image(int(position)) for position in self._positions[split][np.asarray(indices, dtype=np.int64)]]
 
-    def readable_images(self, ids: Sequence[int] | np.ndarray, split: str = "test") -> list[Image.Image | None]:
-        """Return some images, and None for damaged ones; see `Dataset.readable_images`."""
-        return [self._image_or_none(int(position)) for position in ids]
+    def readable_images(self, ids: Sequence[int] | np.ndarray, split: str = "test") -> Iterator[Image.Image | None]:
+        """Yield some images, and None for damaged ones, one in memory at a time; see `Dataset.readable_images`."""
+        return (self._image_or_none(int(position)) for position in ids)
 
     def leave_out(self, ids: np.ndarray, split: str = "test") -> None:
         """Leave out damaged images; see `Dataset.leave_out`."""

@@ -129,7 +129,7 @@ class TorchvisionDataset(Dataset):
         """Return some images of a split; see `Dataset.images`."""
         parts, _, positions = self._open(split)
         starts = np.cumsum([0, *(len(part) for part in parts)])
-        chosen = positions[np.asarray(indices)]
+        chosen = positions[np.asarray(indices, dtype=np.int64)]
         which = np.searchsorted(starts, chosen, side="right") - 1
         try:
             return [parts[w][int(i - starts[w])][0].convert("RGB") for w, i in zip(which.tolist(), chosen, strict=True)]

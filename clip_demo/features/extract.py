@@ -4,11 +4,13 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from ..datasets.base import Dataset
+from ..errors import ModelError
 from ..models.encoder import Encoder
 from ..progress import Progress
 
@@ -27,7 +29,7 @@ def encode_directly(encoder: Encoder) -> Extract:
 
     def extract(dataset: Dataset, split: str, ids: np.ndarray) -> Iterator[np.ndarray]:
         def preprocess(part: np.ndarray) -> list:
-            return [image and encoder.preprocess(image) for image in dataset.readable_images(part, split)]
+            return preprocessed(encoder.preprocess, dataset, split, part)
 
         # As many threads as cores: reading photos can take longer than encoding them.
         with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="preprocess") as pool:
@@ -48,22 +50,38 @@ def _encode(encode: Callable[[list], np.ndarray], pieces: list[Future]) -> np.nd
     return encode_readable(encode, [each for piece in pieces for each in piece.result()])
 
 
-def in_small_batches(encode: Callable[[Sequence[Image.Image]], np.ndarray]) -> Extract:
-    """Return an `Extract` that passes a few images at a time to `encode`."""
+def in_small_batches(preprocess: Callable[[Image.Image], Any], encode: Callable[[list], np.ndarray]) -> Extract:
+    """Return an `Extract` that passes a few preprocessed images at a time to `encode`."""
 
     def extract(dataset: Dataset, split: str, ids: np.ndarray) -> Iterator[np.ndarray]:
         for start in range(0, len(ids), SMALL_BATCH):
-            yield encode_readable(encode, dataset.readable_images(ids[start : start + SMALL_BATCH], split))
+            yield encode_readable(encode, preprocessed(preprocess, dataset, split, ids[start : start + SMALL_BATCH]))
 
     return extract
 
 
+def preprocessed(preprocess: Callable[[Image.Image], Any], dataset: Dataset, split: str, ids: np.ndarray) -> list:
+    """Return some images preprocessed, None for damaged ones. A photo that is read when it is needed is not kept."""
+    return [image and preprocess(image) for image in dataset.readable_images(ids, split)]
+
+
 def encode_readable(encode: Callable[[list], np.ndarray], inputs: Sequence) -> np.ndarray:
-    """Return the features of inputs of which some are None, in their order; see `Extract`."""
+    """Return the features of inputs of which some are None, in their order; see `Extract`.
+
+    Raises
+    ------
+    ModelError
+        When the model gives NaN, which would count as a damaged image.
+    """
     readable = np.array([each is not None for each in inputs])
-    if readable.all():
-        return encode(list(inputs))
     rows = encode([each for each in inputs if each is not None]) if readable.any() else np.empty((0, 1), np.float32)
+    if damaged_rows(rows).any():
+        raise ModelError(
+            "model: its features of some images are no numbers; its weights are damaged, so use another checkpoint.",
+            page="This model gives no usable numbers. Choose another one.",
+        )
+    if readable.all():
+        return rows
     features = np.full((len(inputs), rows.shape[1]), np.nan, dtype=np.float32)
     features[readable] = rows
     return features

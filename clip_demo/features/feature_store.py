@@ -3,17 +3,18 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from ..artifacts import ArtifactStore, atomic_write, file_name, write_npz
+from ..artifacts import ArtifactStore, file_name, map_array, write_mappable_npz, write_npz
 from ..datasets.base import Dataset
 from ..errors import ArtifactError
 from ..models.encoder import Encoder
+from ..numerics import row_norms
 from ..progress import Progress
 from .extract import Extract, encode_directly, encode_split
-from .nearest import blocks
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class TestFeatures:
     Attributes
     ----------
     features : numpy.ndarray, shape (n, d), float32
-        Not normalised. Memory-mapped where they were stored and are large.
+        Not normalised. Perhaps mapped from a file: those of a million images take 2 GB.
     labels : numpy.ndarray, shape (n,), int64
         Positions in the dataset's class names.
     """
@@ -36,6 +37,11 @@ class TestFeatures:
 
     features: np.ndarray
     labels: np.ndarray
+
+    @cached_property
+    def norms(self) -> np.ndarray:
+        """Lengths of the features, shape (n,), float32; computed once."""
+        return row_norms(self.features)
 
 
 class FeatureStore(ArtifactStore[TestFeatures]):
@@ -51,18 +57,20 @@ class FeatureStore(ArtifactStore[TestFeatures]):
         found = self.get(encoder.sha256, dataset.key)
         # Others may have been stored before it was found that some images are damaged.
         if found is None or len(found.labels) != dataset.sizes["test"]:
-            found = TestFeatures(encode_split(extract, dataset, "test", progress), dataset.labels())
-            self.put(found, encoder, dataset)
+            features = encode_split(extract, dataset, "test", progress)  # first: it may leave out damaged images
+            found = self.put(TestFeatures(features, dataset.labels()), encoder, dataset)
         return found
 
-    def put(self, data: TestFeatures, encoder: Encoder, dataset: Dataset) -> None:
-        """Return `data` from now on, and store it in the last folder."""
-        self.remember(data, encoder.sha256, dataset.key)
+    def put(self, data: TestFeatures, encoder: Encoder, dataset: Dataset) -> TestFeatures:
+        """Store features in the last folder, and return them from now on: from the file, where it can be written."""
         if self.folders:
             try:
-                save_features(data, self.folders[-1], encoder, dataset)
+                path = save_features(data, self.folders[-1], encoder, dataset)
+                data = TestFeatures(_mapped(path), data.labels)
             except OSError as error:  # A cache that cannot be written costs time, but the answer is right.
                 logger.warning("features cannot be stored in %s (%s)", self.folders[-1], error)
+        self.remember(data, encoder.sha256, dataset.key)
+        return data
 
 
 def save_features(
@@ -77,23 +85,20 @@ def save_features(
     encoder, dataset
         What the features belong to.
     compact : bool
-        Store 16 bits per number, scaled by the largest of each image, instead of 32. With 8 bits, predictions of a
-        dozen of 10,000 images change.
+        Store 16 bits per number, scaled by the largest of each image and compressed, instead of 32, which can be mapped
+        into memory. With 8 bits, predictions of a dozen of 10,000 images change.
 
     Returns
     -------
     pathlib.Path
     """
-    path, arrays = Path(folder) / file_name(encoder.name, dataset.key), {"features": data.features.astype(np.float32)}
+    write, arrays = write_mappable_npz, {"features": data.features.astype(np.float32, copy=False)}
     if compact:
         scale = np.abs(data.features).max(axis=1, keepdims=True) / 32767  # (n, 1)
         arrays = {"features": np.rint(data.features / scale).astype(np.int16), "scale": scale.astype(np.float32)}
-    elif data.features.nbytes > _MAPPED:
-        arrays = {"mapped": np.array(data.features.shape)}
-        with atomic_write(_mapped(path, encoder.sha256)) as temporary, temporary.open("wb") as file:
-            np.save(file, data.features.astype(np.float32, copy=False), allow_pickle=False)
-    return write_npz(
-        path,
+        write = write_npz
+    return write(
+        Path(folder) / file_name(encoder.name, dataset.key),
         **arrays,
         labels=data.labels.astype(np.min_scalar_type(len(dataset.classnames))),
         model_sha256=np.array(encoder.sha256),
@@ -119,7 +124,7 @@ def is_compact(path: str | Path) -> bool:
 
 
 def load_features(path: str | Path) -> tuple[TestFeatures, str, str]:
-    """Open test features.
+    """Open test features; those that are neither compact nor of an earlier version stay on disk.
 
     Returns
     -------
@@ -134,20 +139,20 @@ def load_features(path: str | Path) -> tuple[TestFeatures, str, str]:
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            sha256 = str(stored["model_sha256"])
-            if "mapped" in stored:
-                features = np.load(_mapped(path, sha256), mmap_mode="r", allow_pickle=False)
-                if features.dtype != np.float32 or features.shape != tuple(stored["mapped"]):
-                    raise ValueError(f"the features have the shape {features.shape}")
-            else:
+            features = _mapped(Path(path))
+            if features is None:
                 features = stored["features"].astype(np.float32)
-            if "scale" in stored:
-                features *= stored["scale"]
-            for block in blocks(features):
-                if not (np.isfinite(block).all() and block.any(axis=1).all()):
-                    raise ValueError("some are infinite, zero or no numbers")
-            return TestFeatures(features, stored["labels"].astype(np.int64)), sha256, str(stored["image_set"])
+                if "scale" in stored:
+                    features *= stored["scale"]
+            data = TestFeatures(features, stored["labels"].astype(np.int64))
+            if not (np.isfinite(data.norms).all() and data.norms.all()):
+                raise ValueError("some are infinite, zero or no numbers")
+            return data, str(stored["model_sha256"]), str(stored["image_set"])
     except Exception as error:  # A bad zip, npz or field: for the user they all mean the same.
         raise ArtifactError(
             f"features: {str(path)!r} does not hold test features ({type(error).__name__}: {error}); delete it."
         ) from error
+
+
+def _mapped(path: Path) -> np.ndarray | None:
+    return map_array(path, "features", np.float32)

@@ -49,9 +49,9 @@ def tokenize(prompts: list[str], context_length: int) -> np.ndarray:
             shown = repr(prompt if len(prompt) <= 80 else prompt[:77] + "...")
             raise PromptTooLongError(
                 f"prompt: {shown} has {count} tokens, including start and end of text; at most {context_length} are "
-                "allowed. Shorten the template or the class name.",
+                "allowed. Use fewer words.",
                 page=f"{quoted(prompt)} is too long: CLIP reads at most {context_length} tokens (words or parts of "
-                f"words), and this has {count:,}. Shorten the prompt or the class name.",
+                f"words), and this has {count:,}. Use fewer words.",
             )
         row[0], row[1 : count - 1], row[count - 1] = start, numbers, end
     return rows

@@ -37,6 +37,7 @@ class Evaluator:
     def __init__(self, features: FeatureStore, heads: HeadStore):
         self._features, self._heads = features, heads
         self._first_images = FirstImageStore(heads.folders)
+        self._encoded: Memo[TestFeatures] = Memo(MAX_TEST_SETS)
         self._test_sets: Memo[LabelledImages] = Memo(MAX_TEST_SETS)
         self._predictions: Memo[Predictions] = Memo(MAX_PREDICTIONS)
 
@@ -71,11 +72,16 @@ class Evaluator:
         head = self._heads.get(encoder.sha256, dataset.key)
 
         def compute() -> LabelledImages:
-            test = self._features.get_or_encode(encoder, dataset, model.features.extract, progress)
-            return LabelledImages.of(test, dataset, encoder.logit_scale, head)
+            return LabelledImages.of(self.test_set(model, dataset, progress), dataset, encoder.logit_scale, head)
 
         # The head is a part of the key, so that one fitted meanwhile is used at once.
         return self._test_sets.get((encoder.sha256, dataset.key, id(head)), compute, progress)
+
+    def test_set(self, model: ModelHandle, dataset: Dataset, progress: Progress | None = None) -> TestFeatures:
+        """Return the features of a test set, which are computed where they are not stored: once, whoever asks."""
+        encoder, extract = model.encoder, model.features.extract
+        compute = partial(self._features.get_or_encode, encoder, dataset, extract, progress)
+        return self._encoded.get((encoder.sha256, dataset.key), compute, progress)
 
     def test_features(self, model: ModelHandle, dataset: Dataset) -> np.ndarray | None:
         """Return the stored features of a test set, shape (n, d), not normalised; None where there are none yet."""

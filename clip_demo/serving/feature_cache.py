@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -115,17 +115,14 @@ class FeatureCache:
     @property
     def extract(self) -> Extract:
         """How a background job encodes images of a dataset: a few at a time when no visitor waits, or on ZeroGPU."""
-        return zero_gpu.whole_sets(self._encoder, in_small_batches(self.encode_in_background))
+        return zero_gpu.whole_sets(self._encoder, in_small_batches(self._encoder.preprocess, self.encode_in_background))
 
-    def encode_in_background(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Return the features of a background job's images: shape (n, d), float32, not normalised.
+    def encode_in_background(self, inputs: Sequence[Any]) -> np.ndarray:
+        """Return the features of a background job's preprocessed images: shape (n, d), float32, not normalised.
 
         They are not remembered, and encoded a few at a time when no visitor waits.
         """
-        rows = self.in_background(
-            self._encoder.encode_images, images, lambda part: [*map(self._encoder.preprocess, part)]
-        )
-        return np.concatenate(list(rows))
+        return np.concatenate(list(self.in_background(self._encoder.encode_images, inputs)))
 
     def in_background(
         self,

@@ -10,7 +10,7 @@ from ..errors import ImageError
 from ..linear_probe.head import HeadStore
 from ..numerics import check_top_k
 from ..progress import Progress
-from ..zero_shot.prompt_set import PromptSet, check_prompts
+from ..zero_shot.prompt_set import PromptSet, check_prompts, check_switch
 from .model_handle import ModelHandle
 from .none_of_these import NoneOfTheseJudge
 from .photo_encoder import ImageSource, PhotoEncoder
@@ -60,8 +60,8 @@ class PhotoPredictor:
     def predict_many(
         self,
         images: Iterable[ImageSource],
-        prompts: PromptSet | None = None,
         *,
+        prompts: PromptSet | None = None,
         dataset: str | None = None,
         model: str | None = None,
         top_k: int = 5,
@@ -74,11 +74,14 @@ class PhotoPredictor:
         Parameters
         ----------
         images : iterable of PIL image, path or bytes
-        prompts, dataset, model, top_k, logit_scale, none_of_these, progress
+        dataset, prompts, model, top_k, logit_scale, none_of_these, progress
             As in `clip_demo.backend.Backend.predict`.
         """
         top_k, (chosen, on) = check_top_k(top_k), self._choose(model, dataset)
-        prompts, judge = check_prompts(prompts, on), self._judge if none_of_these else None
+        prompts, judge = (
+            check_prompts(prompts, on),
+            self._judge if check_switch("none_of_these", none_of_these) else None,
+        )
         head = self._heads.get(chosen.encoder.sha256, on.key)
         for photo in self._encoder.encode(images, chosen, progress):
             if isinstance(photo, ImageError):

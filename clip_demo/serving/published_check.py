@@ -82,7 +82,7 @@ class PublishedCheck:
 def _compare_snake(model: ModelHandle, dataset: Dataset) -> tuple[Comparison, ...]:
     index, source, expected = IMAGES[0]  # the example of openai/CLIP's README
     prompts = PromptSet.for_dataset(dataset)
-    features = model.features.encode_in_background([dataset.image(index)])[0]
+    features = model.features.encode_in_background([model.encoder.preprocess(dataset.image(index))])[0]
     weights, scale = model.features.class_weights(prompts), model.encoder.logit_scale
     scores = zero_shot_scores(weights, features, scale, prompts.classnames, len(prompts.classnames))
     return tuple(compare_image(index, source, expected, scores))

@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from ..datasets.base import Dataset
-from ..features.extract import Extract, encode_readable
+from ..features.extract import Extract, encode_readable, preprocessed
 from ..models.encoder import Encoder
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def _try_gpu(encoder: Encoder, dataset: Dataset, split: str, ids: np.ndarray) ->
     if time.monotonic() < _resume:
         return None
     # Preprocessed here, because the time of the GPU is limited.
-    inputs = [image and encoder.preprocess(image) for image in dataset.readable_images(ids, split)]
+    inputs = preprocessed(encoder.preprocess, dataset, split, ids)
     _loaded[encoder.sha256] = encoder
     try:
         return encode_readable(partial(_call_gpu, encoder), inputs)

@@ -23,9 +23,9 @@ def add_endpoints(backend: Backend) -> None:
     """Add the endpoints to the current `gr.Blocks`."""
     _add_predict(backend)
     _add_evaluate(backend)
+    _add_search(backend)
     _add_word_knowledge(backend)
     _add_own_classes(backend)
-    _add_search(backend)
 
 
 def _add_predict(backend: Backend) -> None:
@@ -102,6 +102,40 @@ def _add_evaluate(backend: Backend) -> None:
     gr.api(evaluate, api_name="evaluate", concurrency_id="evaluations", concurrency_limit=2)
 
 
+def _add_search(backend: Backend) -> None:
+    def search(
+        text: str | None = None,
+        image: gr.FileData | None = None,
+        index: int | None = None,
+        dataset: str | None = None,
+        model: str | None = None,
+        offset: int = 0,
+        limit: int = 24,
+    ) -> dict[str, Any]:
+        """Return the test images of a dataset that are nearest to a sentence, an image, or both.
+
+        `text` is a sentence, as typed. The image is either `image`, a file, or `index`, a test image, which is then not
+        in the answer itself. With sentence and image, the query is the normalised sum of their normalised vectors.
+        `dataset` and `model` are as for ``/predict``. The answer has `n`, the number of images that were ranked, and
+        `matches` (index, cosine, truth), the nearest first: up to `limit` of them (at most 1,000) after `offset`.
+        """
+        check_model(backend, model)
+        with visitor_request(backend) as progress:
+            return backend.search(
+                text,
+                image=None if image is None else uploaded_path(image),
+                index=index,
+                dataset=dataset,
+                model=model,
+                offset=offset,
+                limit=limit,
+                progress=progress,
+            ).to_dict()
+
+    # A queue of its own: the first search may have to encode all test images.
+    gr.api(search, api_name="search", concurrency_id="search-endpoint", concurrency_limit=8)
+
+
 def _add_word_knowledge(backend: Backend) -> None:
     def word_knowledge(names: list[str], model: str | None = None) -> list[dict[str, Any]]:
         """Return what a model knows of words or class names.
@@ -114,38 +148,6 @@ def _add_word_knowledge(backend: Backend) -> None:
         return [asdict(each) for each in backend.word_knowledge(names, model)]
 
     gr.api(word_knowledge, api_name="word_knowledge", concurrency_id="endpoint")
-
-
-def _add_search(backend: Backend) -> None:
-    def search(
-        text: str | None = None,
-        image: gr.FileData | None = None,
-        index: int | None = None,
-        dataset: str | None = None,
-        model: str | None = None,
-        offset: int = 0,
-        limit: int = 24,
-    ) -> dict[str, Any]:
-        """Return the test images of a dataset nearest to a sentence, to an image, or to both.
-
-        Give `text`, or one of `image`, a file, and `index`, a test image, or text and one of them: then the query is
-        the normalised sum of both normalised vectors. The answer has `model`, `dataset`, `n`, the number of images that
-        were searched, `offset`, and `images`, at most `limit` from that rank on, each with `index`, `cosine`, `truth`.
-        """
-        check_model(backend, model)
-        with visitor_request(backend) as progress:
-            return backend.search.find(
-                text,
-                image=None if image is None else uploaded_path(image),
-                index=index,
-                dataset=dataset,
-                model=model,
-                offset=offset,
-                limit=limit,
-                progress=progress,
-            ).to_dict()
-
-    gr.api(search, api_name="search", concurrency_id="endpoint")
 
 
 def _add_own_classes(backend: Backend) -> None:

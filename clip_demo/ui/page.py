@@ -51,6 +51,8 @@ def build_ui(backend: Backend) -> gr.Blocks:
             with gr.Tab("Explore", id="explore") as explore_tab:
                 fields, controls = explore.lay_out(backend, top)
                 many = many_photos.lay_out()
+            with gr.Tab("Search", id="search") as search_tab:
+                search_parts = search.lay_out()
             with gr.Tab("Your classes", id="teach") as teach_tab:
                 teach = own_classes.lay_out()
             with gr.Tab("Prompt Lab", id="lab", elem_id="lab") as lab_tab:
@@ -63,11 +65,11 @@ def build_ui(backend: Backend) -> gr.Blocks:
                 inside_outputs = inside.lay_out()
         add_endpoints(backend)  # first: Gradio renames an endpoint if an event has a handler of its name
         state = explore_events.connect(demo, backend, fields, controls)
-        opened = ExploreTab(tabs, explore_tab, fields, state.request)
-        prompt_lab_events.connect(backend, lab, opened, state.kept)
+        shown_in = ExploreTab(tabs, explore_tab, fields, state.request)
+        search_events.connect(search_tab, backend, shown_in, search_parts)
+        prompt_lab_events.connect(backend, lab, shown_in, state.kept)
         many_photos.connect(backend, fields, many)
-        search_events.connect(search_tab, backend, opened, search_parts)
-        for tab in (explore_tab, teach_tab, lab_tab, search_tab, few_shot_tab, how_tab):
+        for tab in (explore_tab, search_tab, teach_tab, lab_tab, few_shot_tab, how_tab):
             tab.select(None, js=f"() => clipExplorer.openTab('{tab.id}')", **QUIET)
         own_classes_events.connect(teach_tab, backend, fields, teach)
         inside_events.connect(how_tab, backend, fields, inside_outputs)

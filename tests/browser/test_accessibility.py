@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 AXE = HERE / "axe" / "axe.min.js"
 PROBES = HERE / "probes.js"
 LAB = ("Classes", "Confusions", "Images", "Calibration", "Templates", "Names")
-TABS = ("Explore", "Prompt Lab", "Your classes", "Few-shot", "How it works")
+TABS = ("Explore", "Search", "Prompt Lab", "Your classes", "Few-shot", "How it works")
 STEPS = tuple(
     f"How it works: {step}"
     for step in ("image", "tokens", "vectors", "cosine", "scale", "softmax", "probe", "difference")
@@ -26,6 +26,7 @@ if not os.environ.get("CLIP_DEMO_LONG_TESTS"):
     STEPS = STEPS[::2]
 VIEWS = (
     *("Explore", "Explore: details", "Explore: code"),
+    "Search",
     "Your classes",
     *(f"Prompt Lab: {section}" for section in LAB),
     "Few-shot",
@@ -34,6 +35,7 @@ VIEWS = (
 PHONE_VIEWS = (
     "Explore",
     "Explore: details",
+    "Search",
     "Your classes",
     "Prompt Lab: Classes",
     "Prompt Lab: Templates",
@@ -90,6 +92,9 @@ def show(page, view):
         expect(page.locator("#lab-headline .tile strong")).to_have_count(3)
         page.get_by_role("tab", name=part, exact=True).click()
         expect(page.locator(f"#lab-{part.lower()} .html-container > div > *").first).to_be_attached()
+    elif tab == "Search":
+        page.locator("#search-text").fill("a red circle")
+        expect(page.locator("#search-images li").first).to_be_visible()
     elif tab == "Your classes":
         teach(page)
     elif tab == "Few-shot":
@@ -329,15 +334,17 @@ def test_arrow_keys_move_between_tabs(open_page):
     page = open_page(IMAGE)
     tabs = page.locator(".tab-container").first.get_by_role("tab")
     tabs.first.focus()
-    for key, tab in (("ArrowRight", 1), ("End", 4), ("ArrowRight", 0), ("ArrowLeft", 4), ("Home", 0), ("ArrowLeft", 4)):
+    last = len(TABS) - 1
+    moves = ("ArrowRight", 1), ("End", last), ("ArrowRight", 0), ("ArrowLeft", last), ("Home", 0), ("ArrowLeft", last)
+    for key, tab in moves:
         page.keyboard.press(key)
         expect(tabs.nth(tab)).to_be_focused()
     expect(tabs.first).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
-    expect(tabs.nth(4)).to_have_attribute("aria-selected", "true")
-    assert tabs.evaluate_all("tabs => tabs.map((tab) => tab.tabIndex)") == [-1, -1, -1, -1, 0]
+    expect(tabs.nth(last)).to_have_attribute("aria-selected", "true")
+    assert tabs.evaluate_all("tabs => tabs.map((tab) => tab.tabIndex)") == [-1] * last + [0]
     page.keyboard.press("Tab")
-    expect(tabs.nth(4)).not_to_be_focused()
+    expect(tabs.nth(last)).not_to_be_focused()
 
 
 def test_our_text_is_marked_as_english(open_page):

@@ -6,7 +6,7 @@ import pytest
 from clip_demo.__main__ import main
 
 COMMANDS = ("zero-shot", "predict", "evaluate", "store-features", "fit-probe", "first-image", "download", "reproduce")
-COMMANDS += ("bench", "check-maps", "article", "prepare")
+COMMANDS += ("bench", "check-maps", "article", "prepare", "search")
 
 
 def exit_status(*arguments):

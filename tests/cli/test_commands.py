@@ -11,7 +11,7 @@ from clip_demo.backend import Backend
 from clip_demo.benchmark.random_checkpoints import SMALL_VIT, random_clip, write_archive
 from clip_demo.benchmark.report import Fact
 from clip_demo.benchmark.sections import SECTIONS, Settings
-from clip_demo.cli import commands
+from clip_demo.cli import bench, commands
 from clip_demo.datasets.catalog import NAMES
 from clip_demo.datasets.cifar100 import Cifar100
 from clip_demo.models import sources
@@ -290,7 +290,7 @@ def test_bench_runs_the_sections_that_are_asked_for(run, monkeypatch, arguments,
         calls.append((section, settings))
         return [Fact(section, 1.0)]
 
-    monkeypatch.setattr(commands, "measure", measure)
+    monkeypatch.setattr(bench, "measure", measure)
     status, out, _ = run("bench", *arguments, "--json")
     assert status == 0 and calls == [(section, settings) for section in sections]
     assert [row["what"] for row in json.loads(out)] == list(sections)
@@ -333,13 +333,3 @@ def test_check_maps_prints_a_table(run):
     status, out, _ = run("check-maps", "--dataset", "shapes100", "--images", "2")
     maps = ["map", "cover test", "cover test", "HiResCAM", "HiResCAM"]
     assert status == 0 and [line[:12].strip() for line in out.splitlines()] == maps
-
-
-def test_search_prints_the_nearest_images_as_text_and_as_json(run, shapes):
-    found = shapes.search.find("a red circle", limit=2)
-    status, text, _ = run("search", "a red circle", "--dataset", "shapes100", "--top", "2")
-    lines = [f"{each.index:>8d}  cosine {each.cosine:.4f}  red circle" for each in found.images]
-    assert (status, text) == (0, "\n".join(["tiny on shapes100, 10,000 test images", "", *lines, ""]))
-    status, text, _ = run("search", "--index", "3", "--dataset", "shapes100", "--json")
-    assert json.loads(text) == shapes.search.find(index=3, limit=10).to_dict()
-    assert run("search", "--dataset", "shapes100")[0] == 2

@@ -45,6 +45,10 @@ def nothing_long(monkeypatch):
         ),
         ("predict --image /dev/null", "image: the image is not an image that can be read"),
         ("zero-shot --index -1 --device nope", "index: -1 "),
+        ("search", "text, image, index: got none; give a sentence such as 'a red bicycle'"),
+        ("search red --top 0", "--top: 0 is not allowed; use a whole number from 1 to 1,000."),
+        ("search --index 10000", "index: 10000 "),
+        ("search --image nowhere.png", "image: 'nowhere.png' does not exist"),
     ],
 )
 def test_arguments_are_checked_before_anything_long(run, nothing_long, arguments, start):

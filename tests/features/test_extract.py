@@ -30,11 +30,11 @@ def test_all_images_are_encoded_in_order(toy_encoder, toy_dataset):
 def test_small_batches_are_encoded_in_order(toy_encoder, toy_dataset):
     sizes = []
 
-    def encode(images):
-        sizes.append(len(images))
-        return toy_encoder.encode_images([toy_encoder.preprocess(each) for each in images])
+    def encode(inputs):
+        sizes.append(len(inputs))
+        return toy_encoder.encode_images(inputs)
 
-    features = encode_split(in_small_batches(encode), toy_dataset, "test")
+    features = encode_split(in_small_batches(toy_encoder.preprocess, encode), toy_dataset, "test")
     np.testing.assert_array_equal(features, expected(toy_encoder, toy_dataset))
     assert sizes == [SMALL_BATCH] * 9 + [12]
 

@@ -77,6 +77,30 @@ def test_a_damaged_file_is_skipped_with_one_warning(tmp_path, caplog):
     assert caplog.text.count("a-toys.npz") == 1
 
 
+def test_stored_features_stay_on_disk_and_earlier_files_open(data, toy_encoder, toy_dataset, tmp_path):
+    store = FeatureStore([tmp_path])
+    for found in (store.put(data, toy_encoder, toy_dataset), FeatureStore([tmp_path]).get(toy_encoder.sha256, "toys")):
+        assert isinstance(found.features.base, np.memmap) and not found.features.flags.writeable
+        np.testing.assert_array_equal(found.features, data.features)
+        np.testing.assert_allclose(found.norms, np.linalg.norm(data.features, axis=1), rtol=1e-6)
+        assert found.norms is found.norms
+    with np.load(tmp_path / "toy-toys.npz") as stored:  # any program can read it
+        arrays = {name: stored[name] for name in stored}
+    np.savez_compressed(tmp_path / "earlier.npz", **arrays)
+    again, *_ = load_features(tmp_path / "earlier.npz")
+    np.testing.assert_array_equal(again.features, data.features)
+
+
+def test_a_changed_byte_is_found_in_features_on_disk(data, toy_encoder, toy_dataset, tmp_path):
+    path = save_features(data, tmp_path, toy_encoder, toy_dataset)
+    content = bytearray(path.read_bytes())
+    at = content.index(data.features.tobytes())
+    content[at] ^= 1  # still a number
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match="features.npy is damaged"):
+        load_features(path)
+
+
 @pytest.mark.parametrize("dataset", ["cifar100", "shapes100"])
 def test_the_features_of_the_built_in_model_open(dataset):
     found = FeatureStore([ASSETS / "features"]).get(load_model("tiny", device="cpu").sha256, dataset)

@@ -82,7 +82,7 @@ def test_a_prompt_with_too_many_tokens_is_named(model):
     assert caught.value.page_message == (
         "“word word word word word word word word…” is too long: CLIP reads at most 77 tokens (words or parts of "
         "words), and "
-        "this has 78. Shorten the prompt or the class name."
+        "this has 78. Use fewer words."
     )
 
 

@@ -157,8 +157,8 @@ def test_very_many_prompts_wait_for_their_turn_before_they_are_looked_up(toy_enc
 def test_background_batches_come_after_visitors_and_are_not_remembered(recorded, queue):
     encoder, sizes = recorded
     cache, busy, rows = FeatureCache(encoder, queue), BusyEncoder(queue), []
-    images = [image(colour)() for colour in ("red", "blue", "red")]
-    job = in_thread(lambda: rows.append(cache.encode_in_background(images)))
+    inputs = [encoder.preprocess(image(colour)()) for colour in ("red", "blue", "red")]
+    job = in_thread(lambda: rows.append(cache.encode_in_background(inputs)))
     wait_for(lambda: len(queue) == 1)
     visitor = in_thread(lambda: cache.encode_image("white", image("white")))
     wait_for(lambda: len(queue) == 2)
@@ -167,7 +167,7 @@ def test_background_batches_come_after_visitors_and_are_not_remembered(recorded,
     visitor.join(10)
     # The visitor's image, then the job's: one at first, more once the encoder is known to be fast.
     assert [n for _, n in sizes] == [1, 1, 2]
-    np.testing.assert_array_equal(rows[0], [2 * encoder.preprocess(each) for each in images])
+    np.testing.assert_array_equal(rows[0], [2 * each for each in inputs])
     cache.encode_image("red", image("red"))
     assert len(sizes) == 4
 
@@ -196,8 +196,8 @@ def test_background_batches_stay_short(toy_encoder, monkeypatch):
 
     toy_encoder.encode_images = slow
     cache = FeatureCache(toy_encoder)
-    cache.encode_in_background([image("red")() for _ in range(70)])
+    cache.encode_in_background([toy_encoder.preprocess(image("red")())] * 70)
     assert sizes[:5] == [1, 2, 4, 8, 16] and set(sizes[5:]) <= {19, 20}  # a fifth of a second
     seconds_per_image[0], sizes[:] = 1.0, []
-    cache.encode_in_background([image("red")() for _ in range(25)])
+    cache.encode_in_background([toy_encoder.preprocess(image("red")())] * 25)
     assert sizes[1:] == [1] * (25 - sizes[0])

@@ -161,7 +161,7 @@ def test_on_other_hardware_nothing_changes(monkeypatch, installed):
     if installed:
         monkeypatch.syspath_prepend(STAND_INS)
     assert zero_gpu.start() is False and ("spaces" in sys.modules) is installed
-    extract = in_small_batches(lambda images: None)
+    extract = in_small_batches(None, lambda inputs: None)
     assert zero_gpu.whole_sets(None, extract) is extract
 
 

@@ -220,7 +220,7 @@ MARK = {"meta": {"_type": "gradio.FileData"}}
 
 WRONG_BODY = "The body is not what this address takes: in JSON, an object with"
 DATA = f'{WRONG_BODY} "data", the list of its values, in this order: {PARAMETERS}.'
-NO_ENDPOINT = "There is no endpoint /classify; use one of /predict, /evaluate, /word_knowledge, /own_classes."
+NO_ENDPOINT = "There is no endpoint /classify; use one of /predict, /evaluate, /search, /word_knowledge, /own_classes."
 ORDER = f"/predict takes 9, in this order: {PARAMETERS}."
 NAMES = "/word_knowledge takes an object with its parameters: names, model."
 

@@ -260,7 +260,7 @@ def test_a_curve_is_offered_after_a_job_that_made_none(toy_backend, draw):
 def test_a_press_that_is_refused_is_queued_so_that_the_page_says_why(toy_backend):
     # Gradio shows no error message of an event outside the queue.
     presses = [each.queue for each in build_ui(toy_backend).fns.values() if each.name in ("pressed", "press_button")]
-    assert presses == 5 * [True]  # three places on the Explore tab, and the other two tabs with a job
+    assert presses == 6 * [True]  # three places on the Explore tab, and on three other tabs
 
 
 def test_the_timer_is_active_while_the_curve_will_change(toy_backend, draw, monkeypatch):

@@ -96,7 +96,7 @@ def sentence_of(function):
 
 def test_the_endpoints_document_their_parameters(served):
     endpoints = served.client.view_api(return_format="dict")["named_endpoints"]
-    assert list(endpoints) == ["/predict", "/evaluate", "/word_knowledge", "/own_classes", "/search"]
+    assert list(endpoints) == ["/predict", "/evaluate", "/search", "/word_knowledge", "/own_classes"]
     names = [each["parameter_name"] for each in endpoints["/predict"]["parameters"]]
     assert names == [
         *("image", "index", "dataset", "classnames", "templates", "replace_underscores", "top_k", "model"),

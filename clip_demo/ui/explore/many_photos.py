@@ -130,9 +130,9 @@ def _path(stack: ExitStack, photo: Mapping[str, Any]) -> Path | ImageError:
 
 def _predict(backend: Backend, view: View, prompts: PromptSet, paths: list[Path | ImageError]) -> list[PhotoPrediction]:
     with visitor_request(backend) as progress:
-        predictions = backend.photos.predict_many(
+        predictions = backend.predict_many(
             [path for path in paths if isinstance(path, Path)],
-            prompts,
+            prompts=prompts,
             dataset=view.dataset,
             top_k=1,
             model=view.model,

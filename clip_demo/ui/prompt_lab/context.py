@@ -22,7 +22,7 @@ QUEUED = {**QUIET, "concurrency_id": "lab", "concurrency_limit": 4}
 
 @dataclass(frozen=True)
 class ExploreTab:
-    """What the lab uses of the Explore tab.
+    """What other tabs use of the Explore tab.
 
     Attributes
     ----------
@@ -37,6 +37,17 @@ class ExploreTab:
     tab: gr.Tab
     fields: Fields
     request: gr.Textbox
+
+    def open_images(self, trigger: Callable) -> None:
+        """Let an event, whose value is the index of a test image, open that image here."""
+
+        def open_image(event: gr.EventData) -> list[Any]:
+            index = str(event_value(event, "value"))
+            if not re.fullmatch(r"[0-9]{1,9}", index):  # a client may send anything
+                return [gr.skip()] * 4
+            return [int(index), TEST_IMAGE, gr.Tabs(selected="explore"), now()]
+
+        trigger(open_image, outputs=[self.fields.index, self.fields.source, self.tabs, self.request], **INSTANT)
 
 
 @dataclass(frozen=True)
@@ -102,20 +113,7 @@ class LabContext:
     def connect_gallery(self, gallery: gr.HTML, state: gr.State, redraw: gr.Textbox) -> None:
         """Let a gallery show more images, and open one in the Explore tab."""
         self.update_state(gallery.more, _with_pages, state, redraw)
-        open_in_explore(gallery, self.explore)
-
-
-def open_in_explore(gallery: gr.HTML, explore: ExploreTab) -> None:
-    """Let the event ``open`` of a gallery show a test image in the Explore tab."""
-
-    def open_image(event: gr.EventData) -> list[Any]:
-        index = str(event_value(event, "value"))
-        if not re.fullmatch(r"[0-9]{1,9}", index):  # a client may send anything
-            return [gr.skip()] * 4
-        return [int(index), TEST_IMAGE, gr.Tabs(selected="explore"), now()]
-
-    outputs = [explore.fields.index, explore.fields.source, explore.tabs, explore.request]
-    gallery.open(open_image, outputs=outputs, **INSTANT)
+        self.explore.open_images(gallery.open)
 
 
 def _with_pages(before: dict[str, Any], value: Any) -> dict[str, Any]:

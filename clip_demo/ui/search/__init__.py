@@ -1,1 +1,1 @@
-"""The search tab: test images by a sentence, by an image, or by both."""
+"""The tab "Search": the test images nearest to a sentence, an image, or both."""

@@ -1,113 +1,133 @@
-"""The events of the search tab: a search with each sentence, image and page."""
+"""The events of the tab. The browser sends one query at a time, and asks for more images as the visitor scrolls."""
 
+from __future__ import annotations
+
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from ...backend import Backend
-from ...errors import ClipDemoError
-from ...progress import Progress
-from ...serving.image_search import SearchResult, check_sentence
+from ...datasets.base import Dataset
+from ...errors import Cancelled, ClipDemoError
 from ..background import progress_bar, progress_of, visitor_task
-from ..event_options import INSTANT, QUIET, event_value, load_if_downloaded, now
-from ..explore.events import view_of
-from ..explore.layout import Fields
-from ..explore.show import image_argument
+from ..event_options import QUIET, event_value, load_if_downloaded, press
 from ..explore.view import WAITING, alert, missing_model, waiting
-from ..permalink import OWN, TEST_IMAGE
 from ..permissions import may_download
-from ..prompt_lab.context import ExploreTab, open_in_explore
-from . import view as html
-from .layout import SearchParts
+from ..prompt_lab.context import ExploreTab
+from ..uploads import uploaded_path
+from .layout import SearchTab
+from .view import MOST, PAGE, about, counted, invitation, note, query_image, tiles
 
-# A queue of its own, so that visitors of this tab do not delay visitors of the Explore tab.
-QUEUED = {**QUIET, "concurrency_id": "search", "concurrency_limit": 4}
-_NOTHING = {"like": None, "pages": 1}  # a test image to search with, and the pages that are shown
-
-
-def connect(tab: gr.Tab, backend: Backend, explore: ExploreTab, parts: SearchParts) -> None:
-    """Connect the tab with the backend and with the Explore tab, which has the dataset, the model and the image."""
-    state, request = gr.State(_NOTHING), gr.Textbox(visible=False, elem_id="search-request")
-    timer = gr.Timer(1.0, active=False)
-    fields = explore.fields.all()
-    shown = request.change(
-        partial(_show, backend, explore.fields),
-        inputs=[*fields, parts.sentence, parts.with_image, state],
-        outputs=[parts.message, parts.results, timer],
-        preprocess=False,
-        trigger_mode="always_last",
-        **QUEUED,
-    )
-    shown.then(None, inputs=parts.sentence, js="(sentence) => clipSearch.keep(sentence)", **QUIET)
-    timer.tick(now, outputs=request, **INSTANT)
-    enter = "(sentence) => [clipSearch.sentence(sentence), clipExplorer.now()]"
-    tab.select(None, inputs=parts.sentence, outputs=[parts.sentence, request], js=enter, **QUIET)
-    _connect_query(parts, state, request)
-    explore.fields.model.change(
-        None, inputs=request, outputs=request, **QUIET,
-        js="(request) => (clipSearch.visible() ? clipExplorer.now() : request)",
-    )  # fmt: skip
-    open_in_explore(parts.results, explore)
+# A queue of its own: a search may have to encode all test images first.
+_QUEUED = {**QUIET, "concurrency_id": "search", "concurrency_limit": 8, "trigger_mode": "multiple"}
 
 
-def _connect_query(parts: SearchParts, state: gr.State, request: gr.Textbox) -> None:
-    def restart() -> list[Any]:
-        return [_NOTHING, now()]
+def connect(tab: gr.Tab, backend: Backend, explore: ExploreTab, parts: SearchTab) -> None:
+    """Connect the tab with the backend, and with the dataset and the model of the page."""
+    fields = explore.fields
 
-    def like(event: gr.EventData) -> list[Any]:
-        return [{**_NOTHING, "like": _number(event)}, "", False, now()]
+    def ask(event: gr.EventData, dataset: Any, model: Any) -> Iterator[list[Any]]:
+        on = backend.datasets[dataset if dataset in list(backend.datasets) else backend.default_dataset]
+        query = Query.of(event, on)
+        for message, answer in answers(backend, query, on, model if isinstance(model, str) else backend.default_model):
+            yield [message, gr.skip() if answer is None else json.dumps({"turn": query.turn, **answer})]
 
-    def more(before: dict[str, Any], event: gr.EventData) -> list[Any]:
-        pages = _number(event) or 1
-        return [{**before, "pages": max(1, min(pages, html.MAX_PAGES))}, now()]
+    def pressed(event: gr.EventData, dataset: str, model: str) -> None:
+        press(backend, event, dataset, model)
 
-    def example(event: gr.EventData) -> list[Any]:
-        sentence = event_value(event, "value")
-        return [_NOTHING, sentence if isinstance(sentence, str) else "", now()]
-
-    outputs = [state, request]
-    gr.on([parts.sentence.submit, parts.find.click, parts.with_image.input], restart, outputs=outputs, **INSTANT)
-    parts.results.more(more, inputs=state, outputs=outputs, **INSTANT)
-    parts.results.example(example, outputs=[state, parts.sentence, request], **INSTANT)
-    parts.results.like(like, outputs=[state, parts.sentence, parts.with_image, request], **INSTANT)
-
-
-def _number(event: gr.EventData) -> int | None:
-    """Return the whole number that an event carries; a client may send anything."""
-    value = str(event_value(event, "value"))
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+    inputs = [fields.dataset, fields.model]
+    # Without preprocessing, which refuses a model that was offered after the page was built.
+    asked = parts.desk.ask(ask, inputs=inputs, outputs=[parts.message, parts.answer], preprocess=False, **_QUEUED)
+    asked.then(None, inputs=parts.answer, js="(text) => clipSearch.answered(text)", **QUIET)
+    asked.failure(None, js="() => clipSearch.failed()", **QUIET)
+    explore.open_images(parts.desk.open)
+    # Queued: Gradio shows no error message of an event outside the queue.
+    parts.message.click(pressed, inputs=inputs, **QUIET).then(None, js="() => clipSearch.ask()", **QUIET)
+    for changed in (tab.select, fields.model.change):
+        changed(None, inputs=inputs, js="(dataset, model) => clipSearch.opened(dataset, model)", **QUIET)
 
 
-def _show(backend: Backend, fields: Fields, *values: Any) -> Iterator[list[Any]]:
-    """Yield the message, the results and whether to look again, until the search is done."""
-    *chosen, sentence, with_image, state = values
-    view, photo = view_of(backend, chosen)
-    dataset, status = backend.datasets[view.dataset], load_if_downloaded(backend, view.model)
+@dataclass(frozen=True)
+class Query:
+    """What the browser asks for. A client may send anything: what makes no query is left out.
+
+    Attributes
+    ----------
+    turn : Any
+        Comes back with the answer, so that the browser knows which query it belongs to.
+    text : str
+    upload : dict or None
+        The visitor's own photo, as Gradio sends one.
+    index : int or None
+        A test image of the dataset that is on.
+    offset : int
+        Number of images that are shown already.
+    """
+
+    turn: Any
+    text: str
+    upload: dict[str, str] | None
+    index: int | None
+    offset: int
+
+    @classmethod
+    def of(cls, event: gr.EventData, dataset: Dataset) -> Query:
+        """Return what an event carries."""
+        text, path, index, offset = (event_value(event, name) for name in ("text", "path", "index", "offset"))
+        belongs = event_value(event, "of") == dataset.name and type(index) is int
+        return cls(
+            turn=event_value(event, "turn"),
+            text=text if isinstance(text, str) else "",
+            upload={"path": path} if isinstance(path, str) else None,
+            index=index if belongs and 0 <= index < dataset.sizes["test"] else None,
+            offset=offset if type(offset) is int and 0 <= offset < MOST else 0,
+        )
+
+
+def answers(
+    backend: Backend, query: Query, dataset: Dataset, model: str
+) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """Yield what stands above the images, and what the browser draws, or None while that is computed."""
+    status = load_if_downloaded(backend, model)
+    empty = {"dataset": dataset.name, "index": query.index, "offset": 0}
+    empty |= {"about": "", "tiles": "", "says": "", "more": ""}
+    if query.index is not None:
+        empty["image"] = query_image(dataset, query.index)
     if status.state == "absent":
-        note = missing_model(status, may_download=may_download(backend, view.model))
-        return (yield ["", note, gr.Timer(active=False)])
+        yield missing_model(status, may_download=may_download(backend, model)), empty
+        return
     if status.state in WAITING:
-        return (yield ["", waiting(status, "The images"), gr.Timer(active=True)])
+        yield waiting(status, "The images"), {**empty, "again": True}
+        return
+    if not query.text.strip() and query.upload is None and query.index is None:
+        yield "", {**empty, "about": invitation(dataset, model)}
+        return
     try:
-        sentence, query, name = check_sentence(sentence), {}, ""
-        if isinstance(state.get("like"), int):
-            query, name = {"index": state["like"]}, f"test image {state['like']:,}"
-        elif with_image and not (view.source == OWN and photo is None):
-            query = image_argument(view, photo, dataset)
-            name = f"test image {query['index']:,}" if view.source == TEST_IMAGE else "the image on the Explore tab"
-        if not sentence and not query:
-            return (yield ["", html.examples(dataset), gr.Timer(active=False)])
-        pages = max(1, min(state["pages"], html.MAX_PAGES))
-
-        def work(progress: Progress) -> SearchResult:
-            where = {"dataset": view.dataset, "model": view.model, "limit": html.PAGE * pages, "progress": progress}
-            return backend.search.find(sentence, **query, **where)
-
-        with visitor_task(backend, work, "search") as task:
+        image = None if query.upload is None else uploaded_path(query.upload)
+        search = partial(
+            backend.search,
+            query.text,
+            image=image,
+            index=query.index if image is None else None,
+            dataset=dataset.name,
+            model=model,
+            offset=query.offset,
+            limit=min(PAGE, MOST - query.offset),
+        )
+        with visitor_task(backend, lambda progress: search(progress=progress), "search") as task:
             for progress in progress_of(task):
-                yield [progress_bar(progress), gr.skip(), gr.Timer(active=False)]
-        yield ["", html.found(task.result(), dataset, html.query_html(sentence, name), pages), gr.Timer(active=False)]
+                yield progress_bar(progress), None
+        result = task.result()
+    except Cancelled:
+        yield "", empty
     except ClipDemoError as error:
-        yield [alert(error.page_message, stale=True, what="images"), gr.skip(), gr.Timer(active=False)]
+        yield alert(error.page_message, stale=False), empty
+    else:
+        says, more = counted(result)
+        head = about(result, dataset, has_photo=image is not None) + note(dataset)
+        drawn = {"offset": query.offset, "about": head, "tiles": tiles(result, dataset), "says": says, "more": more}
+        yield "", {**empty, **drawn}

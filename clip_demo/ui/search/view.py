@@ -1,69 +1,99 @@
-"""The HTML of the search tab: pure functions."""
+"""The HTML of the tab: pure functions."""
 
 from html import escape
 
 from ...datasets.base import Dataset
-from ...serving.image_search import FoundImage, SearchResult
-from ..html import name_html
+from ...datasets.catalog import CIFAR100, SHAPES100
+from ...serving.searcher import Match, SearchResult
+from ..html import name_html, signed
 from ..thumbnails import thumbnail_of
 
-PAGE, MAX_PAGES = 24, 20
+PAGE = 24  # images in one answer
+MOST = 40 * PAGE  # more would make the page slow
+EXAMPLES = {
+    CIFAR100: ("a snake in the grass", "mountains at sunset", "a skyscraper at night"),
+    SHAPES100: ("a red circle", "something green", "a yellow triangle"),
+}
+_NOT_AVAILABLE = (
+    '<p class="quiet">The images are not available: the Explore tab has a button that downloads them. Their features '
+    "were stored earlier.</p>"
+)
+_TOGETHER = " The sentence and the image count equally: this is the normalised sum of their two normalised vectors."
 
 
-def examples(dataset: Dataset) -> str:
-    """Return three sentences to begin with, each a button."""
-    names = dataset.classnames
-    chosen = dict.fromkeys(names[len(names) * i // 8].replace("_", " ") for i in (1, 4, 7))
+def example_sentences(dataset: Dataset) -> tuple[str, ...]:
+    """Return three sentences that suit a dataset: for one that nobody wrote any for, about three of its classes."""
+    n = len(dataset.classnames)
+    names = dict.fromkeys(dataset.classnames[i].replace("_", " ") for i in (0, n // 2, n - 1))
+    made = tuple(dataset.templates[0].rstrip(".").format(name) for name in names)
+    return EXAMPLES.get(dataset.name, made)
+
+
+def invitation(dataset: Dataset, model: str) -> str:
+    """Return what stands in place of images while there is no query."""
     buttons = "".join(
-        f'<button type="button" data-example="{escape(sentence)}">{escape(sentence)}</button>'
-        for sentence in (f"a photo of a {name}" for name in chosen)
+        f'<button type="button" data-search="example">{escape(text)}</button>' for text in example_sentences(dataset)
     )
-    return f'<div class="search-examples"><span>Try:</span> {buttons}</div>'
-
-
-def found(result: SearchResult, dataset: Dataset, query: str, pages: int) -> str:
-    """Return the images that were found, and how they were compared.
-
-    Parameters
-    ----------
-    result : SearchResult
-        Its first pages.
-    dataset : Dataset
-    query : str
-        What was searched for, as HTML.
-    pages : int
-        Number of pages that are shown.
-    """
-    tiles = "".join(_tile(each, dataset) for each in result.images)
-    left, more = result.n - len(result.images), ""
-    if left and pages < MAX_PAGES:
-        more = f'<button type="button" class="more" data-more="{pages + 1}">Show more of {left:,}</button>'
-    elif left:
-        more = f'<p class="caption">The other {left:,} are further away and not shown. Change the sentence.</p>'
     return (
-        f'<section class="lab-gallery" aria-label="Images that were found"><p class="search-about" role="status">'
-        f"{query}: the nearest of {result.n:,} test images of {escape(dataset.title)}, by {escape(result.model)}. "
-        "The number is the cosine. The name is the true class.</p>"
-        f'<div class="images">{tiles}</div>{more}</section>'
+        f"<p>This searches {_images(dataset.sizes['test'])} of {_where(dataset, model)}. Type a sentence, or try one "
+        f'of these:</p><div class="examples">{buttons}</div><p class="quiet">Or drop or paste a photo anywhere on this '
+        "page. Another dataset is chosen on the tab Explore, another model at the top right.</p>"
     )
 
 
-def query_html(sentence: str | None, image: str) -> str:
-    """Return what was searched for as HTML; `image` is the name of the image as HTML, "" without one."""
-    parts = [f"<b>“{name_html(sentence)}”</b>"] if sentence else []
-    if image:
-        parts.append(f"{'like' if sentence else 'Like'} {image}")
-    if len(parts) == 2:
-        return " and ".join(parts) + " (the sum of both vectors, each of length 1)"
-    return parts[0]
-
-
-def _tile(image: FoundImage, dataset: Dataset) -> str:
-    thumbnail, index = thumbnail_of(dataset, image.index), image.index
+def about(result: SearchResult, dataset: Dataset, *, has_photo: bool) -> str:
+    """Return what was searched for, where, and what the numbers mean."""
+    sentence = [] if result.text is None else [f"“<bdi>{escape(result.text)}</bdi>”"]
+    image = ["your photo"] if has_photo else [] if result.index is None else [f"test image {result.index:,}"]
+    both = _TOGETHER if sentence and image else ""
+    what = _images(result.n) if result.index is None else f"the {result.n:,} other test images"
     return (
-        f'<div class="found"><button type="button" data-open="{index}" title="Open image {index:,} in Explore">'
-        f'{thumbnail.html() if thumbnail else ""}<span class="number">{image.cosine:.3f}</span> '
-        f'<span class="truth">{name_html(image.truth)}</span></button>'
-        f'<button type="button" class="like" data-like="{index}">More like this<span class="unseen">: image '
-        f"{index:,}</span></button></div>"
+        f'<h3>Nearest to {" and ".join([*sentence, *image])}</h3><p class="quiet">Among {what} of '
+        f"{_where(dataset, result.model)}. A cosine of 1 is the same direction.{both} Click an image to open it in "
+        "Explore.</p>"
+    )
+
+
+def _images(n: int) -> str:
+    return f"the {n:,} test images" if n > 1 else "the only test image"
+
+
+def _where(dataset: Dataset, model: str) -> str:
+    return f"<b>{escape(dataset.title)}</b> with the model <b>{escape(model)}</b>"
+
+
+def tiles(result: SearchResult, dataset: Dataset) -> str:
+    """Return an item for each image, with a button that opens it and one that searches for more like it."""
+    return "".join(_tile(match, dataset) for match in result.matches)
+
+
+def note(dataset: Dataset) -> str:
+    """Return why there are no thumbnails; "" where there are."""
+    return "" if dataset.available() else _NOT_AVAILABLE
+
+
+def query_image(dataset: Dataset, index: int) -> dict[str, str]:
+    """Return the test image that is searched for: its thumbnail's address, and what it is called."""
+    thumbnail = thumbnail_of(dataset, index)
+    return {"url": thumbnail.url if thumbnail else "", "name": f"Test image {index:,}."}
+
+
+def counted(result: SearchResult) -> tuple[str, str]:
+    """Return how many images are shown, and the label of the button for more; "" where there are no more."""
+    shown = result.offset + len(result.matches)
+    left = min(result.n, MOST) - shown
+    says = f"{shown:,} of {result.n:,} images, the nearest first."
+    if left <= 0:
+        return says + (" More are not shown: try a more exact sentence." if shown < result.n else ""), ""
+    return says, f"Show {min(PAGE, left)} more"
+
+
+def _tile(match: Match, dataset: Dataset) -> str:
+    thumbnail = thumbnail_of(dataset, match.index)
+    return (
+        f'<li><button type="button" data-open="{match.index}" title="Open image {match.index} in Explore">'
+        f"{thumbnail.html() if thumbnail else ''}"
+        f'<span class="truth">{name_html(match.truth)}</span> <span class="cosine">cosine {signed(match.cosine, 3)}'
+        f'</span></button><button type="button" data-like="{match.index}" '
+        f'aria-label="More like this: image {match.index}, {escape(match.truth)}">More like this</button></li>'
     )

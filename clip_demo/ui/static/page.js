@@ -68,8 +68,9 @@ window.clipExplorer = {
 
   parameters: [
     ...["tab", "step", "dataset", "index", "photo", "template", "classes"],
-    ...["replace_underscores", "sharpness", "none_of_these", "model"],
+    ...["replace_underscores", "sharpness", "none_of_these", "model", "find", "like"],
   ],
+  ofTabs: ["tab", "step", "find", "like"], // those that Explore does not write
   pushed: 0, // time of the last new entry in the history
   shown: false, // whether the first answer is there
   restoring: 0, // until then, answers to what the visitor did before going back do not change the address
@@ -79,7 +80,7 @@ window.clipExplorer = {
     if (!query) return;
     const before = new URLSearchParams(window.location.search);
     const after = new URLSearchParams(before); // other parameters, such as Gradio's __theme, are kept
-    this.parameters.filter((name) => !["tab", "step"].includes(name)).forEach((name) => after.delete(name));
+    this.parameters.filter((name) => !this.ofTabs.includes(name)).forEach((name) => after.delete(name));
     new URLSearchParams(query).forEach((value, name) => after.append(name, value));
     this.visit(before, after, before.has("dataset"));
   },
@@ -88,10 +89,10 @@ window.clipExplorer = {
     if (!this.shown) return; // Gradio reports the first tab, too
     const before = new URLSearchParams(window.location.search);
     const after = new URLSearchParams(before);
-    after.delete("tab");
+    this.ofTabs.forEach((name) => after.delete(name));
     if (tab !== "explore") after.append("tab", tab);
-    after.delete("step");
     if (tab === "how" && clipInside.step) after.append("step", clipInside.step);
+    if (tab === "search") clipSearch.write(after);
     this.visit(before, after, true, true);
   },
 
@@ -100,7 +101,7 @@ window.clipExplorer = {
     const differs = (name) => before.get(name) !== after.get(name);
     if (!this.parameters.some(differs)) this.restoring = 0;
     if (!this.parameters.some(differs) || (Date.now() < this.restoring && !isClick)) return;
-    const moved = ["tab", "step", "dataset", "index", "photo", "model"].some(differs);
+    const moved = ["tab", "step", "like", "dataset", "index", "photo", "model"].some(differs);
     const push = moved && mayPush && Date.now() - this.pushed > 1000;
     if (push) this.pushed = Date.now();
     this.setAddress(after, push ? "pushState" : "replaceState");
@@ -172,6 +173,7 @@ window.clipExplorer = {
     if (!file) return;
     event.preventDefault();
     event.stopPropagation();
+    if (clipSearch.visible()) return clipSearch.byPhoto(file);
     document.querySelector('[role=tab][data-tab-id="explore"]')?.click();
     document.querySelector('#source input[value="own"]')?.click();
     document.querySelector('#photo button[aria-label="Remove Image"], #photo button[aria-label="Clear"]')?.click();
