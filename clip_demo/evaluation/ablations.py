@@ -45,8 +45,8 @@ class NameRow:
     Attributes
     ----------
     name : str
-    accuracy : float
-        Accuracy on the images of this class, 0 to 1.
+    accuracy : float or None
+        Accuracy on the images of this class, 0 to 1; None without images.
     top1 : float
         Accuracy over all classes.
     difference : Difference
@@ -54,7 +54,7 @@ class NameRow:
     """
 
     name: str
-    accuracy: float
+    accuracy: float | None
     top1: float
     difference: Difference
 
@@ -108,7 +108,7 @@ def compare_names(
         rows.append(
             NameRow(
                 other.classnames[position],
-                float(correct[members].mean()),
+                float(correct[members].mean()) if len(members) else None,
                 float(correct.mean()),
                 paired_difference(correct, present),
             )

@@ -1,5 +1,6 @@
 """Accuracy over a whole test set."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -16,24 +17,32 @@ class Accuracy:
     ----------
     top1, top5 : float
         Fraction of images whose true class is first, or among the first five; 0 to 1.
-    per_class : tuple of float
-        `top1` of every class, in the order of the class list.
+    per_class : tuple of float or None
+        `top1` of every class, in the order of the class list; None for a class without images.
+    mean_per_class : float
+        Mean of `per_class` over the classes with images. Unlike `top1`, it gives a rare class the weight of a frequent
+        one.
+    balanced : bool
+        Whether all classes with images have equally many, so that both are the same.
     n : int
         Number of images.
     difference : Difference or None
         To a baseline, on the same images; None without one.
-    probe_top1 : float or None
-        Top-1 accuracy of the linear probe; None without a head.
+    probe_top1, probe_mean_per_class : float or None
+        The same of the linear probe; None without a head.
     assumption : str
         As in `clip_demo.serving.prediction.Prediction`.
     """
 
     top1: float
     top5: float
-    per_class: tuple[float, ...]
+    per_class: tuple[float | None, ...]
+    mean_per_class: float
+    balanced: bool
     n: int
     difference: Difference | None = None
     probe_top1: float | None = None
+    probe_mean_per_class: float | None = None
     assumption: str = ""
 
     def to_dict(self) -> dict:
@@ -48,10 +57,10 @@ def accuracy(
     n_classes: int,
     *,
     difference: Difference | None = None,
-    probe_top1: float | None = None,
+    probe_correct: np.ndarray | None = None,
     assumption: str = "",
 ) -> Accuracy:
-    """Return the accuracy of zero-shot prediction.
+    """Return the accuracy of zero-shot prediction, and of the linear probe where it is given.
 
     Parameters
     ----------
@@ -60,12 +69,27 @@ def accuracy(
     labels : numpy.ndarray, shape (n,), int
         True classes.
     n_classes : int
-    difference, probe_top1, assumption
+    probe_correct : numpy.ndarray, shape (n,), bool, optional
+        Whether the linear probe classifies each image correctly.
+    difference, assumption
         See `Accuracy`.
     """
-    per_class = tuple(per_class_mean(rank == 0, labels, n_classes).tolist())
-    top1, top5 = float((rank == 0).mean()), float((rank < 5).mean())
-    return Accuracy(top1, top5, per_class, len(labels), difference, probe_top1, assumption)
+    per_class = per_class_mean(rank == 0, labels, n_classes)
+    counts = np.bincount(labels)
+    return Accuracy(
+        top1=float((rank == 0).mean()),
+        top5=float((rank < 5).mean()),
+        per_class=per_class,
+        mean_per_class=mean_of(per_class),
+        balanced=len(set(counts[counts > 0].tolist())) == 1,
+        n=len(labels),
+        difference=difference,
+        probe_top1=None if probe_correct is None else float(probe_correct.mean()),
+        probe_mean_per_class=None
+        if probe_correct is None
+        else mean_of(per_class_mean(probe_correct, labels, n_classes)),
+        assumption=assumption,
+    )
 
 
 def ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -98,7 +122,13 @@ def ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return (~(scores <= true) | ((scores == true) & earlier)).sum(axis=1)
 
 
-def per_class_mean(correct: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return the accuracy of every class, shape (n_classes,), float64; 0 for a class without images."""
+def per_class_mean(correct: np.ndarray, labels: np.ndarray, n_classes: int) -> tuple[float | None, ...]:
+    """Return the accuracy of every class; None for a class without images."""
     counts = np.bincount(labels, minlength=n_classes)
-    return np.bincount(labels, weights=correct, minlength=n_classes) / np.maximum(counts, 1)
+    means = np.bincount(labels, weights=correct, minlength=n_classes) / np.maximum(counts, 1)
+    return tuple(mean if n else None for mean, n in zip(means.tolist(), counts.tolist(), strict=True))
+
+
+def mean_of(per_class: Iterable[float | None]) -> float:
+    """Return the mean over the classes with images."""
+    return float(np.mean([each for each in per_class if each is not None]))

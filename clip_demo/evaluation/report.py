@@ -28,22 +28,22 @@ class ClassRow:
     ----------
     name : str
         As in the prompt set.
-    coarse : str
-        Its coarse class.
+    coarse : str or None
+        Its coarse class; None where the dataset has none.
     n : int
         Number of images.
-    zero_shot : float
-        Accuracy of zero-shot prediction on them, 0 to 1.
+    zero_shot : float or None
+        Accuracy of zero-shot prediction on them, 0 to 1; None without images.
     probe, baseline : float or None
-        Accuracy of the linear probe and of the baseline; None where there is none.
+        Accuracy of the linear probe and of the baseline; None without images, and where there is none.
     confused_with : tuple of (str, int)
         Up to three most frequent wrong zero-shot predictions, with their numbers.
     """
 
     name: str
-    coarse: str
+    coarse: str | None
     n: int
-    zero_shot: float
+    zero_shot: float | None
     probe: float | None
     baseline: float | None
     confused_with: tuple[tuple[str, int], ...]
@@ -120,13 +120,13 @@ class EvaluationReport:
     @cached_property
     def accuracy(self) -> Accuracy:
         """Accuracies over all images."""
-        probe, before = self.labelled_images.probe_correct, self.baseline_predictions
+        before = self.baseline_predictions
         return accuracy(
             self.predictions.rank,
             self.labelled_images.labels,
             len(self.names),
             difference=before and paired_difference(self.predictions.correct, before.correct),
-            probe_top1=None if probe is None else float(probe.mean()),
+            probe_correct=self.labelled_images.probe_correct,
             assumption=self.assumption,
         )
 
@@ -135,13 +135,13 @@ class EvaluationReport:
         """The results of every class, in the order of the class list."""
         labels, size, dataset = self.labelled_images.labels, len(self.names), self._dataset
         probe, before = self.labelled_images.probe_correct, self.baseline_predictions
-        of_probe = [None] * size if probe is None else per_class_mean(probe, labels, size).tolist()
-        of_baseline = [None] * size if before is None else per_class_mean(before.correct, labels, size).tolist()
+        of_probe = [None] * size if probe is None else per_class_mean(probe, labels, size)
+        of_baseline = [None] * size if before is None else per_class_mean(before.correct, labels, size)
         counts = self._counts("zero-shot")
         return tuple(
             ClassRow(
                 name=name,
-                coarse=dataset.coarse_names[dataset.coarse_of[i]],
+                coarse=dataset.coarse_names[dataset.coarse_of[i]] if dataset.coarse_names else None,
                 n=int(counts[i].sum()),
                 zero_shot=self.accuracy.per_class[i],
                 probe=of_probe[i],
@@ -164,12 +164,13 @@ class EvaluationReport:
         Raises
         ------
         OptionError
-            When `by` is something else.
+            When `by` is something else, or there are no coarse classes.
         HeadError
             When there is no head.
         """
         counts, dataset = self._counts(by), self._dataset
         if coarse:
+            self._check_coarse()
             return coarse_confusion(counts, dataset.coarse_names, dataset.coarse_of)
         return confusion(counts, self.names, dataset.coarse_names, dataset.coarse_of)
 
@@ -209,6 +210,8 @@ class EvaluationReport:
         HeadError
             When `predicted` means the probe's and there is no head.
         """
+        if coarse:
+            self._check_coarse()
         group = np.array(self._dataset.coarse_of) if coarse else np.arange(len(self.names))
         chosen = self._of_kind(kind)
         if true is not None:
@@ -236,6 +239,13 @@ class EvaluationReport:
     @property
     def _dataset(self):
         return self.labelled_images.dataset
+
+    def _check_coarse(self) -> None:
+        if not self._dataset.coarse_names:
+            raise OptionError(
+                f"coarse: True is not allowed, because the classes of {self._dataset.title} have no groups; use False.",
+                page=f"The classes of {self._dataset.title} have no groups.",
+            )
 
     def _of_kind(self, kind: str) -> np.ndarray:
         if kind not in self.kinds:

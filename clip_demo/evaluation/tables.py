@@ -38,11 +38,9 @@ def summary(report: EvaluationReport) -> Table:
     """Return the prompt set and its accuracies in one row; templates are separated by line breaks."""
     prompts, result = report.prompts, report.accuracy
     texts = ("\n".join(prompts.templates), prompts.replace_underscores)
-    numbers = (result.n, result.top1, result.top5, result.probe_top1, *_difference(result.difference))
-    return Table(
-        ("templates", "replace_underscores", "n", "top1", "top5", "probe_top1", *_DIFFERENCE_COLUMNS),
-        ((*texts, *numbers),),
-    )
+    names = ("n", "top1", "top5", "mean_per_class", "probe_top1", "probe_mean_per_class")
+    numbers = (*(getattr(result, name) for name in names), *_difference(result.difference))
+    return Table(("templates", "replace_underscores", *names, *_DIFFERENCE_COLUMNS), ((*texts, *numbers),))
 
 
 def per_class(report: EvaluationReport) -> Table:

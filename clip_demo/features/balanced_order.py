@@ -19,10 +19,17 @@ def balanced_order(labels: np.ndarray, seed: int = SEED) -> np.ndarray:
     Returns
     -------
     numpy.ndarray, shape (n,), int64
-        Where all classes are equally frequent, every run of `n_classes` positions has one of each.
+        Where all classes are equally frequent, every run of `n_classes` positions has one of each. A rarer class is
+        used up earlier: the first ``sum(min(count, k))`` positions have at most `k` of each class.
     """
     shuffled = np.argsort(mix(np.arange(len(labels), dtype=np.uint64) ^ mix(np.array([seed], dtype=np.uint64))))
     grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]  # class by class, each in shuffled order
-    ordered = labels[grouped]
-    rank = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # within the class
-    return grouped[np.lexsort((ordered, rank))]
+    return grouped[np.lexsort((labels[grouped], ranks_within_class(labels[grouped])))]
+
+
+def ranks_within_class(labels: np.ndarray) -> np.ndarray:
+    """Return how many earlier ones have the same label, for each of the labels: shape (n,), int64."""
+    grouped = np.argsort(labels, kind="stable")
+    ordered, ranks = labels[grouped], np.empty(len(labels), dtype=np.int64)
+    ranks[grouped] = np.arange(len(labels)) - np.searchsorted(ordered, ordered)
+    return ranks

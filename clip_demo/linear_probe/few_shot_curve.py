@@ -16,7 +16,8 @@ from ..errors import ArtifactError
 from ..models.encoder import Encoder
 from .fit import package_versions
 
-PER_CLASS = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # images of each class, followed by all of them
+# At most so many images of each class, followed by all of them.
+PER_CLASS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _DRAWS = 3
 # With more training images than this, draws hardly differ from each other, and take long: one is enough.
 _MAX_REPEATED = 6_400
@@ -29,7 +30,7 @@ class CurvePoint:
     Attributes
     ----------
     per_class : int
-        Images of each class.
+        Images of each class; of a class that has fewer, all.
     n_train : int
         Images in total.
     mean, std : float
@@ -85,6 +86,12 @@ class FewShotCurve:
     n_test: int | None = None
 
     @property
+    def balanced(self) -> bool:
+        """Whether each point has equally many images of each class, as far as the numbers of images tell."""
+        classes = {point.n_train / point.per_class for point in self.points}
+        return len(classes) < 2 and all(each.is_integer() for each in classes)
+
+    @property
     def n_fits(self) -> int:
         """How many fits it is made of."""
         return sum(len(point.draws) for point in self.points)
@@ -97,7 +104,7 @@ class Draw:
     Attributes
     ----------
     per_class : int
-        Images of each class.
+        Images of each class; of a class that has fewer, all.
     number : int
         0 for the first images in class-balanced order, 1 for the next as many, and so on: draws share no image.
     start, stop : int
@@ -112,15 +119,29 @@ class Draw:
 
 def draws_of(dataset: Dataset) -> list[Draw]:
     """Return the fits of a curve, in the order in which their images are encoded; the last has all images."""
-    size, n_classes = dataset.sizes["train"], len(dataset.classnames)
-    draws = [
-        Draw(each, number, number * each * n_classes, (number + 1) * each * n_classes)
-        for each in PER_CLASS
-        if each * n_classes < size
-        for number in range(_DRAWS if each * n_classes <= _MAX_REPEATED else 1)
-        if (number + 1) * each * n_classes <= size
-    ]
-    return [*sorted(draws, key=lambda draw: draw.stop), Draw(size // n_classes, 0, 0, size)]
+    counts = np.bincount(dataset.labels("train"))
+    draws = []
+    for each in PER_CLASS:
+        if each >= counts.max():
+            break
+        size = first_of_each(counts, each)
+        for number in range(_DRAWS if size <= _MAX_REPEATED else 1):
+            start, stop = first_of_each(counts, number * each), first_of_each(counts, (number + 1) * each)
+            if stop - start == size:  # a class that is used up would be missing
+                draws.append(Draw(each, number, start, stop))
+    return [*sorted(draws, key=lambda draw: draw.stop), Draw(int(counts.max()), 0, 0, int(counts.sum()))]
+
+
+def first_of_each(counts: np.ndarray, per_class: int) -> int:
+    """Return how many images there are with at most `per_class` of each class: the first in class-balanced order.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray, shape (n_classes,), int
+        Numbers of images of each class.
+    per_class : int
+    """
+    return int(np.minimum(counts, per_class).sum())
 
 
 def new_curve(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..datasets.base import Dataset
-from ..errors import OptionError
+from ..errors import DatasetError, OptionError
 from ..features.extract import Extract, encode_directly
 from ..features.shards import Shards
 from ..models.encoder import Encoder
@@ -88,7 +88,7 @@ class ProbeFitter:
         # Sorted by index, as openai/CLIP's README has them: the order changes the last digits of a fit.
         train, test = np.sort(order[start:stop]), np.sort(self.shards["test"].order[:n_test])
         if len(train) < len(order):
-            recipe.setdefault("note", f"{len(train) // len(self.dataset.classnames)} images per class")
+            recipe.setdefault("note", _images_per_class(self.labels["train"][train]))
         return self.fit_on(train, self.shards["test"].features[test], self.labels["test"][test], **recipe)
 
     def fit_on(self, train: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray, **recipe) -> Head:
@@ -105,6 +105,12 @@ class ProbeFitter:
                 dataset=self.dataset.name,
                 **recipe,
             )
+
+
+def _images_per_class(labels: np.ndarray) -> str:
+    counts = np.bincount(labels)
+    counts = counts[counts > 0]
+    return f"{'' if counts.min() == counts.max() else 'at most '}{counts.max()} images per class"
 
 
 def fit_head(
@@ -144,8 +150,16 @@ def fit_head(
     ------
     OptionError
         When `C` or `max_iter` is not positive.
+    DatasetError
+        When all training images are of one class.
     """
     check_recipe(C, max_iter)
+    if (train_labels == train_labels[0]).all():
+        raise DatasetError(
+            f"dataset: all training images of {dataset} are of one class, {classnames[train_labels[0]]!r}; a linear "
+            "probe needs images of at least 2 classes.",
+            page="A linear probe needs training images of at least two classes.",
+        )
     if normalized:
         train_features, test_features = normalize(train_features), normalize(test_features)
     classifier = logistic_regression(train_features, train_labels, random_state=random_state, C=C, max_iter=max_iter)

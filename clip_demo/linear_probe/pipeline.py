@@ -21,7 +21,7 @@ from ..paths import ASSETS, cache_folder
 from ..progress import Progress
 from .c_sweep import sweep_c
 from .estimate import FitSpeed
-from .few_shot_curve import CurveStore, Draw, FewShotCurve, draws_of, missing_draws, new_curve, with_draw
+from .few_shot_curve import CurveStore, Draw, FewShotCurve, draws_of, first_of_each, missing_draws, new_curve, with_draw
 from .fit import RECIPE, ProbeFitter, check_recipe
 from .head import Head, HeadStore
 
@@ -70,8 +70,8 @@ class Stores:
 
 def early_sizes(dataset: Dataset) -> dict[str, int]:
     """Return how many images of each split the early head and curve are made of; all of them in a small dataset."""
-    n = {"train": EARLY_TRAIN * len(dataset.classnames), "test": EARLY_TEST}
-    return {split: min(n[split], size) for split, size in dataset.sizes.items()}
+    n_train = first_of_each(np.bincount(dataset.labels("train")), EARLY_TRAIN)
+    return {"train": n_train, "test": min(EARLY_TEST, dataset.sizes["test"])}
 
 
 def check_fit(*, curve_folder: str | Path | None = None, sweep: bool = False, **recipe) -> dict:
@@ -272,7 +272,7 @@ class ProbePipeline:
         rows = np.sort(shards.order[:n_test])
         zero_shot = self._zero_shot(TestFeatures(shards.features[rows], labels[rows]))
         curve = new_curve(self._encoder, self._dataset, *zero_shot, n_test)
-        draw = Draw(each, 0, 0, each * len(self._dataset.classnames))
+        draw = Draw(each, 0, 0, self._early["train"])
         return with_draw(self._dataset, curve, draw, head.provenance.test_accuracy)
 
     def _is_early(self, curve: FewShotCurve) -> bool:

@@ -26,7 +26,9 @@ def early_head(head: Provenance, dataset: Dataset) -> str:
     """Return a description of a head that was fitted on some of the training images; "" for one fitted on all."""
     if head.n_train >= dataset.sizes["train"]:
         return ""
-    per_class = head.n_train // len(dataset.classnames)
+    per_class, rest = divmod(head.n_train, len(dataset.classnames))
+    if rest or head.note.startswith("at most"):  # classes with fewer images
+        return f"an early probe, trained on {head.n_train:,} of {dataset.sizes['train']:,} images"
     return f"an early probe, trained on the first {per_class} images of each class"
 
 

@@ -164,7 +164,8 @@ def test_evaluate_returns_what_the_backend_returns(served):
         return served.client.predict(**arguments, api_name="/evaluate")
 
     assert evaluate() == served.backend.evaluate().accuracy.to_dict()
-    assert set(evaluate()) == {"top1", "top5", "per_class", "n", "difference", "probe_top1"}
+    keys = {"top1", "top5", "per_class", "mean_per_class", "balanced", "n", "difference", "probe_top1"}
+    assert set(evaluate()) == keys | {"probe_mean_per_class"}
     names, own = ["green", "red", "blue", "yellow", "white"], list(served.backend.datasets["toys"].classnames)
     prompts = PromptSet(names, ["a {}", "the {}"])
     expected = served.backend.evaluate(prompts, baseline=prompts.varied(classnames=own)).accuracy.to_dict()

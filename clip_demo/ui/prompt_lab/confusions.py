@@ -13,8 +13,12 @@ MAX_SHOWN = 150  # classes; a table of more cells than the square of it makes a 
 
 
 def views(report: EvaluationReport) -> list[str]:
-    """Return the views of the matrix: of the coarse classes, of the classes of each, and of all classes."""
-    return [COARSE, *dict.fromkeys(row.coarse for row in report.classes), ALL]
+    """Return the views of the matrix: of the coarse classes, of the classes of each, and of all classes.
+
+    Only the last one where the classes have no groups.
+    """
+    groups = dict.fromkeys(row.coarse for row in report.classes if row.coarse is not None)
+    return [COARSE, *groups, ALL] if groups else [ALL]
 
 
 def _matrix(report: EvaluationReport, by: str, view: str) -> Confusion:
@@ -29,7 +33,7 @@ def confusion_table(report: EvaluationReport, by: str, view: str, picked: tuple[
     hint = "Each row is a true class, each column a predicted one; right predictions are green. "
     hint += "Click a number to see its images"
     hint += ", or a group to see its classes." if view == COARSE else "; the arrow keys move between the cells."
-    shown = [i for i, group in enumerate(matrix.groups) if view in (COARSE, ALL, group)]
+    shown = [i for i in range(len(matrix.names)) if view in (COARSE, ALL) or matrix.groups[i] == view]
     if len(shown) > MAX_SHOWN:
         hint += f" Only the {MAX_SHOWN} of {len(shown):,} classes with the most errors are shown."
         shown = sorted(sorted(shown, key=lambda i: matrix.counts[i][i] - sum(matrix.counts[i]))[:MAX_SHOWN])

@@ -25,7 +25,7 @@ def class_figure(classes: Sequence[ClassRow]) -> go.Figure:
     classes : sequence of ClassRow
         With the probe's accuracy.
     """
-    traces = [_diagonal("equally good")]
+    traces, classes = [_diagonal("equally good")], [row for row in classes if row.n]
     for name, colour, rows in (
         ("probe better", PROBE, [row for row in classes if row.probe > row.zero_shot]),
         ("zero-shot at least as good", ZERO_SHOT, [row for row in classes if row.probe <= row.zero_shot]),

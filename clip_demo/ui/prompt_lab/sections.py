@@ -51,10 +51,10 @@ def connect_confusions(
 
     def draw(report, request, state, by, view) -> list[Any]:
         choices = views(report)
-        dropdown = gr.Dropdown(choices)
+        dropdown = gr.Dropdown(choices, visible=len(choices) > 1)
         if view not in choices:  # a group of another dataset
-            view = COARSE
-            dropdown = gr.Dropdown(choices, value=view)
+            view = choices[0]
+            dropdown = gr.Dropdown(choices, value=view, visible=len(choices) > 1)
         images = cell_gallery(report, request.dataset, by, view, state["cell"], state["pages"])
         return [dropdown, confusion_table(report, by, view, state["cell"]), images]
 
