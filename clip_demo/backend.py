@@ -38,6 +38,7 @@ from .serving.probe_job import WHOLE, Plan, ProbeJobs
 from .serving.status import Status, StatusReporter
 from .serving.subject import Subject
 from .serving.teacher import Teacher
+from .serving.thumbnails import Thumbnails
 from .zero_shot.prompt_set import PromptSet, check_prompts, check_switch
 from .zero_shot.word_knowledge import WordKnowledge, word_knowledge
 
@@ -71,6 +72,8 @@ class Backend:
         Answers what happens inside a prediction.
     teacher : Teacher
         Learns own classes from photos.
+    thumbnails : Thumbnails
+        Small versions of test images.
 
     Raises
     ------
@@ -106,6 +109,7 @@ class Backend:
         )
         self.inside = Inspector(self._subject, self._choose, self._evaluator, self._stores.heads)
         self.teacher = Teacher(self._choose)
+        self.thumbnails = Thumbnails()
 
     @classmethod
     def open(

@@ -3,6 +3,7 @@
 from ...datasets.base import Dataset
 from ...evaluation.confusion import Confusion
 from ...evaluation.report import EvaluationReport
+from ...serving.thumbnails import Thumbnails
 from .gallery import gallery_of
 from .heatmap import heatmap
 from .text import PREDICTOR_NAMES, bdi
@@ -43,7 +44,13 @@ def confusion_table(report: EvaluationReport, by: str, view: str, picked: tuple[
 
 
 def cell_gallery(
-    report: EvaluationReport, dataset: Dataset, by: str, view: str, cell: tuple[int, int] | None, pages: int
+    thumbnails: Thumbnails,
+    report: EvaluationReport,
+    dataset: Dataset,
+    by: str,
+    view: str,
+    cell: tuple[int, int] | None,
+    pages: int,
 ) -> str:
     """Return the images behind a cell; nothing for a cell that the matrix does not have."""
     if cell is None or (by == "probe" and report.accuracy.probe_top1 is None):
@@ -56,4 +63,4 @@ def cell_gallery(
         "all", true=matrix.classes[true], predicted=matrix.classes[predicted], by=by, coarse=view == COARSE
     )
     title = f"True {bdi(matrix.names[true])}, {PREDICTOR_NAMES[by].lower()} predicted {bdi(matrix.names[predicted])}"
-    return gallery_of(report, dataset, title, indices, pages)
+    return gallery_of(thumbnails, report, dataset, title, indices, pages)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from ...backend import Backend
-from ...datasets.openai_templates import CIFAR100_TEMPLATES
 from ...errors import ClipDemoError
 from ...evaluation.report import EvaluationReport
 from ...progress import Progress
@@ -17,6 +16,7 @@ from ..background import progress_bar, progress_of, visitor_task
 from ..event_options import INSTANT, event_value, now
 from ..explore.view import alert
 from ..presence import visitor_request
+from ..template_field import ensemble_of
 from . import template_switches
 from .context import QUEUED, LabContext
 from .request import Request
@@ -125,7 +125,7 @@ def _measure(backend: Backend, request: Request, before: _Measured, progress: Pr
 
 
 def _offered(request: Request) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*CIFAR100_TEMPLATES, *request.prompts.templates]))
+    return tuple(dict.fromkeys([*ensemble_of(request.dataset), *request.prompts.templates]))
 
 
 def _key(request: Request) -> tuple:

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 
-from PIL import Image
-
 from ...datasets.base import Dataset
 from ...evaluation.report import EvaluationReport, LabelledPrediction
-from ..html import data_url
+from ...serving.thumbnails import Thumbnails
+from ..html import file_url
 from .text import bdi
 
 PAGE = 24  # images per page
 MAX_PAGES = 20  # a page of all 10,000 images would keep the server busy for half a minute
-SIDE = 128  # pixels of a thumbnail; it is shown at 96
 # The kinds of `EvaluationReport.images` that can be browsed, and their names on the page.
 KINDS = {
     "only probe": "Only the probe is right",
@@ -23,11 +21,13 @@ KINDS = {
 }
 
 
-def gallery_of(report: EvaluationReport, dataset: Dataset, title: str, indices: Sequence[int], pages: int) -> str:
+def gallery_of(
+    thumbnails: Thumbnails, report: EvaluationReport, dataset: Dataset, title: str, indices: Sequence[int], pages: int
+) -> str:
     """Return the first `pages` pages of some images; the thumbnails only where the dataset is available."""
     pages = min(pages, MAX_PAGES)
     shown = indices[: PAGE * pages]
-    images = dataset.images(shown) if shown and dataset.available() else None
+    images = thumbnails.get_all(dataset, shown) if shown and dataset.available() else None
     return gallery(title, len(indices), pages, [report.labelled_prediction(index) for index in shown], images)
 
 
@@ -36,7 +36,7 @@ def gallery(
     n: int,
     pages: int,
     predictions: Sequence[LabelledPrediction],
-    images: Sequence[Image.Image] | None,
+    images: Sequence[bytes] | None,
 ) -> str:
     """Return a button per image, and one for more images.
 
@@ -50,8 +50,8 @@ def gallery(
         Number of pages that are shown.
     predictions : sequence of LabelledPrediction
         Of the images that are shown.
-    images : sequence of PIL.Image.Image or None
-        The images themselves; None where they are not available.
+    images : sequence of bytes or None
+        Their thumbnails; None where they are not available.
     """
     left = n - len(predictions)
     more = ""
@@ -85,24 +85,15 @@ def _legend(predictions: Sequence[LabelledPrediction]) -> str:
     )
 
 
-def _tile(prediction: LabelledPrediction, image: Image.Image | None) -> str:
+def _tile(prediction: LabelledPrediction, image: bytes | None) -> str:
     lines = _line("zero-shot", prediction.zero_shot, prediction.truth)
     if prediction.probe is not None:
         lines += _line("probe", prediction.probe, prediction.truth)
-    index = prediction.index
+    index, thumbnail = prediction.index, "" if image is None else f'<img src="{file_url(image)}" alt="">'
     return (
-        f'<button type="button" data-open="{index}" title="Open image {index} in Explore">{_thumbnail(image)}'
+        f'<button type="button" data-open="{index}" title="Open image {index} in Explore">{thumbnail}'
         f'<span class="number">{index}</span> <span class="truth">{bdi(prediction.truth)}</span> {lines}</button>'
     )
-
-
-def _thumbnail(image: Image.Image | None) -> str:
-    if image is None:
-        return ""
-    kind = ' class="small"' if max(image.size) < SIDE else ""  # enlarged with sharp pixels
-    small = image.copy()
-    small.thumbnail((SIDE, SIDE))
-    return f'<img{kind} src="{data_url(small)}" alt="">'
 
 
 def _line(kind: str, answer: str, truth: str) -> str:
