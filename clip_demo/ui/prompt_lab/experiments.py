@@ -197,9 +197,9 @@ def connect_none_of_these(
 
     def draw(_, request, number, seed) -> list[Any]:
         most = max(1, len(request.dataset.classnames) // 2)
-        slider = gr.Slider(maximum=most)
+        slider = gr.Slider(maximum=max(2, most))  # Gradio takes no slider of one value
         if isinstance(number, (int, float)) and number > most:  # of another dataset
-            number, slider = most, gr.Slider(maximum=most, value=most)
+            number, slider = most, gr.Slider(maximum=max(2, most), value=most)
         where = {"dataset": request.dataset.name, "model": request.model}
         try:
             with visitor_request(context.backend) as progress:
