@@ -81,6 +81,8 @@ def _difference_lines(difference: Difference) -> list[str]:
 def curve_text(curve: FewShotCurve) -> str:
     """Return the points of a few-shot curve, and where the probe becomes as good as zero-shot prediction."""
     lines = [f"zero-shot: {100 * curve.zero_shot:.2f}%"]
+    if not curve.balanced:
+        lines.append("of a class with fewer images than a point asks for, all are used")
     for point in curve.points:
         spread = f" ± {100 * point.std:.2f} over {len(point.draws)} draws" if len(point.draws) > 1 else ""
         lines.append(f"{point.per_class:>4d} per class: {100 * point.mean:.2f}%{spread}")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import SmallDataset
 
 from clip_demo.backend import Backend
 from clip_demo.errors import OptionError
@@ -9,7 +10,6 @@ from clip_demo.evaluation import tables
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.zero_shot.prompt_set import PromptSet
-from tests.helpers import SmallDataset
 
 COUNTS = {"train": {"red": 9, "green": 3, "blue": 0, "white": 4}, "test": {"red": 6, "green": 2, "blue": 1, "white": 0}}
 

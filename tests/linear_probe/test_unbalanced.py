@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers import SmallDataset
 
 from clip_demo.backend import Backend
 from clip_demo.errors import DatasetError, OptionError
@@ -11,7 +12,6 @@ from clip_demo.features.balanced_order import balanced_order
 from clip_demo.linear_probe.few_shot_curve import draws_of, new_curve, with_draw
 from clip_demo.linear_probe.pipeline import Stores, early_sizes
 from clip_demo.serving.model_pool import ModelPool
-from tests.helpers import SmallDataset
 
 
 def dataset_of(train, test=None):

@@ -4,10 +4,10 @@ import io
 
 import numpy as np
 import pytest
+from helpers import SmallDataset
 from PIL import Image
 
 from clip_demo.serving.thumbnails import SIDE, Thumbnails
-from tests.helpers import SmallDataset
 
 COUNTS = {"red": 4, "blue": 4}
 
