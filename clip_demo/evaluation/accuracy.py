@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ..errors import ClassnamesError
+from ..numerics import parts_of
 from .significance import Difference
 
 
@@ -115,6 +116,10 @@ def ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
         raise ClassnamesError(
             f"classnames: got {scores.shape[1]}; a whole test set needs a name for each of its classes."
         )
+    return np.concatenate([_ranks(scores[part], labels[part]) for part in parts_of(len(labels))])
+
+
+def _ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     # Counts the classes that are better, or equal and earlier in the list, as `clip_demo.numerics.best` sorts them.
     true = np.take_along_axis(scores, labels[:, None], axis=1)
     earlier = np.arange(scores.shape[1]) < labels[:, None]

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import HeadError, OptionError
-from ..numerics import softmax
+from ..numerics import parts_of, softmax
 from ..zero_shot.prompt_set import PromptSet
 from .accuracy import Accuracy, accuracy, per_class_mean
 from .calibration import Reliability, logit_scale_or, reliability
@@ -229,7 +229,9 @@ class EvaluationReport:
             Factor of the cosines in the softmax; default the model's own. It does not affect the probe.
         """
         scale = logit_scale_or(self.logit_scale, logit_scale)
-        confidence = softmax(scale * self.predictions.cosines).max(axis=1)
+        cosines = self.predictions.cosines
+        parts = [softmax(scale * cosines[part]).max(axis=1) for part in parts_of(len(cosines))]
+        confidence = np.concatenate(parts)
         probe = self.labelled_images.probe
         return {
             "zero-shot": reliability(confidence, self.predictions.correct),

@@ -20,7 +20,7 @@ from .memo import Memo
 from .model_handle import ModelHandle
 
 # Cosines of predictions that are kept; those for 10,000 images and 100 classes take 4 MB.
-MAX_BYTES = 256_000_000
+MAX_BYTES = 512_000_000
 MAX_TEST_SETS = 4  # the images of one model and dataset; 10,000 take 20 MB
 
 

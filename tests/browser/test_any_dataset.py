@@ -43,7 +43,7 @@ def test_every_tab_works_with_any_dataset(open_page, serve, own_datasets):
     page.get_by_role("tab", name="Few-shot").click()
     expect(page.locator("#few-shot")).to_contain_text("Images of each class, at most")
     page.get_by_role("tab", name="How it works").click()
-    expect(page.locator(".walk")).to_contain_text("300 × 2000 pixels")
+    expect(page.get_by_text("300 × 2,000 pixels")).to_be_visible()
     page.get_by_role("tab", name="Explore").click()
     page.locator("#dataset input").click()
     page.get_by_role("option", name="Two", exact=True).click()
