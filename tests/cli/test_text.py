@@ -1,12 +1,14 @@
 from dataclasses import replace
 
 import pytest
+from helpers import SmallDataset
 
 from clip_demo.backend import Prediction
 from clip_demo.cli.text import accuracy_text, curve_text, maps_text, prediction_text, top_predictions
 from clip_demo.evaluation.accuracy import Accuracy
 from clip_demo.evaluation.significance import Difference
 from clip_demo.inside.deletion_check import DeletionRow
+from clip_demo.linear_probe.few_shot_curve import draws_of, new_curve, with_draw
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
 from clip_demo.zero_shot.classifier import ZeroShotScore
 from clip_demo.zero_shot.none_of_these import NoneOfThese
@@ -82,6 +84,16 @@ def test_a_curve(toy_backend, tmp_path):
     first, second, *_, last = curve_text(toy_backend.few_shot_curve()).splitlines()
     assert first == "zero-shot: 100.00%" and last.startswith("as good as zero-shot: ")
     assert second.startswith("   1 per class: ") and second.endswith(" over 3 draws")
+
+
+def test_a_curve_of_unbalanced_classes(toy_encoder):
+    small = SmallDataset({"train": {"a": 3, "b": 1}, "test": {"a": 1, "b": 1}})
+    curve = new_curve(toy_encoder, small, 0.5, ["a {}"])
+    for draw in draws_of(small):
+        curve = with_draw(small, curve, draw, 0.25)
+    lines = curve_text(curve).splitlines()
+    assert lines[1] == "of a class with fewer images than a point asks for, all are used"
+    assert [line.split(":")[0].strip() for line in lines[2:-1]] == ["1 per class", "2 per class", "3 per class"]
 
 
 def test_the_check_of_heat_maps():

@@ -1,5 +1,7 @@
 """What the page makes of datasets with few classes, no groups, long titles and large images."""
 
+from dataclasses import replace
+
 import gradio as gr
 import pytest
 from helpers import SmallDataset
@@ -14,6 +16,8 @@ from clip_demo.linear_probe.head import Provenance
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.ui.explore.layout import lay_out
+from clip_demo.ui.explore.none_of_these import match_line
+from clip_demo.ui.explore.prediction_cards import probe_card
 from clip_demo.ui.explore.view import figure
 from clip_demo.ui.few_shot.text import summary, table
 from clip_demo.ui.probe_job_panel import early_head
@@ -22,6 +26,7 @@ from clip_demo.ui.prompt_lab.figure import class_figure
 from clip_demo.ui.prompt_lab.headline import headline
 from clip_demo.ui.prompt_lab.request import Request
 from clip_demo.ui.prompt_lab.tables import class_table, names_table
+from clip_demo.ui.status_line import chip, status_line
 from clip_demo.ui.template_field import ensemble_of
 from clip_demo.zero_shot.prompt_set import PromptSet
 
@@ -126,3 +131,26 @@ def test_a_curve_of_unbalanced_classes_says_that_some_have_fewer_images(toy_enco
         curve = with_draw(small, curve, draw, 0.5)
     assert "<th>Images of each class, at most</th>" in table(curve) and "all of its images are used" in table(curve)
     assert "With all 11 images, the probe is <b>still below</b> it." in summary(curve, "Small")
+
+
+# --- names are text --------------------------------------------------------------------------------------------------
+
+
+def test_a_title_is_text(backend, small):
+    small.title, prompts = "<b>Birds</b>", PromptSet.for_dataset(small)
+    backend.fit_probe(folder=backend._stores.heads.folders[-1])
+    report = backend.evaluate()
+    asked = {"index": 0, "prompts": PromptSet(("red", "green")), "none_of_these": True}
+    prediction = backend.predict(**asked)
+    shown = [
+        figure(small, 0),
+        headline(report.accuracy, Request(small, "toy", prompts, prompts)),
+        probe_card(prediction, small, may_start=True),
+        probe_card(replace(prediction, linear_probe=None), small, may_start=True),
+        match_line(backend.predict(**{**asked, "prompts": PromptSet(("red", "blue"))})),
+        summary(new_curve(backend.encoder(), small, 0.9, ["a {}"]), small.title),
+        chip(backend.status(), small),
+        status_line(backend.status(), small),
+    ]
+    for html in shown:
+        assert "&lt;b&gt;Birds" in html and "<b>Birds" not in html
