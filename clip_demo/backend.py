@@ -41,6 +41,7 @@ from .serving.searcher import Searcher, SearchResult
 from .serving.status import Status, StatusReporter
 from .serving.subject import Subject
 from .serving.teacher import Teacher
+from .serving.thumbnails import Thumbnails
 from .zero_shot.prompt_set import PromptSet, check_prompts, check_switch
 from .zero_shot.word_knowledge import WordKnowledge, word_knowledge
 
@@ -74,6 +75,8 @@ class Backend:
         Answers what happens inside a prediction.
     teacher : Teacher
         Learns own classes from photos.
+    thumbnails : Thumbnails
+        Small versions of test images.
 
     Raises
     ------
@@ -112,6 +115,7 @@ class Backend:
         self.teacher = Teacher(self._choose, encoder)
         self._photos = PhotoPredictor(self._choose, encoder, self._stores.heads, self._judge)
         self._searcher = Searcher(self._choose, self._evaluator)
+        self.thumbnails = Thumbnails()
 
     @classmethod
     def open(

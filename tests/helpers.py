@@ -13,7 +13,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+from PIL import Image, ImageColor, ImageDraw
+
 from clip_demo.benchmark.server import run_server, wait_until_served
+from clip_demo.datasets.base import Dataset
 from clip_demo.models import sources
 
 # The only reasons to skip a test that the CI accepts.
@@ -169,6 +173,49 @@ def cifar100_archive(files):
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     return buffer.getvalue()
+
+
+class SmallDataset(Dataset):
+    """Drawn images, class after class as in a folder, with as many images of each class and split as is asked for.
+
+    Parameters
+    ----------
+    counts : dict of str to dict of str to int
+        Numbers of images by split and class name; a class may have none.
+    image_sizes : sequence of (int, int)
+        Width and height of the images, in turn.
+    groups : dict of str to str, optional
+        The coarse class of each class.
+    """
+
+    def __init__(self, counts, image_sizes=((32, 32),), groups=None, name="small", title="Small"):
+        self.name, self.title, self.image_sizes = name, title, image_sizes
+        self.classnames = tuple(next(iter(counts.values())))
+        self._labels = {split: np.repeat(np.arange(len(each)), list(each.values())) for split, each in counts.items()}
+        self.sizes = {split: len(labels) for split, labels in self._labels.items()}
+        if groups:
+            self.coarse_names = tuple(dict.fromkeys(groups.values()))
+            self.coarse_of = tuple(self.coarse_names.index(groups[name]) for name in self.classnames)
+
+    def available(self):
+        return True
+
+    def labels(self, split="test"):
+        return self._labels[split]
+
+    def images(self, indices, split="test"):
+        return [self._image(int(index), split) for index in indices]
+
+    def _image(self, index, split):
+        """Return a disc in the colour that the class is named after, or else of its own; the index places it."""
+        width, height = self.image_sizes[index % len(self.image_sizes)]
+        label = self.labels(split)[index]
+        name, hue = self.classnames[label], 360 * label // len(self.classnames)
+        image = Image.new("RGB", (width, height))
+        x, y, radius = width * (index * 7 % 10) / 10, height * (index * 3 % 10) / 10, 0.4 * min(width, height)
+        box = (x - radius, y - radius, x + radius, y + radius)
+        ImageDraw.Draw(image).ellipse(box, fill=name if name in ImageColor.colormap else f"hsl({hue}, 90%, 50%)")
+        return image
 
 
 def answer_of_the_started_app(*arguments):

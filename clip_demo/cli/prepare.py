@@ -68,7 +68,11 @@ def run_prepare(options: Namespace) -> int:
     title = f"{backend.default_model} on {dataset.title}"
     print(f"{title}\n\n{_table([*inputs, *made])}\n\n{_summary(made[1:], folder)}\n")
     print(f"zero-shot     {100 * accuracy.top1:.2f} % of {accuracy.n:,} test images")
-    print(f"linear probe  {100 * accuracy.probe_top1:.2f} %\n")
+    print(f"linear probe  {100 * accuracy.probe_top1:.2f} %")
+    if not accuracy.balanced:
+        means = f"{100 * accuracy.mean_per_class:.2f} % and {100 * accuracy.probe_mean_per_class:.2f} %"
+        print(f"mean of the classes, which have unequal numbers of images: {means}")
+    print()
     print(table(rows) if rows else f"No numbers of {title} are published, so there are none to compare these with.")
     return int(any(row.missed for row in rows))
 

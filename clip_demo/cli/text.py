@@ -54,12 +54,14 @@ def _none_of_these_lines(prediction: Prediction) -> list[str]:
 
 def accuracy_text(accuracy: Accuracy) -> str:
     """Return the accuracies in per cent, and the difference to the baseline if there is one."""
-    lines = [f"top-1 = {100 * accuracy.top1:.2f}", f"top-5 = {100 * accuracy.top5:.2f}"]
+    numbers = {"top-1": accuracy.top1, "top-5": accuracy.top5}
+    of_probe = {} if accuracy.probe_top1 is None else {"linear probe": accuracy.probe_top1}
     if not accuracy.balanced:
-        lines.append(f"mean per class = {100 * accuracy.mean_per_class:.2f}")
-    lines.append(f"n = {accuracy.n}")
-    if accuracy.probe_top1 is not None:
-        lines.append(f"linear probe = {100 * accuracy.probe_top1:.2f}")
+        numbers["mean per class"] = accuracy.mean_per_class
+        if of_probe:
+            of_probe["linear probe, mean per class"] = accuracy.probe_mean_per_class
+    lines = [f"{name} = {100 * value:.2f}" for name, value in numbers.items()]
+    lines += [f"n = {accuracy.n}", *(f"{name} = {100 * value:.2f}" for name, value in of_probe.items())]
     if accuracy.difference is not None:
         lines += ["", *_difference_lines(accuracy.difference)]
     return "\n".join(lines)
@@ -79,6 +81,8 @@ def _difference_lines(difference: Difference) -> list[str]:
 def curve_text(curve: FewShotCurve) -> str:
     """Return the points of a few-shot curve, and where the probe becomes as good as zero-shot prediction."""
     lines = [f"zero-shot: {100 * curve.zero_shot:.2f}%"]
+    if not curve.balanced:
+        lines.append("of a class with fewer images than a point asks for, all are used")
     for point in curve.points:
         spread = f" ± {100 * point.std:.2f} over {len(point.draws)} draws" if len(point.draws) > 1 else ""
         lines.append(f"{point.per_class:>4d} per class: {100 * point.mean:.2f}%{spread}")

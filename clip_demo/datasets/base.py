@@ -109,10 +109,6 @@ class Dataset(ABC):
         """What a user should know, such as which files are damaged; a sentence each."""
         return ()
 
-    def class_counts(self, split: str = "test") -> np.ndarray:
-        """Return the number of images of each class: shape (n_classes,), int."""
-        return np.bincount(self.labels(split), minlength=len(self.classnames))
-
     def image(self, index: int, split: str = "test") -> Image.Image:
         """Return one image in RGB.
 

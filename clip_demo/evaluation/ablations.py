@@ -46,7 +46,7 @@ class NameRow:
     ----------
     name : str
     accuracy : float or None
-        Accuracy on the images of this class, 0 to 1; None where it has none.
+        Accuracy on the images of this class, 0 to 1; None without images.
     top1 : float
         Accuracy over all classes.
     difference : Difference

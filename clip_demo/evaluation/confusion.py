@@ -17,7 +17,7 @@ class Confusion:
     names : tuple of str
         Of the rows and of the columns.
     groups : tuple of str
-        Coarse class of each row; empty texts without groups.
+        Coarse class of each row; empty where the classes have none.
     classes : tuple of int
         Class of each row: a position in the class list, or among the coarse classes.
     counts : tuple of tuple of int
@@ -39,11 +39,11 @@ def count_pairs(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.n
 def confusion(
     counts: np.ndarray, names: Sequence[str], coarse_names: Sequence[str], coarse_of: Sequence[int]
 ) -> Confusion:
-    """Return the confusion matrix of all classes, sorted by coarse class where there are any."""
-    order = np.argsort(coarse_of, kind="stable") if coarse_of else np.arange(len(names))
+    """Return the confusion matrix of all classes, sorted by coarse class where they have one."""
+    order = np.argsort(coarse_of, kind="stable") if coarse_names else np.arange(len(names))
     return Confusion(
         tuple(names[i] for i in order),
-        tuple(coarse_names[coarse_of[i]] if coarse_of else "" for i in order),
+        tuple(coarse_names[coarse_of[i]] for i in order) if coarse_names else (),
         tuple(order.tolist()),
         tuple(map(tuple, counts[np.ix_(order, order)].tolist())),
     )

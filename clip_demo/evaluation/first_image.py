@@ -50,9 +50,10 @@ def find_first_image(images: LabelledImages, predictions: Predictions) -> FirstI
     """Return the image on which the least certain of three predictions is the most certain.
 
     The three are the zero-shot prediction and the linear probe's, both correct, and the zero-shot prediction once the
-    true class is removed from the class list. That one must be of another coarse class, where there are any, so that it
-    is a surprise. People are left out. The earlier of equal images is returned; None where no image has three
-    probabilities of at least `MIN_PROBABILITY`.
+    true class is removed from the class list. That one must be of another coarse class, so that it is a surprise; where
+    there are none, each class counts as one.
+    People are left out. The earlier of equal images is returned; None where no image has three probabilities of at
+    least `MIN_PROBABILITY`.
 
     Parameters
     ----------
@@ -68,8 +69,9 @@ def find_first_image(images: LabelledImages, predictions: Predictions) -> FirstI
     logits[rows, labels] = -np.inf  # as if the true class were not in the list
     flip, flip_probability = logits.argmax(axis=1), softmax(logits).max(axis=1)
 
-    coarse = np.array(dataset.coarse_of or range(len(dataset.classnames)))
-    people = np.isin(coarse, [i for i, name in enumerate(dataset.coarse_names) if name == PEOPLE])  # (n_classes,)
+    names = dataset.coarse_names or dataset.classnames
+    coarse = np.array(dataset.coarse_of or range(len(names)))
+    people = np.array([name == PEOPLE for name in names])[coarse]  # (n_classes,)
     allowed = predictions.correct & images.probe_correct & (coarse[flip] != coarse[labels])
     allowed &= ~people[labels] & ~people[flip]
     least = np.minimum.reduce([zero_shot, images.probe.confidence, flip_probability])

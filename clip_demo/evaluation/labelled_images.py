@@ -10,7 +10,7 @@ from ..datasets.base import Dataset
 from ..errors import HeadError
 from ..features.feature_store import TestFeatures
 from ..linear_probe.head import Head
-from ..numerics import normalize
+from ..numerics import normalize, parts_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,9 @@ def _predict(head: Head, features: np.ndarray, dataset: Dataset) -> ProbePredict
             f"head: its class {min(unknown)!r} is not a class of {dataset.title}; fit it again with "
             f"`python -m clip_demo fit-probe --dataset {dataset.argument}`."
         )
-    probabilities = head.predict_proba(features)
-    first = probabilities.argmax(axis=1)
     position = np.array([dataset.classnames.index(name) for name in head.classes_])
-    return ProbePredictions(head, position[first], probabilities[np.arange(len(first)), first])
+    predicted, confidence = np.empty(len(features), dtype=position.dtype), np.empty(len(features))
+    for part in parts_of(len(features)):
+        probabilities = head.predict_proba(features[part])
+        predicted[part], confidence[part] = position[probabilities.argmax(axis=1)], probabilities.max(axis=1)
+    return ProbePredictions(head, predicted, confidence)

@@ -81,8 +81,13 @@ def choose_hidden(n_classes: int, hidden: int = HIDDEN, seed: int = 0) -> np.nda
     Raises
     ------
     OptionError
-        Unless at least 1 class is hidden and 2 stay known, or where the seed is not a whole number from 0.
+        Unless at least 1 class can be hidden and 2 stay known, or where the seed is not a whole number from 0.
     """
+    if n_classes < 3:
+        raise OptionError(
+            f"hidden: {n_classes} classes have test images; at least 3 are needed, one to hide and two to keep.",
+            page="At least three classes with test images are needed: one to hide, and two that stay on the list.",
+        )
     if not _is_whole(hidden) or not 1 <= hidden <= n_classes - 2:
         raise OptionError(
             f"hidden: {hidden!r} is not allowed; use a whole number from 1 to {n_classes - 2}.",

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import HeadError, OptionError
-from ..numerics import softmax
+from ..numerics import parts_of, softmax
 from ..zero_shot.prompt_set import PromptSet
 from .accuracy import Accuracy, accuracy, per_class_mean
 from .calibration import Reliability, logit_scale_or, reliability
@@ -28,20 +28,20 @@ class ClassRow:
     ----------
     name : str
         As in the prompt set.
-    coarse : str
-        Its coarse class; empty without groups.
+    coarse : str or None
+        Its coarse class; None where the dataset has none.
     n : int
         Number of images.
     zero_shot : float or None
-        Accuracy of zero-shot prediction on them, 0 to 1; None where there are none.
+        Accuracy of zero-shot prediction on them, 0 to 1; None without images.
     probe, baseline : float or None
-        Accuracy of the linear probe and of the baseline; None also where there is no probe or baseline.
+        Accuracy of the linear probe and of the baseline; None without images, and where there is none.
     confused_with : tuple of (str, int)
         Up to three most frequent wrong zero-shot predictions, with their numbers.
     """
 
     name: str
-    coarse: str
+    coarse: str | None
     n: int
     zero_shot: float | None
     probe: float | None
@@ -120,13 +120,13 @@ class EvaluationReport:
     @cached_property
     def accuracy(self) -> Accuracy:
         """Accuracies over all images."""
-        probe, before = self.labelled_images.probe_correct, self.baseline_predictions
+        before = self.baseline_predictions
         return accuracy(
             self.predictions.rank,
             self.labelled_images.labels,
             len(self.names),
             difference=before and paired_difference(self.predictions.correct, before.correct),
-            probe_top1=None if probe is None else float(probe.mean()),
+            probe_correct=self.labelled_images.probe_correct,
             assumption=self.assumption,
         )
 
@@ -141,7 +141,7 @@ class EvaluationReport:
         return tuple(
             ClassRow(
                 name=name,
-                coarse=dataset.coarse_names[dataset.coarse_of[i]] if dataset.coarse_of else "",
+                coarse=dataset.coarse_names[dataset.coarse_of[i]] if dataset.coarse_names else None,
                 n=int(counts[i].sum()),
                 zero_shot=self.accuracy.per_class[i],
                 probe=of_probe[i],
@@ -164,7 +164,7 @@ class EvaluationReport:
         Raises
         ------
         OptionError
-            When `by` is something else, or the dataset has no coarse classes.
+            When `by` is something else, or there are no coarse classes.
         HeadError
             When there is no head.
         """
@@ -229,7 +229,9 @@ class EvaluationReport:
             Factor of the cosines in the softmax; default the model's own. It does not affect the probe.
         """
         scale = logit_scale_or(self.logit_scale, logit_scale)
-        confidence = softmax(scale * self.predictions.cosines).max(axis=1)
+        cosines = self.predictions.cosines
+        parts = [softmax(scale * cosines[part]).max(axis=1) for part in parts_of(len(cosines))]
+        confidence = np.concatenate(parts)
         probe = self.labelled_images.probe
         return {
             "zero-shot": reliability(confidence, self.predictions.correct),
@@ -239,6 +241,13 @@ class EvaluationReport:
     @property
     def _dataset(self):
         return self.labelled_images.dataset
+
+    def _check_coarse(self) -> None:
+        if not self._dataset.coarse_names:
+            raise OptionError(
+                f"coarse: True is not allowed, because the classes of {self._dataset.title} have no groups; use False.",
+                page=f"The classes of {self._dataset.title} have no groups.",
+            )
 
     def _of_kind(self, kind: str) -> np.ndarray:
         if kind not in self.kinds:
@@ -270,10 +279,6 @@ class EvaluationReport:
                 page=f"There is no linear probe for this model on {self._dataset.title} yet. Fit one first.",
             )
         return self.labelled_images.probe.predicted
-
-    def _check_coarse(self) -> None:
-        if not self._dataset.coarse_names:
-            raise OptionError(f"coarse: the classes of {self._dataset.title} have no groups; use False.")
 
     def _counts(self, by: str) -> np.ndarray:
         return count_pairs(self.labelled_images.labels, self._predicted(by), len(self.names))

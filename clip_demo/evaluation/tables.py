@@ -38,7 +38,7 @@ def summary(report: EvaluationReport) -> Table:
     """Return the prompt set and its accuracies in one row; templates are separated by line breaks."""
     prompts, result = report.prompts, report.accuracy
     texts = ("\n".join(prompts.templates), prompts.replace_underscores)
-    names = ("n", "top1", "top5", "mean_per_class", "probe_top1")
+    names = ("n", "top1", "top5", "mean_per_class", "probe_top1", "probe_mean_per_class")
     numbers = (*(getattr(result, name) for name in names), *_difference(result.difference))
     return Table(("templates", "replace_underscores", *names, *_DIFFERENCE_COLUMNS), ((*texts, *numbers),))
 

@@ -7,11 +7,6 @@ from ..datasets.drawing import mix
 SEED = 0
 
 
-def n_up_to(counts: np.ndarray, each: int) -> int:
-    """Return how many images the prefix of the order has that takes `each` of every class, or all of a smaller one."""
-    return int(np.minimum(counts, each).sum())
-
-
 def balanced_order(labels: np.ndarray, seed: int = SEED, ids: np.ndarray | None = None) -> np.ndarray:
     """Return all positions in an order in which every prefix is approximately class-balanced.
 
@@ -26,11 +21,18 @@ def balanced_order(labels: np.ndarray, seed: int = SEED, ids: np.ndarray | None 
     Returns
     -------
     numpy.ndarray, shape (n,), int64
-        Where all classes are equally frequent, every run of `n_classes` positions has one of each.
+        Where all classes are equally frequent, every run of `n_classes` positions has one of each. A rarer class is
+        used up earlier: the first ``sum(min(count, k))`` positions have at most `k` of each class.
     """
     ids = np.arange(len(labels)) if ids is None else ids
     shuffled = np.argsort(mix(ids.astype(np.uint64) ^ mix(np.array([seed], dtype=np.uint64))))
     grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]  # class by class, each in shuffled order
-    ordered = labels[grouped]
-    rank = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # within the class
-    return grouped[np.lexsort((ordered, rank))]
+    return grouped[np.lexsort((labels[grouped], ranks_within_class(labels[grouped])))]
+
+
+def ranks_within_class(labels: np.ndarray) -> np.ndarray:
+    """Return how many earlier ones have the same label, for each of the labels: shape (n,), int64."""
+    grouped = np.argsort(labels, kind="stable")
+    ordered, ranks = labels[grouped], np.empty(len(labels), dtype=np.int64)
+    ranks[grouped] = np.arange(len(labels)) - np.searchsorted(ordered, ordered)
+    return ranks

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..errors import OptionError
+from ..features.balanced_order import ranks_within_class
 from ..progress import Progress
 from .fit import ProbeFitter
 
@@ -19,7 +21,7 @@ def sweep_c(fitter: ProbeFitter, progress: Progress | None = None, *, normalized
     and 1e6, with 96 logarithmically spaced steps. To save compute required for the sweeps, we perform a parametric
     binary search that starts with λ = [1e-6, 1e-4, 1e-2, 1, 1e2, 1e4, 1e6] and iteratively halves the interval around
     the peak until it reaches a resolution of 8 steps per decade." The paper's λ is scikit-learn's C here. The datasets
-    have no validation split, so the last fifth of every class in class-balanced order is held out.
+    have no validation split, so the last fifth of every class in class-balanced order is held out, rounded down.
 
     Parameters
     ----------
@@ -34,17 +36,29 @@ def sweep_c(fitter: ProbeFitter, progress: Progress | None = None, *, normalized
     -------
     C : float
     n_held_out : int
+
+    Raises
+    ------
+    OptionError
+        When no class has as many training images as that.
     """
     order = fitter.shards["train"].order
-    n_held_out = len(order) // _HELD_OUT
-    train, held_out = np.sort(order[:-n_held_out]), np.sort(order[-n_held_out:])
+    labels = fitter.labels["train"][order]
+    counts = np.bincount(labels)
+    is_held_out = ranks_within_class(labels) >= (counts - counts // _HELD_OUT)[labels]
+    if not is_held_out.any():
+        raise OptionError(
+            f"sweep: it holds out one training image in {_HELD_OUT} of each class, and no class has so many; omit it, "
+            "or give C."
+        )
+    train, held_out = np.sort(order[~is_held_out]), np.sort(order[is_held_out])
     features, labels = fitter.shards["train"].features[held_out], fitter.labels["train"][held_out]
 
     def accuracy(step: int) -> float:
         head = fitter.fit_on(train, features, labels, C=_value(step), normalized=normalized)
         return head.provenance.test_accuracy
 
-    return _value(peak(accuracy, progress)), n_held_out
+    return _value(peak(accuracy, progress)), len(held_out)
 
 
 def _value(step: int) -> float:

@@ -13,11 +13,11 @@ from ..artifacts import ArtifactStore, atomic_write, file_name
 from ..csv_text import write_csv
 from ..datasets.base import Dataset
 from ..errors import ArtifactError
-from ..features.balanced_order import n_up_to
 from ..models.encoder import Encoder
 from .fit import package_versions
 
-PER_CLASS = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # images of each class, followed by all of them
+# At most so many images of each class, followed by all of them.
+PER_CLASS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _DRAWS = 3
 # With more training images than this, draws hardly differ from each other, and take long: one is enough.
 _MAX_REPEATED = 6_400
@@ -86,6 +86,12 @@ class FewShotCurve:
     n_test: int | None = None
 
     @property
+    def balanced(self) -> bool:
+        """Whether each point has equally many images of each class, as far as the numbers of images tell."""
+        classes = {point.n_train / point.per_class for point in self.points}
+        return len(classes) < 2 and all(each.is_integer() for each in classes)
+
+    @property
     def n_fits(self) -> int:
         """How many fits it is made of."""
         return sum(len(point.draws) for point in self.points)
@@ -113,16 +119,29 @@ class Draw:
 
 def draws_of(dataset: Dataset) -> list[Draw]:
     """Return the fits of a curve, in the order in which their images are encoded; the last has all images."""
-    counts = dataset.class_counts("train")
-    smallest, largest = int(counts.min()), int(counts.max())
-    draws = [
-        Draw(each, number, n_up_to(counts, number * each), n_up_to(counts, (number + 1) * each))
-        for each in PER_CLASS
-        if each < largest
-        for number in range(_DRAWS if n_up_to(counts, each) <= _MAX_REPEATED else 1)
-        if number == 0 or (number + 1) * each <= smallest
-    ]
-    return [*sorted(draws, key=lambda draw: draw.stop), Draw(largest, 0, 0, int(counts.sum()))]
+    counts = np.bincount(dataset.labels("train"))
+    draws = []
+    for each in PER_CLASS:
+        if each >= counts.max():
+            break
+        size = first_of_each(counts, each)
+        for number in range(_DRAWS if size <= _MAX_REPEATED else 1):
+            start, stop = first_of_each(counts, number * each), first_of_each(counts, (number + 1) * each)
+            if stop - start == size:  # a class that is used up would be missing
+                draws.append(Draw(each, number, start, stop))
+    return [*sorted(draws, key=lambda draw: draw.stop), Draw(int(counts.max()), 0, 0, int(counts.sum()))]
+
+
+def first_of_each(counts: np.ndarray, per_class: int) -> int:
+    """Return how many images there are with at most `per_class` of each class: the first in class-balanced order.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray, shape (n_classes,), int
+        Numbers of images of each class.
+    per_class : int
+    """
+    return int(np.minimum(counts, per_class).sum())
 
 
 def new_curve(

@@ -92,9 +92,7 @@ class ProbeFitter:
         # Sorted by index, as openai/CLIP's README has them: the order changes the last digits of a fit.
         train, test = np.sort(order[start:stop]), np.sort(self.shards["test"].order[:n_test])
         if len(train) < len(order):
-            counts = np.bincount(self.labels["train"][train], minlength=len(self.dataset.classnames))
-            most = "" if counts.min() == counts.max() else "at most "
-            recipe.setdefault("note", f"{most}{counts.max()} images per class")
+            recipe.setdefault("note", _images_per_class(self.labels["train"][train]))
         return self.fit_on(train, self.shards["test"].features[test], self.labels["test"][test], **recipe)
 
     def fit_on(self, train: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray, **recipe) -> Head:
@@ -111,6 +109,12 @@ class ProbeFitter:
                 dataset=self._key,
                 **recipe,
             )
+
+
+def _images_per_class(labels: np.ndarray) -> str:
+    counts = np.bincount(labels)
+    counts = counts[counts > 0]
+    return f"{'' if counts.min() == counts.max() else 'at most '}{counts.max()} images per class"
 
 
 def fit_head(
@@ -151,13 +155,14 @@ def fit_head(
     OptionError
         When `C` or `max_iter` is not positive.
     DatasetError
-        When all images are of one class.
+        When all training images are of one class.
     """
     check_recipe(C, max_iter)
-    if len(np.unique(train_labels)) < 2:
+    if (train_labels == train_labels[0]).all():
         raise DatasetError(
-            f"dataset: the training images of {dataset} are of fewer than two classes; add images of another one.",
-            page="A probe needs training images of two classes or more.",
+            f"dataset: all training images of {dataset} are of one class, {classnames[train_labels[0]]!r}; a linear "
+            "probe needs images of at least 2 classes.",
+            page="A linear probe needs training images of at least two classes.",
         )
     if normalized:
         train_features, test_features = normalize(train_features), normalize(test_features)

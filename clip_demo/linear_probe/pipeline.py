@@ -14,7 +14,6 @@ import numpy as np
 from ..artifacts import check_folder, remove_abandoned_parts
 from ..datasets.base import Dataset
 from ..errors import OptionError
-from ..features.balanced_order import n_up_to
 from ..features.extract import Extract
 from ..features.feature_store import FeatureStore, TestFeatures
 from ..models.encoder import Encoder
@@ -22,7 +21,7 @@ from ..paths import ASSETS, cache_folder
 from ..progress import Progress
 from .c_sweep import sweep_c
 from .estimate import FitSpeed
-from .few_shot_curve import CurveStore, Draw, FewShotCurve, draws_of, missing_draws, new_curve, with_draw
+from .few_shot_curve import CurveStore, Draw, FewShotCurve, draws_of, first_of_each, missing_draws, new_curve, with_draw
 from .fit import RECIPE, ProbeFitter, check_recipe
 from .head import Head, HeadStore
 
@@ -71,8 +70,8 @@ class Stores:
 
 def early_sizes(dataset: Dataset) -> dict[str, int]:
     """Return how many images of each split the early head and curve are made of; all of them in a small dataset."""
-    n = {"train": n_up_to(dataset.class_counts("train"), EARLY_TRAIN), "test": EARLY_TEST}
-    return {split: min(n[split], size) for split, size in dataset.sizes.items()}
+    n_train = first_of_each(np.bincount(dataset.labels("train")), EARLY_TRAIN)
+    return {"train": n_train, "test": min(EARLY_TEST, dataset.sizes["test"])}
 
 
 def check_fit(*, curve_folder: str | Path | None = None, sweep: bool = False, **recipe) -> dict:

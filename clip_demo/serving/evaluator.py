@@ -19,8 +19,9 @@ from ..zero_shot.prompt_set import PromptSet
 from .memo import Memo
 from .model_handle import ModelHandle
 
-# Predictions for 10,000 images and 100 classes take 4 MB, the images of one model and dataset 20 MB.
-MAX_PREDICTIONS, MAX_TEST_SETS = 16, 4
+# Cosines of predictions that are kept; those for 10,000 images and 100 classes take 4 MB.
+MAX_BYTES = 512_000_000
+MAX_TEST_SETS = 4  # the images of one model and dataset; 10,000 take 20 MB
 
 
 class Evaluator:
@@ -39,7 +40,7 @@ class Evaluator:
         self._first_images = FirstImageStore(heads.folders)
         self._encoded: Memo[TestFeatures] = Memo(MAX_TEST_SETS)
         self._test_sets: Memo[LabelledImages] = Memo(MAX_TEST_SETS)
-        self._predictions: Memo[Predictions] = Memo(MAX_PREDICTIONS)
+        self._predictions: Memo[Predictions] = Memo(MAX_BYTES, lambda each: each.cosines.nbytes)
 
     def evaluate(
         self,

@@ -1,5 +1,6 @@
 """A bounded cache that computes each missing value once, even when several threads ask at the same time."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
@@ -52,7 +53,8 @@ class Memo(Generic[T]):
                 progress("waiting", 0, 0)
         try:
             value = compute()
-            with self._changed:
+            # One that is larger than all may be together is not kept.
+            with self._changed, contextlib.suppress(ValueError):
                 self._values[key] = value
             return value
         finally:

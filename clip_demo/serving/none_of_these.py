@@ -65,10 +65,12 @@ class NoneOfTheseJudge:
         prompts : PromptSet
             One class name for each class of the dataset.
         hidden, seed : int
-            See `clip_demo.evaluation.ood_detection.choose_hidden`.
+            See `clip_demo.evaluation.ood_detection.choose_hidden`. Classes without test images stay known.
         """
-        chosen = choose_hidden(len(dataset.classnames), hidden, seed)
+        choose_hidden(len(dataset.classnames), hidden, seed)  # before any image is encoded
         report = self._evaluator.evaluate(model, dataset, prompts, progress=progress)
+        tested = np.unique(report.labelled_images.labels)
+        chosen = tested[choose_hidden(len(tested), hidden, seed)]
         known = np.delete(model.features.class_weights(prompts, progress), chosen, axis=0)
         # A noun that names a hidden class would give it away.
         taken = (*dataset.classnames, *prompts.classnames)
@@ -105,7 +107,8 @@ class NoneOfTheseJudge:
         if images.probe is not None:
             key = (model.encoder.sha256, dataset.key, id(images.probe.head))
             probe = self._thresholds.get(key, lambda: threshold_of(images.probe.confidence))
-        position = {class_key(name): i for i, name in enumerate(dataset.classnames)}
+        tested = set(images.labels.tolist())
+        position = {class_key(name): i for i, name in enumerate(dataset.classnames) if i in tested}
         found = [position.get(class_key(name)) for name in prompts.classnames]
         if None in found:
             name = prompts.classnames[found.index(None)]

@@ -83,8 +83,9 @@ def _add_evaluate(backend: Backend) -> None:
         `dataset`, `templates`, `replace_underscores` and `model` are as for ``/predict``. `classnames` are other
         names for the dataset's classes, one for each, in its order. The baseline is the same prompt set with the
         given baseline arguments in place of the others; without any there is no baseline. The answer has `top1`,
-        `top5`, `per_class`, `mean_per_class`, `n`, `difference` (top1, low, high, p_value, gained, lost) or null,
-        `probe_top1` or null, and `assumption` as in ``/predict``.
+        `top5`, `per_class` (null for a class without images), `mean_per_class`, `balanced` (all classes with images
+        have equally many), `n`, `difference` (top1, low, high, p_value, gained, lost) or null, `probe_top1` and
+        `probe_mean_per_class` or null, and `assumption` as in ``/predict``.
         """
         prompts = _prompts(backend, dataset, classnames, templates, replace_underscores)
         baseline = baseline_of(

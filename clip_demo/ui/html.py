@@ -43,6 +43,11 @@ def data_url(image: Image.Image, side: int | None = None) -> str:
     return photo_url(image, side) if side and max(image.size) > side else _encode(image, "png")
 
 
+def file_url(content: bytes) -> str:
+    """Return a PNG or WebP file as a data URL."""
+    return _url(content, "png" if content.startswith(b"\x89PNG") else "webp")
+
+
 def photo_url(image: Image.Image, side: int) -> str:
     """Return an image as a data URL, made smaller if it is larger than `side` pixels, and with small loss."""
     small = image.copy()
@@ -66,7 +71,11 @@ def thumbnail(path: Path, side: int = 160) -> str:
 def _encode(image: Image.Image, kind: str, **options: int) -> str:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return _url(buffer.getvalue(), kind)
+
+
+def _url(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def listening(buttons: str) -> str:

@@ -56,9 +56,7 @@ def build_ui(backend: Backend) -> gr.Blocks:
             with gr.Tab("Your classes", id="teach") as teach_tab:
                 teach = own_classes.lay_out()
             with gr.Tab("Prompt Lab", id="lab", elem_id="lab") as lab_tab:
-                lab = prompt_lab.lay_out(lab_tab, backend)
-            with gr.Tab("Search", id="search") as search_tab:
-                search_parts = search.lay_out()
+                lab = prompt_lab.lay_out(lab_tab, backend.datasets[fields.dataset.value])
             with gr.Tab("Few-shot", id="few-shot") as few_shot_tab:
                 few_shot_outputs = few_shot.lay_out()
             with gr.Tab("How it works", id="how") as how_tab:

@@ -1,6 +1,5 @@
 """The panel of the job that fits a linear probe in the background, and its buttons."""
 
-import re
 from html import escape
 
 from ..datasets.base import Dataset
@@ -27,8 +26,9 @@ def early_head(head: Provenance, dataset: Dataset) -> str:
     """Return a description of a head that was fitted on some of the training images; "" for one fitted on all."""
     if head.n_train >= dataset.sizes["train"]:
         return ""
-    noted = re.match(r"(?:at most )?(\d+) images per class", head.note)
-    per_class = int(noted[1]) if noted else head.n_train // len(dataset.classnames)
+    per_class, rest = divmod(head.n_train, len(dataset.classnames))
+    if rest or head.note.startswith("at most"):  # classes with fewer images
+        return f"an early probe, trained on {head.n_train:,} of {dataset.sizes['train']:,} images"
     return f"an early probe, trained on the first {per_class} images of each class"
 
 

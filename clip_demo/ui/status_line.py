@@ -17,13 +17,13 @@ def chip(status: Status, dataset: Dataset) -> str:
 
     See `status_line` for the arguments.
     """
-    model = status.model
+    model, title = status.model, f'<span class="title">{escape(dataset.title)}</span>'
     if model.state in ("downloading", "loading"):
-        text = f"{_model(model)} · {escape(dataset.title)}"
+        text = f"{_model(model)} · {title}"
     else:
         state = {"ready": "", "failed": " could not be loaded"}.get(model.state, " is not loaded")
         tested = f"probe {percent(status.head.test_accuracy)}" if status.head else "no probe"
-        text = f"{escape(model.name)}{state} · {escape(dataset.title)}<span class='head-part'> · {tested}</span>"
+        text = f"{escape(model.name)}{state} · {title}<span class='head-part'> · {tested}</span>"
     return (
         f'<button type="button" class="chip" popovertarget="details">{text}<span aria-hidden="true"> ▾</span>'
         '<span class="unseen">, details</span></button>'

@@ -1,35 +1,45 @@
 """The field of the prompt templates, with buttons that fill it; on the Explore tab and in the Prompt Lab."""
 
+from collections.abc import Mapping
+
 import gradio as gr
 
-from ..backend import Backend
+from ..datasets.base import Dataset
+from ..datasets.openai_templates import CIFAR100_TEMPLATES
 from ..zero_shot.templates import README_TEMPLATE
 from .event_options import INSTANT
 
-# The text that a click on each button writes into the field. One more button writes the templates of the dataset.
-PRESETS = {README_TEMPLATE: README_TEMPLATE, "the bare word": "{}"}
+# The text that a click on a button writes into the field; a last button writes `ensemble_of` the dataset.
+_PRESETS = {README_TEMPLATE: README_TEMPLATE, "the bare word": "{}"}
 
 
-def template_field(text: str, elem_id: str, backend: Backend) -> tuple[gr.Textbox, dict[str, gr.Button]]:
-    """Make the field and the button of each preset inside the current gradio context."""
+def ensemble_of(dataset: Dataset) -> tuple[str, ...]:
+    """Return the templates that are offered together: the dataset's own, or CIFAR-100's, which suit most photos."""
+    return dataset.templates if len(dataset.templates) > 1 else CIFAR100_TEMPLATES
+
+
+def _label(dataset: Dataset) -> str:
+    return f"{len(ensemble_of(dataset))} prompts"
+
+
+def template_field(text: str, elem_id: str, dataset: Dataset) -> tuple[gr.Textbox, dict[str, gr.Button]]:
+    """Make the field and its buttons, for the dataset of the first view, inside the current gradio context."""
     templates = gr.Textbox(text, label="Prompt: {} becomes each class name", lines=2, max_lines=2, elem_id=elem_id)
-    numbers = {len(dataset.templates) for dataset in backend.datasets.values()}
-    of_dataset = f"{numbers.pop()} prompts" if len(numbers) == 1 else "the dataset’s prompts"
     with gr.Row(elem_classes="small-buttons"):
-        presets = {name: gr.Button(name, size="sm", min_width=60) for name in (*PRESETS, of_dataset)}
+        presets = {name: gr.Button(name, size="sm", min_width=60) for name in (*_PRESETS, _label(dataset))}
     return templates, presets
 
 
 def connect_presets(
-    presets: dict[str, gr.Button], templates: gr.Textbox, backend: Backend, dataset: gr.components.Component
+    presets: Mapping[str, gr.Button],
+    templates: gr.Textbox,
+    dataset: gr.Radio | gr.Dropdown,
+    datasets: Mapping[str, Dataset],
 ) -> None:
-    """Let a click on a preset replace the templates; `dataset` is the field with the name of the dataset."""
-
-    def of_dataset(name: str) -> str:
-        return "\n".join(backend.datasets[name].templates)
-
-    for name, button in presets.items():
-        if name in PRESETS:
-            button.click(lambda text=PRESETS[name]: text, outputs=templates, **INSTANT)
-        else:
-            button.click(of_dataset, inputs=dataset, outputs=templates, **INSTANT)
+    """Let a click on a preset replace the templates."""
+    *plain, ensemble = presets.values()
+    for button, text in zip(plain, _PRESETS.values(), strict=True):
+        button.click(lambda text=text: text, outputs=templates, **INSTANT)
+    ensemble.click(lambda name: "\n".join(ensemble_of(datasets[name])), inputs=dataset, outputs=templates, **INSTANT)
+    if len({_label(each) for each in datasets.values()}) > 1:
+        dataset.change(lambda name: gr.Button(_label(datasets[name])), inputs=dataset, outputs=ensemble, **INSTANT)

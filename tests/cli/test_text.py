@@ -1,12 +1,14 @@
 from dataclasses import replace
 
 import pytest
+from helpers import SmallDataset
 
 from clip_demo.backend import Prediction
 from clip_demo.cli.text import accuracy_text, curve_text, maps_text, prediction_text, top_predictions
 from clip_demo.evaluation.accuracy import Accuracy
 from clip_demo.evaluation.significance import Difference
 from clip_demo.inside.deletion_check import DeletionRow
+from clip_demo.linear_probe.few_shot_curve import draws_of, new_curve, with_draw
 from clip_demo.linear_probe.head import LinearProbe, ProbeScore, Provenance
 from clip_demo.zero_shot.classifier import ZeroShotScore
 from clip_demo.zero_shot.none_of_these import NoneOfThese
@@ -52,7 +54,8 @@ def test_a_prediction():
 )
 def test_an_accuracy_with_its_difference(p_value, line):
     difference = Difference(-0.0104, -0.02, 0.001, p_value, 2, 3)
-    assert accuracy_text(Accuracy(0.5, 0.75, (0.5,), 20, difference, 0.6)).splitlines() == [
+    accuracy = Accuracy(0.5, 0.75, (0.5, 0.5), 0.5, True, 20, difference, 0.6, 0.6)
+    assert accuracy_text(accuracy).splitlines() == [
         "top-1 = 50.00",
         "top-5 = 75.00",
         "n = 20",
@@ -64,11 +67,33 @@ def test_an_accuracy_with_its_difference(p_value, line):
     ]
 
 
+def test_an_accuracy_on_unbalanced_classes():
+    accuracy = Accuracy(0.5, 1.0, (0.9, 0.1, None), 0.3, False, 20, probe_top1=0.8, probe_mean_per_class=0.4)
+    assert accuracy_text(accuracy).splitlines() == [
+        "top-1 = 50.00",
+        "top-5 = 100.00",
+        "mean per class = 30.00",
+        "n = 20",
+        "linear probe = 80.00",
+        "linear probe, mean per class = 40.00",
+    ]
+
+
 def test_a_curve(toy_backend, tmp_path):
     toy_backend.fit_probe(folder=tmp_path / "heads", curve_folder=tmp_path / "curves")
     first, second, *_, last = curve_text(toy_backend.few_shot_curve()).splitlines()
     assert first == "zero-shot: 100.00%" and last.startswith("as good as zero-shot: ")
     assert second.startswith("   1 per class: ") and second.endswith(" over 3 draws")
+
+
+def test_a_curve_of_unbalanced_classes(toy_encoder):
+    small = SmallDataset({"train": {"a": 3, "b": 1}, "test": {"a": 1, "b": 1}})
+    curve = new_curve(toy_encoder, small, 0.5, ["a {}"])
+    for draw in draws_of(small):
+        curve = with_draw(small, curve, draw, 0.25)
+    lines = curve_text(curve).splitlines()
+    assert lines[1] == "of a class with fewer images than a point asks for, all are used"
+    assert [line.split(":")[0].strip() for line in lines[2:-1]] == ["1 per class", "2 per class", "3 per class"]
 
 
 def test_the_check_of_heat_maps():

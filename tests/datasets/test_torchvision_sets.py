@@ -132,7 +132,7 @@ def test_images_and_labels_are_torchvisions(name, tmp_path, monkeypatch):
         assert dataset.labels(split).tolist() == [label for _, label in expected]
         images = dataset.images(range(len(expected)), split)
         assert [np.asarray(image).tolist() for image in images] == [np.asarray(image).tolist() for image, _ in expected]
-        assert dataset.sizes[split] == len(expected) and dataset.class_counts(split).min() > 0
+        assert dataset.sizes[split] == len(expected) and len(set(dataset.labels(split))) == len(dataset.classnames)
 
 
 def test_eurosat_has_a_split_of_its_own(tmp_path, monkeypatch):
@@ -143,7 +143,10 @@ def test_eurosat_has_a_split_of_its_own(tmp_path, monkeypatch):
         for split in ("train", "test")
     }
     assert sorted(levels["train"] + levels["test"]) == [10 * c + i for c in range(10) for i in range(5)]
-    assert dataset.class_counts("test").tolist() == [1] * 10 and dataset.class_counts("train").tolist() == [4] * 10
+    assert (
+        np.bincount(dataset.labels("test")).tolist() == [1] * 10
+        and np.bincount(dataset.labels("train")).tolist() == [4] * 10
+    )
     assert dataset.labels("test").tolist() == [level // 10 for level in levels["test"]]
     assert dataset.classnames[9] == "lake or sea" and dataset.classnames[2] == "brushland or shrubland"
 
@@ -199,6 +202,6 @@ def test_the_host_offers_them_by_name(tmp_path, monkeypatch):
     report = backend.evaluate()
     assert report.accuracy.n == 37 and report.accuracy.mean_per_class == pytest.approx(report.accuracy.top1)
     assert backend.datasets["pets"].templates == ("a photo of a {}, a type of pet.",)
-    with pytest.raises(OptionError, match="coarse: the classes of Oxford-IIIT Pets have no groups"):
+    with pytest.raises(OptionError, match="the classes of Oxford-IIIT Pets have no groups"):
         report.confusion(coarse=True)
     assert add_dataset(open_datasets(tmp_path), "pets", tmp_path).root == tmp_path

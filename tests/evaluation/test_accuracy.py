@@ -1,10 +1,10 @@
 """Accuracy over whole test sets."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score
 
 from clip_demo.errors import ClassnamesError
 from clip_demo.evaluation.accuracy import accuracy, per_class_mean, ranks
@@ -50,19 +50,34 @@ def test_nan_is_never_correct():
 
 
 def test_a_class_without_images_has_no_accuracy():
-    assert per_class_mean(np.array([True, False]), np.array([0, 0]), 2) == [0.5, None]
+    assert per_class_mean(np.array([True, False]), np.array([0, 0]), 2) == (0.5, None)
 
 
-def test_the_mean_over_the_classes_is_scikit_learns_balanced_accuracy():
-    rng = np.random.default_rng(0)
-    labels = np.concatenate([np.repeat(c, n) for c, n in enumerate([40, 3, 9, 0, 1])])
-    rank = rng.integers(0, 3, len(labels))
-    got = accuracy(rank, labels, 5)
-    predicted = np.where(rank == 0, labels, (labels + 1) % 5)
-    with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
-        assert got.mean_per_class == pytest.approx(balanced_accuracy_score(labels, predicted), abs=1e-12)
-    assert got.per_class[3] is None and not got.balanced and abs(got.mean_per_class - got.top1) > 0.02
-    assert accuracy(rank[:40], labels[:40], 5).balanced
+@pytest.mark.parametrize("n_classes", [2, 3, 30])
+def test_the_numbers_of_unbalanced_classes_are_those_of_scikit_learn(n_classes):
+    from sklearn.metrics import accuracy_score, balanced_accuracy_score, recall_score, top_k_accuracy_score
+
+    rng = np.random.default_rng(n_classes)
+    frequency = 0.7 ** np.arange(n_classes)
+    labels = rng.choice(n_classes, 300, p=frequency / frequency.sum())
+    scores = rng.normal(size=(300, n_classes)) + 1.5 * np.eye(n_classes)[labels]
+    probe = rng.integers(0, n_classes, 300)
+    got = accuracy(ranks(scores, labels), labels, n_classes, probe_correct=probe == labels)
+    predicted, tested = scores.argmax(axis=1), np.unique(labels)
+    assert got.top1 == pytest.approx(accuracy_score(labels, predicted))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a predicted class has no image
+        assert got.mean_per_class == pytest.approx(balanced_accuracy_score(labels, predicted))
+        assert got.probe_mean_per_class == pytest.approx(balanced_accuracy_score(labels, probe))
+    recall = recall_score(labels, predicted, labels=tested, average=None)
+    assert [got.per_class[i] for i in tested] == pytest.approx(recall.tolist())
+    assert [i for i in range(n_classes) if got.per_class[i] is not None] == tested.tolist()
+    if n_classes > 5:
+        expected = top_k_accuracy_score(labels, scores, k=5, labels=range(n_classes))
+        assert got.top5 == pytest.approx(expected) and len(tested) < n_classes
+    else:
+        assert got.top5 == 1
+    assert not got.balanced and got.mean_per_class != pytest.approx(got.top1)
 
 
 def test_the_message_for_fewer_classes_than_labels():
@@ -74,10 +89,13 @@ def test_the_message_for_fewer_classes_than_labels():
 def test_the_json_form_holds_the_difference_and_the_probe():
     rank, labels = np.array([0, 1, 7]), np.array([0, 1, 1])
     difference = paired_difference(rank == 0, np.array([False, True, False]))
-    plain = json.loads(json.dumps(accuracy(rank, labels, 2, difference=difference, probe_top1=0.5).to_dict()))
-    assert list(plain) == ["top1", "top5", "per_class", "n", "difference", "probe_top1", "mean_per_class"]
-    assert (plain["top1"], plain["top5"], plain["per_class"]) == (pytest.approx(1 / 3), pytest.approx(2 / 3), [1, 0])
-    assert (plain["difference"]["gained"], plain["difference"]["lost"], plain["probe_top1"]) == (1, 1, 0.5)
+    probe = np.array([False, True, True])
+    plain = json.loads(json.dumps(accuracy(rank, labels, 3, difference=difference, probe_correct=probe).to_dict()))
+    assert plain.pop("difference")["gained"] == 1
+    assert plain == {
+        "top1": pytest.approx(1 / 3), "top5": pytest.approx(2 / 3), "per_class": [1, 0, None], "mean_per_class": 0.5,
+        "balanced": False, "n": 3, "probe_top1": pytest.approx(2 / 3), "probe_mean_per_class": 0.5,
+    }  # fmt: skip
 
 
 # --- of the toy ------------------------------------------------------------------------------------------------------

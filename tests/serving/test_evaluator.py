@@ -62,8 +62,8 @@ def test_failed_evaluations_leave_nothing_in_memory(toy_encoder, toy_dataset, tm
     memos = []
 
     class RecordedMemo(Memo):
-        def __init__(self, maxsize):
-            super().__init__(maxsize)
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
             memos.append(self)
 
     def fail(prompts):

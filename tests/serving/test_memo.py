@@ -114,3 +114,10 @@ def test_other_keys_do_not_wait(computing):
     assert memo.pending == {"k"}
     finish(lambda: 2)
     wait_for(lambda: memo.pending == set())
+
+
+def test_a_value_larger_than_all_may_be_together_is_returned_and_not_kept():
+    memo, computed = Memo(10, len), []
+    for _ in range(2):
+        assert memo.get("large", lambda: computed.append(1) or b"x" * 11) == b"x" * 11
+    assert len(computed) == 2 and memo.get("small", lambda: b"y") == memo.get("small", lambda: b"z") == b"y"

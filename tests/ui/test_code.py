@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from helpers import SmallDataset
 from PIL import Image
 
 from clip_demo.backend import Backend
@@ -85,6 +86,16 @@ def test_a_program_runs_by_itself(tiny, repository):
     assert ran.returncode == 0, ran.stderr
     assert "classes = dataset.classnames\n" in program and length(program) <= 20
     assert_same(ran.stdout.splitlines(), tiny, index=12, dataset="shapes100", prompts=prompts)
+
+
+def test_an_image_of_the_hosts_own_dataset_is_a_file_to_put_in(tiny, run, tmp_path):
+    small = SmallDataset({"test": {"cat": 2, "Vögel": 1}}, image_sizes=[(200, 150)], title="My\nimport os")
+    prompts = PromptSet.for_dataset(small)
+    program = code(model="tiny", dataset=small, prompts=prompts, index=1)
+    assert "# Put the file of test image 1 of My import os here.\n" in program
+    small.image(1).save(tmp_path / "test_image_1.jpg", "png")
+    program = program.replace("test_image_1.jpg", (tmp_path / "test_image_1.jpg").as_posix())
+    assert_same(run(program), tiny, image=small.image(1), prompts=prompts)
 
 
 @pytest.mark.parametrize("replace_underscores", [False, True])

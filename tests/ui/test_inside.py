@@ -246,7 +246,7 @@ def test_without_a_probe_the_last_steps_say_so():
     ],
 )
 def test_why_both_predictions_differ(agreement, truth, expected):
-    said = [text_of(each) for each in reasons(small_walk(agreement=agreement), Shapes100(), truth)]
+    said = [text_of(each) for each in reasons(small_walk(agreement=agreement), truth)]
     assert len(said) == len(expected)
     for sentence, part in zip(said, expected, strict=True):
         assert part in sentence

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import gradio as gr
 import pytest
-from PIL import Image
 
 from clip_demo.backend import Backend
 from clip_demo.datasets.openai_templates import CIFAR100_TEMPLATES
@@ -18,6 +17,7 @@ from clip_demo.evaluation.significance import Difference
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.background import BackgroundTask
 from clip_demo.serving.model_pool import ModelPool
+from clip_demo.serving.thumbnails import Thumbnails
 from clip_demo.ui.background import progress_bar, progress_of
 from clip_demo.ui.figure_style import PROBE, ZERO_SHOT
 from clip_demo.ui.kept_prompts import keep
@@ -42,7 +42,6 @@ from clip_demo.ui.prompt_lab.template_switches import (
     with_period,
 )
 from clip_demo.ui.prompt_lab.text import bdi, points
-from clip_demo.ui.thumbnails import SIDE, Thumbnail, thumbnail_of
 from clip_demo.zero_shot.prompt_set import PromptSet
 
 NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
@@ -138,7 +137,8 @@ def test_a_request_is_checked_when_it_is_made(toy_backend):
 
 
 def accuracy(difference=None, probe=0.7):
-    return Accuracy(0.5837, 0.8656, (0.5837,), 10_000, difference, probe)
+    per_class = (0.5837,) * 100
+    return Accuracy(0.5837, 0.8656, per_class, 0.5837, True, 10_000, difference, probe, probe)
 
 
 @pytest.mark.parametrize(
@@ -245,11 +245,13 @@ def test_a_cell_of_the_matrix_leads_to_its_images(backend, request_, toy_dataset
         ("1,0", "4"),
         ("1,1", "4"),
     ]
-    html = cell_gallery(report, toy_dataset, "zero-shot", COARSE, (0, 1), 1)
+    html = cell_gallery(Thumbnails(), report, toy_dataset, "zero-shot", COARSE, (0, 1), 1)
     assert re.findall(r'data-open="(\d+)"', html) == ["2", "7", "12", "17"] and html.count("<img") == 4
-    html = cell_gallery(report, toy_dataset, "probe", COARSE, (0, 1), 1)
+    html = cell_gallery(Thumbnails(), report, toy_dataset, "probe", COARSE, (0, 1), 1)
     assert "0 images" in html and "data-open" not in html
-    assert cell_gallery(report, toy_dataset, "probe", COARSE, (0, 2), 1) == ""  # of a dataset with more groups
+    assert (
+        cell_gallery(Thumbnails(), report, toy_dataset, "probe", COARSE, (0, 2), 1) == ""
+    )  # of a dataset with more groups
 
 
 def test_in_one_group_the_other_classes_are_one_column(backend, request_):
@@ -285,7 +287,7 @@ def test_a_large_matrix_shows_the_classes_with_the_most_errors(toy_encoder, toy_
 def test_a_matrix_without_a_probe_is_reported(toy_backend, toy_dataset):
     report = toy_backend.evaluate(dataset="toys")
     assert "No linear probe" in confusion_table(report, "probe", COARSE, None)
-    assert cell_gallery(report, toy_dataset, "probe", COARSE, (0, 0), 1) == ""
+    assert cell_gallery(Thumbnails(), report, toy_dataset, "probe", COARSE, (0, 0), 1) == ""
 
 
 def labelled(n):
@@ -293,7 +295,7 @@ def labelled(n):
 
 
 def test_the_gallery_shows_a_page_at_a_time_and_which_predictions_are_right():
-    image = Thumbnail("data:", True)
+    image = b"a thumbnail"
     html = gallery("Both", 60, 1, labelled(PAGE), [image] * PAGE)
     assert html.count("<img") == PAGE == 24 and 'data-more="2">Show 24 more of 36<' in html
     assert html.count("✓ <bdi>cat</bdi>") == 24 and html.count("✗ <bdi>dog</bdi>") == 24 and "Both: 60 images" in html
@@ -309,38 +311,26 @@ def test_the_pages_of_a_gallery_have_a_limit_whatever_a_client_sends(sent, pages
 
 
 def test_the_last_page_of_a_large_gallery_says_how_many_images_are_not_shown():
-    html = gallery("Both", 1000, MAX_PAGES, labelled(PAGE * MAX_PAGES), [None] * PAGE * MAX_PAGES)
+    html = gallery("Both", 1000, MAX_PAGES, labelled(PAGE * MAX_PAGES), None)
     assert html.count("data-open") == 480 and "data-more" not in html
     assert "520 more are not shown. Choose a class or a cell to see fewer at a time." in html
 
 
-def test_thumbnails_are_small_and_made_once(toy_dataset, monkeypatch):
-    photo, made = Image.effect_noise((3000, 2000), 50).convert("RGB"), []
-    monkeypatch.setattr(toy_dataset, "images", lambda indices, split="test": made.append(indices) or [photo])
-    html = thumbnail_of(toy_dataset, 3).html()
-    assert len(html) < 2 * 3 * SIDE**2 and 'class="small"' not in html and photo.size == (3000, 2000)
-    assert thumbnail_of(toy_dataset, 3).html() == html and made == [[3]]
-    monkeypatch.undo()
-    assert 'class="small"' in thumbnail_of(toy_dataset, 1).html()
-    monkeypatch.setattr(toy_dataset, "available", lambda: False)
-    assert thumbnail_of(toy_dataset, 1) is None
-
-
 def test_without_the_images_only_the_thumbnails_are_missing():
-    html = gallery("Both", 1, 1, labelled(1), [None])
+    html = gallery("Both", 1, 1, labelled(1), None)
     assert "The images are not available" in html and "<img" not in html
     assert 'data-open="0"' in html and "✗ <bdi>dog</bdi>" in html and "Both: 1 image<" in html
 
 
 def test_the_gallery_says_what_its_colours_and_marks_mean():
     legend = re.compile(r'<p class="caption legend">.*?</p>')
-    shown = legend.search(gallery("Both", 1, 1, labelled(1), [None])).group()
+    shown = legend.search(gallery("Both", 1, 1, labelled(1), None)).group()
     for part in ("indigo: zero-shot", "amber: linear probe", "✓ right", "✗ wrong"):
         assert part in shown
     without_probe = [LabelledPrediction(0, "cat", "cat", None)]
-    shown = legend.search(gallery("Both", 1, 1, without_probe, [None])).group()
+    shown = legend.search(gallery("Both", 1, 1, without_probe, None)).group()
     assert "indigo: zero-shot" in shown and "amber" not in shown
-    assert not legend.search(gallery("Both", 0, 1, [], []))
+    assert not legend.search(gallery("Both", 0, 1, [], None))
 
 
 def test_every_class_name_is_isolated_from_the_direction_of_the_text_around_it(backend, request_, toy_dataset):
@@ -350,7 +340,7 @@ def test_every_class_name_is_isolated_from_the_direction_of_the_text_around_it(b
         class_table(report.classes, "name", False, None),
         confusion_table(report, "zero-shot", COARSE, None),
         confusion_table(report, "zero-shot", ALL, None),
-        cell_gallery(report, toy_dataset, "zero-shot", ALL, (2, 4), 1),
+        cell_gallery(Thumbnails(), report, toy_dataset, "zero-shot", ALL, (2, 4), 1),
         names_table(report.classes[2], 0.6, rows),
     ):
         names = re.findall(r">[^<>]*\b(?:red|blue|yellow|white|plain|mixed)\b[^<>]*(?=<(/?\w+))", html)
@@ -454,7 +444,7 @@ def test_typed_text_is_escaped(backend, toy_dataset):
     html = [
         class_table(report.classes, "name", False, None),
         confusion_table(report, "zero-shot", ALL, None),
-        gallery(bdi(MARKUP), 1, 1, [LabelledPrediction(0, MARKUP, MARKUP, MARKUP)], [None]),
+        gallery(bdi(MARKUP), 1, 1, [LabelledPrediction(0, MARKUP, MARKUP, MARKUP)], None),
         template_table([MARKUP], [], {}, {}),
         headline(report.accuracy, replace(request, baseline=request.prompts)),
     ]

@@ -17,6 +17,7 @@ from clip_demo.backend import Backend
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.model_pool import ModelPool
 from clip_demo.serving.searcher import Match, SearchResult
+from clip_demo.serving.thumbnails import Thumbnails
 from clip_demo.ui.page import build_ui, launch_options
 from clip_demo.ui.search.events import Query, answers
 from clip_demo.ui.search.view import MOST, about, counted, example_sentences, invitation, tiles
@@ -157,7 +158,7 @@ def test_names_and_sentences_are_escaped(toy_dataset):
     assert MARKUP not in shown and "your photo" in shown
     toy_dataset.available = lambda: False
     found = SearchResult("toy", "own", "a", None, 1, 0, (Match(0, -0.5, MARKUP),))
-    assert MARKUP not in tiles(found, toy_dataset) and "cosine −0.500" in tiles(found, toy_dataset)
+    assert MARKUP not in (drawn := tiles(found, toy_dataset, Thumbnails())) and "cosine −0.500" in drawn
 
 
 def test_the_examples_of_any_dataset_are_about_its_classes():

@@ -9,8 +9,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from ...datasets.base import Dataset
-from ...datasets.catalog import CIFAR100
-from ...datasets.folder import FolderDataset
+from ...datasets.catalog import CIFAR100, SHAPES100
 from ...models.catalog import BUILT_IN, OPENAI_MODELS
 from ...zero_shot.prompt_set import PromptSet
 
@@ -74,6 +73,10 @@ loaded = load_model($file, activation=$activation, heads=$heads, device="cpu")
 model, preprocess = loaded.network, loaded.transform""")
 
 
+# Of the datasets that a program can open: how it names their classes.
+_OWN_CLASSES = {CIFAR100: "classes = dataset.classes", SHAPES100: "classes = dataset.classnames"}
+
+
 def code(
     *,
     model: str,
@@ -110,8 +113,8 @@ def code(
     """
     imports, image = _photo(image_name) if index is None else _test_image(dataset, int(index))
     classes = _list("classes", prompts.classnames)
-    if index is not None and prompts.classnames == tuple(dataset.classnames):
-        classes = "classes = dataset.classes" if dataset.name == CIFAR100 else "classes = dataset.classnames"
+    if index is not None and dataset.name in _OWN_CLASSES and prompts.classnames == tuple(dataset.classnames):
+        classes = _OWN_CLASSES[dataset.name]
     own = "model.logit_scale.exp()"
     # `substitute` does not look into what it fills in, so names and templates may contain "$".
     return _PROGRAM.substitute(
@@ -141,8 +144,12 @@ def _model(name: str, checkpoint: Checkpoint | None) -> str:
 
 def _photo(example: str | None) -> tuple[str, str]:
     """Return the import for a photo, and the lines that open it."""
-    path = f"assets/examples/{Path(example).name}" if example else "your_photo.jpg"
-    note = "" if example else "# If your photo is transparent, put it on white first, as the page does.\n"
+    if example:
+        return _opened(f"assets/examples/{Path(example).name}")
+    return _opened("your_photo.jpg", "# If your photo is transparent, put it on white first, as the page does.\n")
+
+
+def _opened(path: str, note: str = "") -> tuple[str, str]:
     opened = f'image = ImageOps.exif_transpose(Image.open({_literal(path)})).convert("RGB")'
     return "from PIL import Image, ImageOps", note + opened
 
@@ -152,10 +159,9 @@ def _test_image(dataset: Dataset, index: int) -> tuple[str, str]:
     if dataset.name == CIFAR100:
         opened = f'dataset = CIFAR100("~/.cache", train=False, download=True)\nimage, label = dataset[{index}]'
         return "from torchvision.datasets import CIFAR100", opened
-    if isinstance(dataset, FolderDataset):
-        opened = f"dataset = FolderDataset({_literal(dataset.title)})  # its path\nimage = dataset.image({index})"
-        note = "# This project's code reads the folder, so that the images are the same; run this in its folder."
-        return f"{note}\nfrom clip_demo.datasets.folder import FolderDataset", opened
+    if dataset.name != SHAPES100:
+        note = f"# Put the file of test image {index} of {' '.join(dataset.title.split())} here.\n"
+        return _opened(f"test_image_{index}.jpg", note)
     opened = f'dataset = open_datasets()["{dataset.name}"]\nimage = dataset.image({index})'
     note = f"# {dataset.title} is made by this project's code; run this in its folder."
     return f"{note}\nfrom clip_demo.datasets.catalog import open_datasets", opened

@@ -152,7 +152,7 @@ def _connect_image(backend: Backend, fields: Fields, controls: Controls, request
 
 
 def _connect_words(backend: Backend, fields: Fields, controls: Controls, state: PageState) -> None:
-    connect_presets(controls.presets, fields.templates, backend, fields.dataset)
+    connect_presets(controls.presets, fields.templates, fields.dataset, backend.datasets)
 
     def own_list(source: str, example: str, dataset: str) -> str:
         return default_classes(backend, source, example, dataset)

@@ -14,7 +14,6 @@ from ..permalink import EXAMPLE, MAX_SHARPNESS, MIN_SHARPNESS, OWN, TEST_IMAGE, 
 from ..template_field import template_field
 from .guided_start import experiments, strip
 
-_MOST_BUTTONS = 2  # datasets side by side; more become a list
 _SOURCES = [("Examples", EXAMPLE), ("Dataset", TEST_IMAGE), ("Your photo", OWN)]
 
 
@@ -101,7 +100,7 @@ def lay_out(backend: Backend, top: dict[str, Any]) -> tuple[Fields, Controls]:
         with gr.Column(scale=3, min_width=264, elem_id="image-side"):
             left = _image_side(backend, first)
         with gr.Column(scale=12, min_width=320, elem_id="answer-side"):
-            right = {**_words(backend, first), **_answers(first)}
+            right = {**_words(backend.datasets[first.dataset], first), **_answers(first)}
     made = {"guide": guide, **top, **left, **right}
     return tuple(kind(**{field.name: made[field.name] for field in fields(kind)}) for kind in (Fields, Controls))
 
@@ -111,8 +110,7 @@ def _image_side(backend: Backend, first: View) -> dict[str, Any]:
     with gr.Column(elem_id="image-choice"):
         source = _radio(_SOURCES, first.source, "Which image", "source")
         with gr.Column(elem_id="dataset-side"):
-            datasets = [(each.title, each.name) for each in backend.datasets.values()]
-            dataset = _choice(datasets, first.dataset, "Dataset", "dataset")
+            dataset = _dataset_choice(backend, first.dataset)
             index_row = _index_row(backend.datasets[first.dataset], first)
             readme_image = gr.Button("The snake of openai/CLIP’s README", size="sm", elem_id="readme-image")
             download_dataset = gr.Button(visible=False, size="md", elem_id="download-dataset")
@@ -147,15 +145,18 @@ def _image_side(backend: Backend, first: View) -> dict[str, Any]:
     }
 
 
+def _dataset_choice(backend: Backend, value: str) -> gr.Radio | gr.Dropdown:
+    """Make buttons of a few datasets, and a list of more, or of longer titles than fit beside each other."""
+    choices = [(each.title, each.name) for each in backend.datasets.values()]
+    if len(choices) <= 3 and sum(len(title) for title, _ in choices) <= 32:
+        return _radio(choices, value, "Dataset", "dataset")
+    return gr.Dropdown(
+        choices, value=value, label="Dataset", show_label=False, container=False, filterable=False, elem_id="dataset"
+    )
+
+
 def _radio(choices: list[tuple[str, str]], value: str, label: str, elem_id: str) -> gr.Radio:
     return gr.Radio(choices, value=value, label=label, show_label=False, container=False, elem_id=elem_id)
-
-
-def _choice(choices: list[tuple[str, str]], value: str, label: str, elem_id: str) -> gr.Radio | gr.Dropdown:
-    if len(choices) <= _MOST_BUTTONS:
-        return _radio(choices, value, label, elem_id)
-    options = {"show_label": False, "container": False, "filterable": False, "elem_id": f"{elem_id}-list"}
-    return gr.Dropdown(choices, value=value, label=label, **options)
 
 
 def _index_row(dataset: Dataset, first: View) -> dict[str, Any]:
@@ -184,10 +185,10 @@ def _examples() -> gr.HTML:
     )
 
 
-def _words(backend: Backend, first: View) -> dict[str, Any]:
+def _words(dataset: Dataset, first: View) -> dict[str, Any]:
     with gr.Row(elem_id="words", equal_height=False):
         with gr.Column(scale=4, min_width=260, elem_classes="word-field"):
-            templates, presets = template_field(first.templates, "templates", backend)
+            templates, presets = template_field(first.templates, "templates", dataset)
             templates_message = gr.HTML(apply_default_css=False, elem_id="templates-message")
         with gr.Column(scale=5, min_width=260, elem_classes="word-field"):
             classes = gr.Textbox(

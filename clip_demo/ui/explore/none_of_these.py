@@ -60,7 +60,7 @@ def probability_line(prediction: Prediction, dataset: Dataset) -> str:
         return ""
     answer = "one of its classes" if probe.top[0].probability >= none.probe_threshold else "none of its classes"
     return (
-        f'<p class="beyond threshold">On {_KEPT} of {dataset.title}’s test images its first bar has at least '
+        f'<p class="beyond threshold">On {_KEPT} of {escape(dataset.title)}’s test images its first bar has at least '
         f"{100 * none.probe_threshold:.6g}\N{NO-BREAK SPACE}%, so here it says <b>{answer}</b>.</p>"
     )
 

@@ -63,7 +63,7 @@ def _zero_shot_card(
     others = among(prediction)
     # One line, or the bars of both cards would not be beside each other.
     how = f", by the mean of <b>{n} prompts</b> each" if n > 1 else "" if others else ", from words alone"
-    about = f"picks among your <b>{len(prompts.classnames)} classes</b>{others}{how}"
+    about = f"picks among your <b>{len(prompts.classnames):,} classes</b>{others}{how}"
     if comparison:
         about += f' <span class="earlier-key">{escape(comparison.name)}</span>'
     bars = "".join(
@@ -77,9 +77,9 @@ def _zero_shot_card(
 
 def probe_card(prediction: Prediction, dataset: Dataset, *, may_start: bool, coming: bool = False) -> str:
     """Return the bars of the linear probe, or a note that there is no head and how to fit one, or that it is coming."""
-    n = len(dataset.classnames)
-    about = f"trained on <b>{escape(dataset.title)}</b>’s <b>{n} classes</b>; ignores your list"
     probe = prediction.linear_probe
+    n = len(_probe_classes(prediction, dataset))
+    about = f"trained on <b>{escape(dataset.title)}</b>’s <b>{n:,} classes</b>; ignores your list"
     if probe is None:
         return _frame("probe", "Linear probe", about, _no_head(prediction, dataset, may_start, coming))
     early = early_head(probe.head, dataset)
@@ -89,6 +89,12 @@ def probe_card(prediction: Prediction, dataset: Dataset, *, may_start: bool, com
     rank = _rank_of_truth(probe.top, prediction.truth, "one of its classes")
     sure = probability_line(prediction, dataset)
     return _frame("probe", "Linear probe", about, f'<ol class="bars">{bars}</ol>{rank}{sure}{more}')
+
+
+def _probe_classes(prediction: Prediction, dataset: Dataset) -> Sequence[str]:
+    """Return what the probe chooses among: where there is one, the classes that had training images."""
+    probe = prediction.linear_probe
+    return dataset.classnames if probe is None else [score.label for score in probe.top]
 
 
 def _no_head(prediction: Prediction, dataset: Dataset, may_start: bool, coming: bool) -> str:
@@ -167,7 +173,7 @@ def verdict(prediction: Prediction, dataset: Dataset, knowledge: Sequence[WordKn
     rest = []
     if truth is not None and find_class(prediction.zero_shot, truth) is None:
         rest.append(f"“{name_html(truth)}” is not on your list.")
-    if truth is not None and not any(same_class(truth, name) for name in dataset.classnames):
+    if truth is not None and not any(same_class(truth, name) for name in _probe_classes(prediction, dataset)):
         rest.append(f"The probe has no class “{name_html(truth)}”.")
     elif probe is not None:
         rest.append(f"The probe says {name_html(probe)}{_and_is_right(probe, truth)}.")

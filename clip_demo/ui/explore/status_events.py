@@ -187,9 +187,10 @@ def _connect_dataset(backend: Backend, fields: Fields, controls: Controls, outpu
     def choose_dataset(dataset: str, model: str, index: float | None, classes: str) -> list[Any]:
         last, label = index_range(backend.datasets[dataset])
         classes, request = list_or_request(backend, classes, own_classes(backend, dataset))
-        # An index that the visitor did not choose becomes that of the dataset's first image.
-        untouched = any(index == first_index(backend, name, model) for name in backend.datasets)
-        number = {"value": first_index(backend, dataset, model)} if untouched else {}
+        # An index that the visitor did not choose, or that is too large, becomes that of the dataset's first image.
+        kept = index is not None and index <= last
+        kept = kept and all(index != first_index(backend, name, model) for name in backend.datasets)
+        number = {} if kept else {"value": first_index(backend, dataset, model)}
         return [
             gr.Number(label=label, **number),
             classes,

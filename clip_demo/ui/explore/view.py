@@ -8,7 +8,7 @@ from ...datasets.example_photos import ExamplePhoto
 from ...errors import ClassnamesError, ClipDemoError, ImageError, IndexRangeError, PromptTooLongError, TemplateError
 from ...serving.model_handle import ModelStatus
 from ...switches import is_offline
-from ..html import data_url, name_html, thumbnail
+from ..html import data_url, name_html, photo_url, thumbnail
 from ..probe_job_panel import job_button
 
 WAITING = ("downloading", "loading")  # states of a model that will be ready without a click
@@ -16,7 +16,8 @@ NO_PHOTO = (
     '<p class="waiting">Drop a photo anywhere on this page, paste one, or choose one. Photos are not kept: after a '
     "reload, choose it again.</p>"
 )
-_SMALL, _LARGE = 128, 1024  # pixels; smaller images are enlarged with sharp pixels, larger ones sent smaller
+_SMALL = 128  # pixels; smaller images are enlarged with sharp pixels
+_LARGE = 768  # pixels; larger images are sent smaller
 # The fields below which an error is shown; any other error stands above the cards.
 MESSAGE_FIELDS = {
     "image": (IndexRangeError, ImageError),
@@ -54,10 +55,12 @@ def figure(dataset: Dataset, index: float) -> str:
     """
     image, truth = dataset.image(index), dataset.classnames[dataset.label(index)]
     width, height = image.size
-    name = _name(dataset, index)
-    kind = ' class="small"' if max(width, height) < _SMALL else ""
-    img = f'<img{kind} src="{data_url(image, _LARGE)}" alt="{name}: {escape(truth)}" width="{width}" height="{height}">'
-    return _figure(img, truth, f"{name}, {width}×{height} pixels")
+    name, small = _name(dataset, index), max(width, height) < _SMALL
+    kind, url = (' class="small"', data_url(image)) if small else ("", photo_url(image, _LARGE))
+    # The natural width, beyond which it would be blurred.
+    size = f'width="{width}" height="{height}" style="--natural: {min(width, _LARGE)}px"'
+    img = f'<img{kind} src="{url}" alt="{name}: {escape(truth)}" {size}>'
+    return _figure(img, truth, f"{name}, {width:,}×{height:,} pixels", dataset.name)
 
 
 @cache
@@ -77,17 +80,18 @@ def missing_image(dataset: Dataset, index: float, truth: str, *, may_download: b
             f" To see it, press “Download {escape(dataset.title)}”, or run <code>python -m clip_demo download "
             f"{escape(dataset.name)}</code>"
         )
-    return _figure(f'<p class="gone">{note}</p>', truth, _name(dataset, index))
+    return _figure(f'<p class="gone">{note}</p>', truth, _name(dataset, index), dataset.name)
 
 
 def _name(dataset: Dataset, index: float) -> str:
     return f"Test image {int(index):,} of {escape(dataset.title)}"
 
 
-def _figure(content: str, truth: str, source: str) -> str:
+def _figure(content: str, truth: str, source: str, dataset: str = "") -> str:
     return (
-        f'<figure class="shot">{content}<figcaption><span class="truth">True label: <strong>{name_html(truth)}</strong>'
-        f'</span><span class="source">{source}</span></figcaption></figure>'
+        f'<figure class="shot" data-dataset="{escape(dataset)}">{content}<figcaption>'
+        f'<span class="truth">True label: <strong>{name_html(truth)}</strong></span>'
+        f'<span class="source">{source}</span></figcaption></figure>'
     )
 
 

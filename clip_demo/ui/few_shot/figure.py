@@ -18,7 +18,7 @@ def curve_figure(curve: FewShotCurve, title: str) -> go.Figure:
     best = max([curve.zero_shot, *(point.mean + point.std for point in curve.points)])
     return styled_figure(
         _traces(curve),
-        "Labelled images of each class",
+        "Labelled images of each class" + ("" if curve.balanced else ", at most"),
         "Test accuracy",
         xaxis={"type": "log", "tickangle": 0, "tickvals": ticks, "ticktext": [f"{each:,}" for each in ticks]},
         # Beyond 100 %, so that markers there are not cut off.

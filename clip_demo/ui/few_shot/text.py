@@ -17,6 +17,10 @@ _WHY = (
     "Zero-shot prediction gets the classes <b>as words</b>; the probe has to learn them from examples. Where the lines "
     "cross, you read how many examples the words are worth."
 )
+_UNBALANCED = (
+    " Some classes have fewer images than others. Where a class has fewer than a point asks for, all of its images are "
+    "used, and no second draw is made."
+)
 _BUILT_IN = (
     "<b>tiny</b> is a small stand-in that was trained on captions of similar images: its curve shows how the "
     "comparison works, not how well CLIP performs."
@@ -80,7 +84,8 @@ def _comparison(curve: FewShotCurve) -> str:
         n = _coloured("probe", f"{_images(first.per_class)} of each class")
         return f"A linear probe is at least as good with only {n}."
     if curve.complete:
-        return f"With all {last.per_class:,} images of each class, the probe is <b>still below</b> it."
+        all_images = f"{last.per_class:,} images of each class" if curve.balanced else f"{last.n_train:,} images"
+        return f"With all {all_images}, the probe is <b>still below</b> it."
     return f"With up to {_images(last.per_class)} of each class, the probe is below it so far."
 
 
@@ -113,18 +118,17 @@ def legend(curve: FewShotCurve) -> str:
 def table(curve: FewShotCurve) -> str:
     """Return the numbers of the plot, and what their columns mean."""
     rows = "".join(_row(each, curve.zero_shot) for each in curve.points)
-    # Otherwise the number of images of a class times that of the classes is the number of all.
-    unequal = len({point.n_train / point.per_class for point in curve.points}) > 1
-    fewer = " A class that has fewer images gives all of them." if unequal else ""
+    column = "Images of each class" if curve.balanced else "Images of each class, at most"
     return (
         "<h3>The numbers</h3>"
         '<div class="scroll" tabindex="0" role="region" aria-label="The numbers of the plot"><table class="curve">'
-        "<thead><tr><th>Images of each class</th><th>Accuracy</th><th>Against zero-shot</th><th>Spread</th>"
+        f"<thead><tr><th>{column}</th><th>Accuracy</th><th>Against zero-shot</th><th>Spread</th>"
         "<th>Draws</th><th>Images in all</th></tr></thead><tbody>"
         f"<tr class='zero-shot'><th>zero-shot</th><td>{percent(curve.zero_shot)}</td><td></td><td></td><td></td>"
         f"<td>0</td></tr>{rows}</tbody></table></div>"
         '<p class="caption">Draws: how often the images were chosen at random. Accuracy: the average of the draws. '
-        f"Spread: their standard deviation. It and the difference to zero-shot are in percentage points.{fewer}</p>"
+        "Spread: their standard deviation. It and the difference to zero-shot are in percentage points."
+        f"{'' if curve.balanced else _UNBALANCED}</p>"
     )
 
 

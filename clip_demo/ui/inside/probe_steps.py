@@ -71,9 +71,10 @@ def difference_step(walk: Walk, dataset: Dataset, truth: str | None) -> str:
     probe = [] if walk.probe is None else walk.probe.prediction.top[:SHOWN]
     n = len(walk.classes)
     cards = _card("zero-shot", "Zero-shot", f"among your {n:,} classes, from words", zero_shot, truth)
-    about = f"among the {len(dataset.classnames)} classes of {escape(dataset.title)}, from labelled images"
+    known = dataset.classnames if walk.probe is None else walk.probe.prediction.top
+    about = f"among the {len(known):,} classes of {escape(dataset.title)}, from labelled images"
     cards += _card("probe", "Linear probe", about, probe, truth)
-    points = "".join(f"<li>{point}</li>" for point in reasons(walk, dataset, truth))
+    points = "".join(f"<li>{point}</li>" for point in reasons(walk, truth))
     return f'<div class="cards">{cards}</div><ul class="reasons">{points}</ul>'
 
 
@@ -83,7 +84,7 @@ def _card(kind: str, name: str, about: str, scores: Sequence[ZeroShotScore | Pro
     return f'<div class="side {kind}"><h3>{name}</h3><p class="about">{about}</p>{body}</div>'
 
 
-def reasons(walk: Walk, dataset: Dataset, truth: str | None) -> list[str]:
+def reasons(walk: Walk, truth: str | None) -> list[str]:
     """Return sentences, as HTML, on why both predictions name the same class or not."""
     agreement = walk.agreement
     if agreement is None:
@@ -108,11 +109,12 @@ def reasons(walk: Walk, dataset: Dataset, truth: str | None) -> list[str]:
             f"Zero-shot’s <b>{zero_shot}</b> is number {agreement.rank_of_zero_shot} of the probe: its labelled images "
             "taught it other differences than the words."
         )
-    return said + _on_truth(walk, dataset, truth)
+    return said + _on_truth(walk, truth)
 
 
-def _on_truth(walk: Walk, dataset: Dataset, truth: str | None) -> list[str]:
-    lists = {"on your list": [each.label for each in walk.classes], "a class of the probe": dataset.classnames}
+def _on_truth(walk: Walk, truth: str | None) -> list[str]:
+    known = [each.label for each in walk.probe.prediction.top]
+    lists = {"on your list": [each.label for each in walk.classes], "a class of the probe": known}
     lacking = [where for where, names in lists.items() if not any(same_class(truth, name) for name in names)]
     # The sentence about zero-shot's class has said it.
     if truth is None or not lacking or same_class(truth, walk.agreement.zero_shot):

@@ -3,6 +3,7 @@
 from ...datasets.base import Dataset
 from ...evaluation.confusion import Confusion
 from ...evaluation.report import EvaluationReport
+from ...serving.thumbnails import Thumbnails
 from .gallery import gallery_of
 from .heatmap import heatmap
 from .text import PREDICTOR_NAMES, bdi
@@ -13,8 +14,11 @@ MAX_SHOWN = 150  # classes; a table of more cells than the square of it makes a 
 
 
 def views(report: EvaluationReport) -> list[str]:
-    """Return the views of the matrix: of the coarse classes, of the classes of each, and of all classes."""
-    groups = dict.fromkeys(row.coarse for row in report.classes if row.coarse)
+    """Return the views of the matrix: of the coarse classes, of the classes of each, and of all classes.
+
+    Only the last one where the classes have no groups.
+    """
+    groups = dict.fromkeys(row.coarse for row in report.classes if row.coarse is not None)
     return [COARSE, *groups, ALL] if groups else [ALL]
 
 
@@ -30,7 +34,7 @@ def confusion_table(report: EvaluationReport, by: str, view: str, picked: tuple[
     hint = "Each row is a true class, each column a predicted one; right predictions are green. "
     hint += "Click a number to see its images"
     hint += ", or a group to see its classes." if view == COARSE else "; the arrow keys move between the cells."
-    shown = [i for i, group in enumerate(matrix.groups) if view in (COARSE, ALL, group)]
+    shown = [i for i in range(len(matrix.names)) if view in (COARSE, ALL) or matrix.groups[i] == view]
     if len(shown) > MAX_SHOWN:
         hint += f" Only the {MAX_SHOWN} of {len(shown):,} classes with the most errors are shown."
         shown = sorted(sorted(shown, key=lambda i: matrix.counts[i][i] - sum(matrix.counts[i]))[:MAX_SHOWN])
@@ -40,7 +44,13 @@ def confusion_table(report: EvaluationReport, by: str, view: str, picked: tuple[
 
 
 def cell_gallery(
-    report: EvaluationReport, dataset: Dataset, by: str, view: str, cell: tuple[int, int] | None, pages: int
+    thumbnails: Thumbnails,
+    report: EvaluationReport,
+    dataset: Dataset,
+    by: str,
+    view: str,
+    cell: tuple[int, int] | None,
+    pages: int,
 ) -> str:
     """Return the images behind a cell; nothing for a cell that the matrix does not have."""
     if cell is None or (by == "probe" and report.accuracy.probe_top1 is None):
@@ -53,4 +63,4 @@ def cell_gallery(
         "all", true=matrix.classes[true], predicted=matrix.classes[predicted], by=by, coarse=view == COARSE
     )
     title = f"True {bdi(matrix.names[true])}, {PREDICTOR_NAMES[by].lower()} predicted {bdi(matrix.names[predicted])}"
-    return gallery_of(report, dataset, title, indices, pages)
+    return gallery_of(thumbnails, report, dataset, title, indices, pages)

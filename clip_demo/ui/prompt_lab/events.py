@@ -149,7 +149,7 @@ def _evaluate(context: LabContext, model: str, values: Sequence[Any]) -> Iterato
 
 def _connect_prompts(backend: Backend, lab: Lab, dataset: gr.Radio | gr.Dropdown) -> None:
     fields = lab.prompts
-    connect_presets(fields.presets, fields.templates, backend, dataset)
+    connect_presets(fields.presets, fields.templates, dataset, backend.datasets)
     fields.reset.click(lambda name: own_classes(backend, name), inputs=dataset, outputs=fields.classes, **INSTANT)
     changes = (fields.article, template_switches.with_article), (fields.period, template_switches.with_period)
     for switch, change in changes:

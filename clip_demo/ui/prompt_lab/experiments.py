@@ -16,6 +16,7 @@ from ..background import progress_bar, progress_of, visitor_task
 from ..event_options import INSTANT, event_value, now
 from ..explore.view import alert
 from ..presence import visitor_request
+from ..template_field import ensemble_of
 from . import template_switches
 from .context import QUEUED, LabContext
 from .request import Request
@@ -124,7 +125,7 @@ def _measure(backend: Backend, request: Request, before: _Measured, progress: Pr
 
 
 def _offered(request: Request) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*request.dataset.templates, *request.prompts.templates]))
+    return tuple(dict.fromkeys([*ensemble_of(request.dataset), *request.prompts.templates]))
 
 
 def _key(request: Request) -> tuple:
@@ -155,8 +156,10 @@ def connect_names(
         choices = [(name, i) for i, name in enumerate(report.names)]
         dropdown = gr.Dropdown(choices)
         if position not in range(len(choices)):
-            # The class with the lowest accuracy is the first that needs a better name.
-            position = min(range(len(choices)), key=lambda i: report.classes[i].zero_shot)
+            # The class with the lowest accuracy is the first that needs a better name; of one without images it is
+            # not known.
+            known = [i for i, row in enumerate(report.classes) if row.n]
+            position = min(known, key=lambda i: report.classes[i].zero_shot)
             dropdown = gr.Dropdown(choices, value=position)
         return [dropdown, _names_table(context.backend, request, report, position, names)]
 
@@ -193,8 +196,10 @@ def connect_none_of_these(
     seed = gr.State(0)
 
     def draw(_, request, number, seed) -> list[Any]:
-        most = len(request.dataset.classnames) - 2
-        number = min(number, most) if isinstance(number, (int, float)) else number
+        most = max(1, len(request.dataset.classnames) // 2)
+        slider = gr.Slider(maximum=max(2, most))  # Gradio takes no slider of one value
+        if isinstance(number, (int, float)) and number > most:  # of another dataset
+            number, slider = most, gr.Slider(maximum=max(2, most), value=most)
         where = {"dataset": request.dataset.name, "model": request.model}
         try:
             with visitor_request(context.backend) as progress:
@@ -202,8 +207,8 @@ def connect_none_of_these(
                     request.prompts, hidden=number, seed=seed, progress=progress, **where
                 )
         except ClipDemoError as error:
-            return [alert(error.page_message, stale=False)]
-        return [detection_table(measured, request.dataset.title)]
+            return [slider, alert(error.page_message, stale=False)]
+        return [slider, detection_table(measured, request.dataset.title)]
 
-    context.draw([redraw.change, number.input], draw, [number, seed], [table])
+    context.draw([redraw.change, number.input], draw, [number, seed], [number, table])
     others.click(lambda seed: [seed + 1, now()], inputs=seed, outputs=[seed, redraw], **INSTANT)

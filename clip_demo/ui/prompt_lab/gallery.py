@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from ...datasets.base import Dataset
 from ...evaluation.report import EvaluationReport, LabelledPrediction
-from ..thumbnails import Thumbnail, thumbnail_of
+from ...serving.thumbnails import Thumbnails
+from ..html import file_url
 from .text import bdi
 
 PAGE = 24  # images per page
@@ -20,12 +21,14 @@ KINDS = {
 }
 
 
-def gallery_of(report: EvaluationReport, dataset: Dataset, title: str, indices: Sequence[int], pages: int) -> str:
+def gallery_of(
+    thumbnails: Thumbnails, report: EvaluationReport, dataset: Dataset, title: str, indices: Sequence[int], pages: int
+) -> str:
     """Return the first `pages` pages of some images; the thumbnails only where the dataset is available."""
     pages = min(pages, MAX_PAGES)
     shown = indices[: PAGE * pages]
-    thumbnails = [thumbnail_of(dataset, index) for index in shown]
-    return gallery(title, len(indices), pages, [report.labelled_prediction(index) for index in shown], thumbnails)
+    images = thumbnails.get_all(dataset, shown) if shown and dataset.available() else None
+    return gallery(title, len(indices), pages, [report.labelled_prediction(index) for index in shown], images)
 
 
 def gallery(
@@ -33,7 +36,7 @@ def gallery(
     n: int,
     pages: int,
     predictions: Sequence[LabelledPrediction],
-    thumbnails: Sequence[Thumbnail | None],
+    images: Sequence[bytes] | None,
 ) -> str:
     """Return a button per image, and one for more images.
 
@@ -47,8 +50,8 @@ def gallery(
         Number of pages that are shown.
     predictions : sequence of LabelledPrediction
         Of the images that are shown.
-    thumbnails : sequence of Thumbnail or None
-        Of the same images; None where an image is not available.
+    images : sequence of bytes or None
+        Their thumbnails; None where they are not available.
     """
     left = n - len(predictions)
     more = ""
@@ -58,12 +61,12 @@ def gallery(
         label = f"Show {PAGE} more of {left:,}" if left > PAGE else f"Show the last {left}"
         more = f'<button type="button" class="more" data-more="{pages + 1}">{label}</button>'
     note = ""
-    if predictions and not any(thumbnails):
+    if predictions and images is None:
         note = (
             '<p class="caption">The images are not available: the Explore tab has a button that downloads them. '
             "The predictions were stored earlier.</p>"
         )
-    tiles = "".join(map(_tile, predictions, thumbnails))
+    tiles = "".join(map(_tile, predictions, images or [None] * len(predictions)))
     return (
         f'<section class="lab-gallery" aria-label="Images"><h3>{title}: {n:,} image{"" if n == 1 else "s"}</h3>'
         f'{_legend(predictions)}{note}<div class="images">{tiles}</div>{more}</section>'
@@ -82,14 +85,13 @@ def _legend(predictions: Sequence[LabelledPrediction]) -> str:
     )
 
 
-def _tile(prediction: LabelledPrediction, thumbnail: Thumbnail | None) -> str:
+def _tile(prediction: LabelledPrediction, image: bytes | None) -> str:
     lines = _line("zero-shot", prediction.zero_shot, prediction.truth)
     if prediction.probe is not None:
         lines += _line("probe", prediction.probe, prediction.truth)
-    index = prediction.index
+    index, thumbnail = prediction.index, "" if not image else f'<img src="{file_url(image)}" alt="">'
     return (
-        f'<button type="button" data-open="{index}" title="Open image {index} in Explore">'
-        f"{thumbnail.html() if thumbnail else ''}"
+        f'<button type="button" data-open="{index}" title="Open image {index} in Explore">{thumbnail}'
         f'<span class="number">{index}</span> <span class="truth">{bdi(prediction.truth)}</span> {lines}</button>'
     )
 

@@ -20,23 +20,46 @@ def headline(accuracy: Accuracy, request: Request) -> str:
     request : Request
         What was evaluated.
     """
-    probe = accuracy.probe_top1
-    tiles = (
-        _tile("zero-shot", "Top-1", percent(accuracy.top1)),
-        _tile("zero-shot", "Top-5", percent(accuracy.top5)),
-        *([] if accuracy.balanced else [_tile("zero-shot", "Mean of classes", percent(accuracy.mean_per_class))]),
-        _tile("probe", "Linear probe", "not fitted" if probe is None else percent(probe)),
-    )
     kind, text = comparison(accuracy, request.prompts == request.baseline)
-    mean = "" if accuracy.balanced else " Mean of classes: each class counts the same, however many images it has."
     return (
-        f'<div class="headline" role="status"><div class="tiles">{"".join(tiles)}</div>'
+        f'<div class="headline" role="status"><div class="tiles">{_tiles(accuracy)}</div>'
         f"{_scale(accuracy)}"
         f'<p class="summary {kind}">{text}</p>'
-        f'<p class="caption">Of all {accuracy.n:,} test images of {escape(request.dataset.title)}. Top-1: the first '
-        f"guess is right. Top-5: the true class is among the first five.{mean} You compare with the baseline: "
+        f'<p class="caption">Of all {accuracy.n:,} test images of {escape(request.dataset.title)}. '
+        f"{_meaning(accuracy)} You compare with the baseline: "
         f"{escape(describe(request.baseline, request.dataset))}.</p></div>"
     )
+
+
+def _tiles(accuracy: Accuracy) -> str:
+    probe = accuracy.probe_top1
+    tiles = [_tile("zero-shot", "Top-1", percent(accuracy.top1))]
+    if _has_top5(accuracy):
+        tiles.append(_tile("zero-shot", "Top-5", percent(accuracy.top5)))
+    if not accuracy.balanced:
+        tiles.append(_tile("zero-shot", "Mean per class", percent(accuracy.mean_per_class)))
+    tiles.append(_tile("probe", "Linear probe", "not fitted" if probe is None else percent(probe)))
+    if not accuracy.balanced and probe is not None:
+        tiles.append(_tile("probe", "Its mean per class", percent(accuracy.probe_mean_per_class)))
+    return "".join(tiles)
+
+
+def _has_top5(accuracy: Accuracy) -> bool:
+    """Whether there are so many classes that the true one can be missing among five."""
+    return len(accuracy.per_class) > 5
+
+
+def _meaning(accuracy: Accuracy) -> str:
+    """Return what the numbers of the tiles mean."""
+    meanings = ["Top-1: the first guess is right."]
+    if _has_top5(accuracy):
+        meanings.append("Top-5: the true class is among the first five.")
+    if not accuracy.balanced:
+        meanings.append(
+            "Mean per class: the mean of the classes’ accuracies. Some classes have fewer images than others; here, "
+            "they count the same. The comparison above is of top-1, in which each image counts the same."
+        )
+    return " ".join(meanings)
 
 
 def _tile(kind: str, name: str, value: str) -> str:

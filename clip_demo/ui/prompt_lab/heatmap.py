@@ -27,8 +27,8 @@ def heatmap(
     kind : {"zero-shot", "probe"}
         The predictor, which determines the colour.
     groups : sequence of str, optional
-        The coarse class of each name; a line separates different ones. Without it, the names are coarse classes, and
-        each is a button.
+        The coarse class of each name; a line separates different ones. Empty where the classes have none. Without it,
+        the names are coarse classes, and each is a button.
     shown : sequence of int, optional
         Positions of the rows and columns to show; one more column adds up all others. Default: all.
     picked : tuple of int, optional
@@ -63,7 +63,7 @@ def heatmap(
 
 def _label(name: str, groups: Sequence[str] | None) -> str:
     """Return a name as HTML; those of coarse classes are in no prompt, so their underscores do not matter."""
-    return bdi(name if groups else name.replace("_", " "))
+    return bdi(name.replace("_", " ") if groups is None else name)
 
 
 def _edge(i: int, edges: set[int]) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from ...backend import Backend
+from ...datasets.base import Dataset
 from ...evaluation.ood_detection import HIDDEN
 from ...zero_shot.templates import README_TEMPLATE
 from ..html import listening
@@ -76,12 +76,12 @@ class Lab:
     sections: dict[str, Section]
 
 
-def lay_out(tab: gr.Tab, backend: Backend) -> Lab:
-    """Make the tab's components inside the current gradio context."""
+def lay_out(tab: gr.Tab, dataset: Dataset) -> Lab:
+    """Make the tab's components, for the dataset of the first view, inside the current gradio context."""
     gr.HTML(_INTRODUCTION, apply_default_css=False, elem_id="lab-introduction")
     with gr.Row(elem_id="lab-top", equal_height=False):
         with gr.Column(scale=5, min_width=320, elem_id="lab-prompts"):
-            prompts = _prompts(backend)
+            prompts = _prompts(dataset)
         with gr.Column(scale=7, min_width=320, elem_id="lab-answer"):
             headline = _headline()
     tabs, sections = {}, {}
@@ -113,8 +113,8 @@ def _plot(label: str, name: str) -> gr.Plot:
     return gr.Plot(label=label, show_label=False, container=False, buttons=[], elem_id=f"lab-{name}")
 
 
-def _prompts(backend: Backend) -> PromptFields:
-    templates, presets = template_field(README_TEMPLATE, "lab-templates-field", backend)
+def _prompts(dataset: Dataset) -> PromptFields:
+    templates, presets = template_field(README_TEMPLATE, "lab-templates-field", dataset)
     with gr.Row(elem_id="lab-switches"):
         article = gr.Radio(list(ARTICLES), value="a", label="Article", min_width=210, elem_id="lab-article")
         with gr.Column(min_width=210):

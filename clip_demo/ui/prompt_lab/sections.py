@@ -18,6 +18,7 @@ def connect_classes(
     context: LabContext, redraw: gr.Textbox, *, table: gr.HTML, plot: gr.Plot, gallery: gr.HTML
 ) -> None:
     """Connect the table and the figure of the accuracy per class."""
+    thumbnails = context.backend.thumbnails
     state = gr.State({"column": "zero_shot", "descending": False, "class": None, "pages": 1})
 
     def draw(report, request, state) -> list[Any]:
@@ -26,7 +27,8 @@ def connect_classes(
         images = '<p class="caption">Click a class to see its images here.</p>'
         if picked in range(len(classes)):
             title = f"True class {bdi(classes[picked].name)}"
-            images = gallery_of(report, request.dataset, title, report.images("all", true=picked), state["pages"])
+            indices = report.images("all", true=picked)
+            images = gallery_of(thumbnails, report, request.dataset, title, indices, state["pages"])
         return [class_table(classes, state["column"], state["descending"], picked), figure, images]
 
     def sort(state, column):
@@ -51,11 +53,13 @@ def connect_confusions(
 
     def draw(report, request, state, by, view) -> list[Any]:
         choices = views(report)
-        dropdown = gr.Dropdown(choices)
+        dropdown = gr.Dropdown(choices, visible=len(choices) > 1)
         if view not in choices:  # a group of another dataset
             view = choices[0]
-            dropdown = gr.Dropdown(choices, value=view)
-        images = cell_gallery(report, request.dataset, by, view, state["cell"], state["pages"])
+            dropdown = gr.Dropdown(choices, value=view, visible=len(choices) > 1)
+        images = cell_gallery(
+            context.backend.thumbnails, report, request.dataset, by, view, state["cell"], state["pages"]
+        )
         return [dropdown, confusion_table(report, by, view, state["cell"]), images]
 
     def pick(_, value):
@@ -67,7 +71,7 @@ def connect_confusions(
 
     def open_group(event: gr.EventData) -> list[Any]:
         group = event_value(event, "value")
-        # A client may send anything; a group that is not there becomes the first view when the section is drawn.
+        # A client may send anything; a group that is not there becomes `COARSE` when the section is drawn.
         return [group if isinstance(group, str) and len(group) < 100 else COARSE, *unpick()]
 
     context.draw([redraw.change], draw, [state, by, view], [view, table, gallery])
@@ -89,7 +93,8 @@ def connect_images(context: LabContext, redraw: gr.Textbox, *, kind: gr.Radio, g
         if kind not in indices:
             kind = next(iter(indices))
             radio = gr.Radio(choices, value=kind)
-        return [radio, gallery_of(report, request.dataset, KINDS[kind], indices[kind], state["pages"])]
+        shown = request.dataset, KINDS[kind], indices[kind], state["pages"]
+        return [radio, gallery_of(context.backend.thumbnails, report, *shown)]
 
     context.draw([redraw.change], draw, [state, kind], [kind, gallery])
     kind.input(lambda: [{"pages": 1}, now()], outputs=[state, redraw], **INSTANT)

@@ -21,15 +21,11 @@ class _Column(NamedTuple):
 
 COLUMNS = {
     "name": _Column("Class", lambda row: row.name, False),
-    "zero_shot": _Column("Zero-shot", lambda row: -1 if row.zero_shot is None else row.zero_shot, False),
-    "probe": _Column("Probe", lambda row: -1 if row.probe is None else row.probe, False),
+    "zero_shot": _Column("Zero-shot", lambda row: 2 if row.zero_shot is None else row.zero_shot, False),
+    "probe": _Column("Probe", lambda row: 2 if row.probe is None else row.probe, False),
     "change": _Column("Change", lambda row: _change(row) or 0, False),
     "confused": _Column("Most confused with", lambda row: row.confused_with[0][1] if row.confused_with else 0, True),
 }
-
-
-def _change(row: ClassRow) -> float | None:
-    return None if row.baseline is None else row.zero_shot - row.baseline
 
 
 def class_table(classes: Sequence[ClassRow], column: str, descending: bool, picked: int | None) -> str:
@@ -38,9 +34,10 @@ def class_table(classes: Sequence[ClassRow], column: str, descending: bool, pick
     key = COLUMNS[column].sort_key
     ordered = sorted(enumerate(classes), key=lambda pair: key(pair[1]), reverse=descending)
     rows = "".join(_class_row(position, row, position == picked) for position, row in ordered)
+    without = f" {_NOTHING}: no test image." if any(row.n == 0 for row in classes) else ""
     caption = (
-        "How many images of each class are predicted right. Change: against the baseline, in percentage points. Click "
-        "a heading to sort, or a class to see its images."
+        f"How many images of each class are predicted right.{without} Change: against the baseline, in percentage "
+        "points. Click a heading to sort, or a class to see its images."
     )
     return _table("classes", caption, heads, rows)
 
@@ -62,6 +59,10 @@ def _column_head(key: str, column: str, descending: bool) -> str:
     order = f' aria-sort="{"descending" if descending else "ascending"}"' if key == column else ""
     button = f'<button type="button" data-sort="{key}">{COLUMNS[key].title}</button>'
     return f'<th scope="col"{order}>{button}</th>'
+
+
+def _change(row: ClassRow) -> float | None:
+    return None if row.baseline is None else row.zero_shot - row.baseline
 
 
 def _class_row(position: int, row: ClassRow, picked: bool) -> str:
@@ -128,7 +129,11 @@ def names_table(current: ClassRow, top1: float, rows: Sequence[NameRow]) -> str:
     rows : sequence of NameRow
         The other names.
     """
-    body = _name_row(current.name, _percent1(current.zero_shot), percent(top1), "current name", "")
+
+    def of_class(accuracy: float | None) -> str:
+        return _NOTHING if accuracy is None else percent1(accuracy)
+
+    body = _name_row(current.name, of_class(current.zero_shot), percent(top1), "current name", "")
     for row in rows:
         difference = row.difference
         kind = ("up" if difference.top1 > 0 else "down") if difference.significant else "same"
@@ -137,16 +142,12 @@ def names_table(current: ClassRow, top1: float, rows: Sequence[NameRow]) -> str:
             f"({points(difference.low)} to {points(difference.high)})"
         )
         use = f'<button type="button" data-use="{escape(row.name)}">Use</button>'
-        body += _name_row(row.name, _percent1(row.accuracy), percent(row.top1), change, use)
+        body += _name_row(row.name, of_class(row.accuracy), percent(row.top1), change, use)
     caption = (
         "A new name also changes predictions for other classes, so look at the overall change, in percentage points. "
         "In brackets: the range in which the true change lies with 95\N{NO-BREAK SPACE}% confidence."
     )
     return _table("names", caption, _heads("Name", "This class", "Overall", "Overall change", ""), body)
-
-
-def _percent1(value: float | None) -> str:
-    return _NOTHING if value is None else percent1(value)
 
 
 def _name_row(name: str, *cells: str) -> str:

@@ -96,7 +96,7 @@ def answers(
     empty = {"dataset": dataset.name, "index": query.index, "offset": 0}
     empty |= {"about": "", "tiles": "", "says": "", "more": ""}
     if query.index is not None:
-        empty["image"] = query_image(dataset, query.index)
+        empty["image"] = query_image(dataset, query.index, backend.thumbnails)
     if status.state == "absent":
         yield missing_model(status, may_download=may_download(backend, model)), empty
         return
@@ -129,5 +129,11 @@ def answers(
     else:
         says, more = counted(result)
         head = about(result, dataset, has_photo=image is not None) + note(dataset)
-        drawn = {"offset": query.offset, "about": head, "tiles": tiles(result, dataset), "says": says, "more": more}
+        drawn = {
+            "offset": query.offset,
+            "about": head,
+            "tiles": tiles(result, dataset, backend.thumbnails),
+            "says": says,
+            "more": more,
+        }
         yield "", {**empty, **drawn}

@@ -5,8 +5,8 @@ from html import escape
 from ...datasets.base import Dataset
 from ...datasets.catalog import CIFAR100, SHAPES100
 from ...serving.searcher import Match, SearchResult
-from ..html import name_html, signed
-from ..thumbnails import thumbnail_of
+from ...serving.thumbnails import Thumbnails
+from ..html import file_url, name_html, signed
 
 PAGE = 24  # images in one answer
 MOST = 40 * PAGE  # more would make the page slow
@@ -62,9 +62,10 @@ def _where(dataset: Dataset, model: str) -> str:
     return f"<b>{escape(dataset.title)}</b> with the model <b>{escape(model)}</b>"
 
 
-def tiles(result: SearchResult, dataset: Dataset) -> str:
+def tiles(result: SearchResult, dataset: Dataset, thumbnails: Thumbnails) -> str:
     """Return an item for each image, with a button that opens it and one that searches for more like it."""
-    return "".join(_tile(match, dataset) for match in result.matches)
+    images = thumbnails.get_all(dataset, [match.index for match in result.matches]) if dataset.available() else None
+    return "".join(map(_tile, result.matches, images or [b""] * len(result.matches)))
 
 
 def note(dataset: Dataset) -> str:
@@ -72,10 +73,10 @@ def note(dataset: Dataset) -> str:
     return "" if dataset.available() else _NOT_AVAILABLE
 
 
-def query_image(dataset: Dataset, index: int) -> dict[str, str]:
+def query_image(dataset: Dataset, index: int, thumbnails: Thumbnails) -> dict[str, str]:
     """Return the test image that is searched for: its thumbnail's address, and what it is called."""
-    thumbnail = thumbnail_of(dataset, index)
-    return {"url": thumbnail.url if thumbnail else "", "name": f"Test image {index:,}."}
+    image = thumbnails.get(dataset, index) if dataset.available() else b""
+    return {"url": file_url(image) if image else "", "name": f"Test image {index:,}."}
 
 
 def counted(result: SearchResult) -> tuple[str, str]:
@@ -88,12 +89,12 @@ def counted(result: SearchResult) -> tuple[str, str]:
     return says, f"Show {min(PAGE, left)} more"
 
 
-def _tile(match: Match, dataset: Dataset) -> str:
-    thumbnail = thumbnail_of(dataset, match.index)
+def _tile(match: Match, image: bytes) -> str:
+    drawn = f'<img src="{file_url(image)}" alt="" loading="lazy">' if image else ""
     return (
         f'<li><button type="button" data-open="{match.index}" title="Open image {match.index} in Explore">'
-        f"{thumbnail.html() if thumbnail else ''}"
-        f'<span class="truth">{name_html(match.truth)}</span> <span class="cosine">cosine {signed(match.cosine, 3)}'
-        f'</span></button><button type="button" data-like="{match.index}" '
+        f'{drawn}<span class="truth">{name_html(match.truth)}</span> '
+        f'<span class="cosine">cosine {signed(match.cosine, 3)}</span></button>'
+        f'<button type="button" data-like="{match.index}" '
         f'aria-label="More like this: image {match.index}, {escape(match.truth)}">More like this</button></li>'
     )
