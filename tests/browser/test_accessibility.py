@@ -25,7 +25,7 @@ STEPS = tuple(
 if not os.environ.get("CLIP_DEMO_LONG_TESTS"):
     STEPS = STEPS[::2]
 VIEWS = (
-    *("Explore", "Explore: details", "Explore: code"),
+    *("Explore", "Explore: details", "Explore: code", "Explore: many photos"),
     "Search",
     "Your classes",
     *(f"Prompt Lab: {section}" for section in LAB),
@@ -35,6 +35,7 @@ VIEWS = (
 PHONE_VIEWS = (
     "Explore",
     "Explore: details",
+    "Explore: many photos",
     "Search",
     "Your classes",
     "Prompt Lab: Classes",
@@ -84,6 +85,12 @@ def show(page, view):
         page.keyboard.press("Escape")  # closes the details
         page.get_by_role("button", name="Show the code").click()
         expect(page.locator("#code .cm-content")).to_be_visible()
+    elif part == "many photos":
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Many photos at once").click()
+        photos = [png("red.png", Image.new("RGB", (32, 32), "red")), png("none.png", None)]
+        page.locator("#many-photos input[type=file]").set_input_files(photos)
+        expect(page.locator("table.many-photos tbody tr")).to_have_count(2, timeout=20_000)
     elif tab == "How it works":
         expect(page.locator("#inside-walk .walk")).to_be_visible()
         page.locator(f'#inside-walk nav [data-step="{part or "image"}"]').click()
@@ -117,9 +124,10 @@ def teach(page):
 
 
 def png(name, image):
-    """Return an image as a file for a file input."""
+    """Return an image as a file for a file input; without an image, a file that cannot be read."""
     content = io.BytesIO()
-    image.save(content, "PNG")
+    if image is not None:
+        image.save(content, "PNG")
     return {"name": name, "mimeType": "image/png", "buffer": content.getvalue()}
 
 
