@@ -106,12 +106,8 @@ class _WrongChecksum(Exception):
     pass
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    return _digest(path, "SHA-256")
-
-
-def _digest(path: Path, algorithm: str) -> str:
+def checksum_of(path: Path, algorithm: str = "SHA-256") -> str:
+    """Return the checksum of a file in hexadecimal, by an algorithm of `ALGORITHMS`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, ALGORITHMS[algorithm]).hexdigest()
 
@@ -134,20 +130,13 @@ def _hub_folder(hub: HubFile) -> Path:
 
 def find(files: Sequence[RemoteFile], folder: Path) -> tuple[Path, RemoteFile] | None:
     """Return the first file that is on this machine with the right checksum, or None."""
-    for file in files:
-        for path in places(file, folder):
-            if found := _which([file], path):
-                return path, found
-    return None
+    return next(((path, file) for file in files for path in places(file, folder) if _which([file], path)), None)
 
 
 def match(files: Sequence[RemoteFile], given: Path) -> tuple[Path, RemoteFile] | None:
     """Return which of `files` a file is, or the first that a folder contains at any depth, by checksum; or None."""
-    inside = sorted(Path(folder, name) for folder, _, names in os.walk(given) for name in names)
-    for path in inside if given.is_dir() else [given]:
-        if found := _which(files, path):
-            return path, found
-    return None
+    paths = sorted(Path(folder, name) for folder, _, names in os.walk(given) for name in names) or [given]
+    return next(((path, file) for path in paths if (file := _which(files, path))), None)
 
 
 def _which(files: Sequence[RemoteFile], path: Path) -> RemoteFile | None:
@@ -271,14 +260,14 @@ def _size(path: Path) -> int | None:
 def _sum(path: Path, algorithm: str = "SHA-256") -> str:
     """Return the checksum of a file, or "" where it cannot be read."""
     try:
-        return _digest(path, algorithm)
+        return checksum_of(path, algorithm)
     except OSError:
         return ""
 
 
 def _verify(path: Path, file: RemoteFile) -> None:
     algorithm, expected = file.checksum
-    found = _digest(path, algorithm)
+    found = checksum_of(path, algorithm)
     if found != expected:
         raise _WrongChecksum(f"its {algorithm} is {found} instead of {expected}")
 
