@@ -245,6 +245,7 @@ def test_a_download_is_checked_unpacked_and_not_repeated(served, tmp_path, monke
         dataset.download()
     assert not dataset.available()
     servers[-1].data = good
+    (dataset._base / f".{name}-unpacking" / "images").mkdir(parents=True)  # of a process that was killed
     dataset.download(lambda *call: calls.append((*call, dataset.available())))
     n = n_requests(servers)
     assert dataset.available() and calls[-1] == (dataset.title, dataset.download_bytes, dataset.download_bytes, False)
