@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ READ_TIMEOUT, CONNECT_TIMEOUT = 20, 10  # seconds
 # A source that sends less than this after this time is left while another is untried.
 SLOW_BYTES_PER_SECOND, SLOW_SECONDS = 200_000, 20
 
+# torchvision knows its datasets by their MD5 sums only.
+ALGORITHMS = {"SHA-256": hashlib.sha256, "MD5": partial(hashlib.md5, usedforsecurity=False)}
 Receive = Callable[[int, int], None]  # called with the bytes received and the bytes in total
 
 
@@ -67,20 +70,28 @@ class RemoteFile:
     name : str
         File name on this machine, for what comes from a plain address.
     sha256 : str
-        SHA-256 in hexadecimal.
+        SHA-256 in hexadecimal; empty where only the MD5 sum is known.
     size : int or None
         Bytes; None where it is not known.
     sources : tuple of str or HubFile
         Addresses in the order in which they are tried. Empty for a file that is only used where it is on disk already.
     cached : tuple of HubFile
         Files of the Hub's cache that have the same content but are not downloaded.
+    md5 : str
+        MD5 sum in hexadecimal, in place of an unknown SHA-256.
     """
 
     name: str
-    sha256: str
+    sha256: str = ""
     size: int | None = None
     sources: tuple[str | HubFile, ...] = ()
     cached: tuple[HubFile, ...] = ()
+    md5: str = ""
+
+    @property
+    def checksum(self) -> tuple[str, str]:
+        """Name of an algorithm in `ALGORITHMS`, and the sum in hexadecimal."""
+        return ("SHA-256", self.sha256) if self.sha256 else ("MD5", self.md5)
 
 
 class DownloadError(Exception):
@@ -95,10 +106,10 @@ class _WrongChecksum(Exception):
     pass
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
+def checksum_of(path: Path, algorithm: str = "SHA-256") -> str:
+    """Return the checksum of a file in hexadecimal, by an algorithm of `ALGORITHMS`."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, ALGORITHMS[algorithm]).hexdigest()
 
 
 def places(file: RemoteFile, folder: Path) -> Iterator[Path]:
@@ -119,25 +130,21 @@ def _hub_folder(hub: HubFile) -> Path:
 
 def find(files: Sequence[RemoteFile], folder: Path) -> tuple[Path, RemoteFile] | None:
     """Return the first file that is on this machine with the right checksum, or None."""
-    for file in files:
-        for path in places(file, folder):
-            size = _size(path)
-            if size and file.size in (None, size) and _sum(path) == file.sha256:
-                return path, file
-    return None
+    return next(((path, file) for file in files for path in places(file, folder) if _which([file], path)), None)
 
 
 def match(files: Sequence[RemoteFile], given: Path) -> tuple[Path, RemoteFile] | None:
     """Return which of `files` a file is, or the first that a folder contains at any depth, by checksum; or None."""
-    sizes = {file.size for file in files}
-    inside = sorted(Path(folder, name) for folder, _, names in os.walk(given) for name in names)
-    for path in inside if given.is_dir() else [given]:
-        if _size(path) in sizes or (None in sizes and _size(path)):
-            found = _sum(path)
-            for file in files:
-                if file.sha256 == found:
-                    return path, file
-    return None
+    paths = sorted(Path(folder, name) for folder, _, names in os.walk(given) for name in names) or [given]
+    return next(((path, file) for path in paths if (file := _which(files, path))), None)
+
+
+def _which(files: Sequence[RemoteFile], path: Path) -> RemoteFile | None:
+    """Return which of `files` a file on this machine is, by size and checksum."""
+    size = _size(path)
+    alike = [file for file in files if size and file.size in (None, size)]
+    found = {(algorithm, _sum(path, algorithm)) for algorithm in {file.checksum[0] for file in alike}}
+    return next((file for file in alike if file.checksum in found), None)
 
 
 def describe(files: Sequence[RemoteFile], folder: Path) -> list[str]:
@@ -250,18 +257,19 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _sum(path: Path) -> str:
+def _sum(path: Path, algorithm: str = "SHA-256") -> str:
     """Return the checksum of a file, or "" where it cannot be read."""
     try:
-        return sha256_of(path)
+        return checksum_of(path, algorithm)
     except OSError:
         return ""
 
 
 def _verify(path: Path, file: RemoteFile) -> None:
-    found = sha256_of(path)
-    if found != file.sha256:
-        raise _WrongChecksum(f"its SHA-256 is {found} instead of {file.sha256}")
+    algorithm, expected = file.checksum
+    found = checksum_of(path, algorithm)
+    if found != expected:
+        raise _WrongChecksum(f"its {algorithm} is {found} instead of {expected}")
 
 
 def _from_hub(hub: HubFile, file: RemoteFile, receive: Receive) -> Path:
@@ -300,7 +308,7 @@ def _from_hub(hub: HubFile, file: RemoteFile, receive: Receive) -> Path:
 
     try:
         path = download()
-        if not bars and _sum(path) != file.sha256:  # what lay in the cache is damaged
+        if not bars and not _which([file], path):  # what lay in the cache is damaged
             path = download(force_download=True)
     except Exception as error:  # its own errors, and those of its HTTP client, which is not ours
         if stopped:

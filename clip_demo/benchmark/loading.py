@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..download import sha256_of
+from ..download import checksum_of
 from ..models.checkpoint import open_checkpoint, write_converted
 from ..progress import Progress
 from .models import network
@@ -58,7 +58,7 @@ def compare_loading(archive: Path, rounds: int, progress: Progress) -> list[Comp
     list of Comparison
         Seconds to load, seconds to the first features, and peak memory beyond that of the imports.
     """
-    checksum = sha256_of(archive)
+    checksum = checksum_of(archive)
     write_converted(*open_checkpoint(archive), checksum, archive)
     ours, theirs = [], []
     for done in range(rounds):

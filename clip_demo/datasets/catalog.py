@@ -11,7 +11,8 @@ from .base import Dataset
 from .cifar100 import Cifar100
 from .folder import FolderDataset, is_path
 from .shapes100 import Shapes100
-from .torchvision_sets import TORCHVISION, TorchvisionDataset
+from .torchvision_sets import TorchvisionDataset
+from .torchvision_table import TORCHVISION
 
 CIFAR100, SHAPES100 = DATASETS = (Cifar100.name, Shapes100.name)  # offered without being named
 NAMES = (*DATASETS, *TORCHVISION)
@@ -48,7 +49,7 @@ def add_dataset(datasets: dict[str, Dataset], given: str | Dataset, root: str | 
     datasets : dict of str to Dataset
         The dataset is added.
     given : str or Dataset
-        A name, one of `clip_demo.datasets.torchvision_sets.TORCHVISION`, or the path of a folder or zip; see
+        A name, one of `clip_demo.datasets.torchvision_table.TORCHVISION`, or the path of a folder or zip; see
         `clip_demo.datasets.folder.FolderDataset`.
     root : path, optional
         As for `open_datasets`.

@@ -15,6 +15,9 @@ Birman, Bombay, boxer, British Shorthair, chihuahua, Egyptian Mau, english cocke
 german shorthaired, great pyrenees, havanese, japanese chin, keeshond, leonberger, Maine Coon, miniature pinscher,
 newfoundland, Persian, pomeranian, pug, Ragdoll, Russian Blue, saint bernard, samoyed, scottish terrier, shiba inu,
 Siamese, Sphynx, staffordshire bull terrier, wheaten terrier, yorkshire terrier""")
+# The dataset's README: images whose names begin with a capital letter show cats, the others dogs.
+PETS_GROUPS = ("cat", "dog")
+PETS_GROUP_OF = tuple(int(name[0].islower()) for name in PETS_CLASSNAMES)
 # Section "Food101".
 FOOD101_CLASSNAMES = _names("""apple pie, baby back ribs, baklava, beef carpaccio, beef tartare, beet salad, beignets,
 bibimbap, bread pudding, breakfast burrito, bruschetta, caesar salad, cannoli, caprese salad, carrot cake, ceviche,

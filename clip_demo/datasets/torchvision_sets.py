@@ -1,94 +1,26 @@
-"""Datasets that torchvision downloads and checks: one more is one more row of `TORCHVISION`."""
+"""The datasets of `clip_demo.datasets.torchvision_table`, read by torchvision."""
 
 import os
 import re
+import shutil
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from PIL import Image
 
-from ..errors import DatasetError
+from ..download import DownloadError, describe, fetch, match
+from ..errors import DatasetError, page_message_of
 from ..paths import is_readable
 from ..progress import Progress
-from ..switches import failed_sentence, is_offline
-from . import openai_classes as names
-from . import openai_templates as templates
+from ..switches import failed_sentence
 from .base import Dataset
 from .cifar100 import data_roots
 from .listing import first_fifth
-
-# Arguments of torchvision's class, one or several for a split. Several are joined, in this order.
-Options = tuple[dict[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A dataset of torchvision.
-
-    Attributes
-    ----------
-    title : str
-    kind : str
-        Its class in ``torchvision.datasets``.
-    marker : str
-        A file or folder below the root that is there after a download.
-    train, test : tuple of dict
-        Arguments of the class for each split; the same for both where torchvision has no splits: then a fifth of each
-        class is the test split, see `clip_demo.datasets.listing`.
-    sizes : tuple of int
-        Numbers of training and test images.
-    classnames, templates : tuple of str
-        From openai/CLIP's ``data/prompts.md``.
-    same_names : bool
-        Whether torchvision has the same names, but for spaces and case, so that they are compared.
-    """
-
-    title: str
-    kind: str
-    marker: str
-    train: Options
-    test: Options
-    sizes: tuple[int, int]
-    classnames: tuple[str, ...]
-    templates: tuple[str, ...]
-    same_names: bool = True
-
-
-_TRAIN, _VAL, _TEST = {"split": "train"}, {"split": "val"}, {"split": "test"}
-TORCHVISION = {
-    "cifar10": Row(
-        "CIFAR-10", "CIFAR10", "cifar-10-batches-py/batches.meta", ({"train": True},), ({"train": False},),
-        (50_000, 10_000), names.CIFAR10_CLASSNAMES, templates.CIFAR10_TEMPLATES,
-    ),
-    "stl10": Row(
-        "STL-10", "STL10", "stl10_binary/class_names.txt", (_TRAIN,), (_TEST,),
-        (5_000, 8_000), names.STL10_CLASSNAMES, templates.STL10_TEMPLATES,
-    ),
-    "pets": Row(
-        "Oxford-IIIT Pets", "OxfordIIITPet", "oxford-iiit-pet/annotations/test.txt", ({"split": "trainval"},), (_TEST,),
-        (3_680, 3_669), names.PETS_CLASSNAMES, templates.PETS_TEMPLATES,
-    ),
-    "food101": Row(
-        "Food-101", "Food101", "food-101/meta/test.json", (_TRAIN,), (_TEST,),
-        (75_750, 25_250), names.FOOD101_CLASSNAMES, templates.FOOD101_TEMPLATES,
-    ),
-    "dtd": Row(
-        "Describable Textures", "DTD", "dtd/dtd/labels/test1.txt", (_TRAIN, _VAL), (_TEST,),
-        (3_760, 1_880), names.DTD_CLASSNAMES, templates.DTD_TEMPLATES,
-    ),
-    "eurosat": Row(
-        "EuroSAT", "EuroSAT", "eurosat/2750", ({},), ({},),
-        (21_600, 5_400), names.EUROSAT_CLASSNAMES, templates.EUROSAT_TEMPLATES, same_names=False,
-    ),
-    "flowers102": Row(
-        "Flowers-102", "Flowers102", "flowers-102/setid.mat", (_TRAIN, _VAL), (_TEST,),
-        (2_040, 6_149), names.FLOWERS102_CLASSNAMES, templates.FLOWERS102_TEMPLATES, same_names=False,
-    ),
-}  # fmt: skip
+from .torchvision_table import TORCHVISION
 
 
 class TorchvisionDataset(Dataset):
@@ -105,25 +37,27 @@ class TorchvisionDataset(Dataset):
         row = TORCHVISION[name]
         self.name, self.title, self._row = name, row.title, row
         self.classnames, self.templates = row.classnames, row.templates
+        self.coarse_names, self.coarse_of = row.groups, row.group_of
         self.sizes = dict(zip(("train", "test"), row.sizes, strict=True))
+        self.download_bytes = sum(file.size for file in row.files)
         roots = data_roots(root)
-        self.root = next((each for each in roots if is_readable(each / row.marker)), roots[0])
-        self.folder = self.root / Path(row.marker).parts[0]
+        self.root = next((each for each in roots if self._is_in(each / row.base)), roots[0])
+        self._base = self.root / row.base
+        self.folder = self._base if row.base else self._base / row.unpacked[0]
         self._opened: dict[str, tuple[list[Any], np.ndarray, np.ndarray]] = {}
         self._lock = threading.Lock()
         self._downloading = False
 
     def available(self) -> bool:
-        """Whether it was opened, or what a download ends with is there."""
-        return bool(self._opened) or (not self._downloading and os.path.exists(self.root / self._row.marker))
+        """Whether all that a download unpacks is there."""
+        return not self._downloading and self._is_in(self._base)
+
+    def _is_in(self, base: Path) -> bool:
+        return all(is_readable(base / name) for name in self._row.unpacked)
 
     def labels(self, split: str = "test") -> np.ndarray:
         """Return the labels of a split; see `Dataset.labels`."""
         return self._open(split)[1]
-
-    def ids(self, split: str = "test") -> np.ndarray:
-        """Return the positions of the images that there are; see `Dataset.ids`."""
-        return np.arange(len(self.labels(split)))
 
     def images(self, indices: Sequence[int] | np.ndarray, split: str = "test") -> list[Image.Image]:
         """Return some images of a split; see `Dataset.images`."""
@@ -133,72 +67,118 @@ class TorchvisionDataset(Dataset):
         which = np.searchsorted(starts, chosen, side="right") - 1
         try:
             return [parts[w][int(i - starts[w])][0].convert("RGB") for w, i in zip(which.tolist(), chosen, strict=True)]
-        except OSError as error:
+        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files
             raise self._damaged(error) from error
 
     def sources(self) -> list[str]:
-        """Return where it is, and who downloads it; see `Dataset.sources`."""
-        found = [f"on disk    {self.folder}"] if self.available() else []
-        return [*found, f"torchvision.datasets.{self._row.kind} downloads it to {self.root}"]
+        """Return a line for each place where it was found and for each address; see `Dataset.sources`."""
+        unpacked = [f"on disk    {self.folder}"] if self._is_in(self._base) else []
+        return unpacked + describe(self._row.files, self._base)
 
     def download(self, progress: Progress | None = None, given: Path | None = None) -> None:
-        """Let torchvision download and check it; see `Dataset.download`.
-
-        torchvision says nothing of how far it is.
-        """
-        if given is not None:
-            raise DatasetError(
-                f"dataset: {self.title} is downloaded by torchvision; unpack your copy to {self.folder}, or give the "
-                "folder above with --data-root."
-            )
+        """Download and verify what torchvision would, and unpack it; see `Dataset.download`."""
         self._downloading = True
         try:
-            if is_offline() and not os.path.exists(self.root / self._row.marker):
-                raise OSError("downloads are switched off")
-            self.root.mkdir(parents=True, exist_ok=True)
-            for options in (*self._row.train, *self._row.test):
-                self._by_torchvision(options, download=True)
-        except (RuntimeError, OSError) as error:
+            if not self._is_intact():
+                self._unpack(self._take(given) if given else self._fetch(progress))
+        except (DownloadError, RuntimeError, OSError) as error:
+            failed = "cannot be taken from there" if given else "cannot be downloaded"
             raise DatasetError(
-                f"dataset: {self.title} cannot be downloaded ({error}). Try again, or unpack it to {self.folder}.",
-                page=failed_sentence(self.title),
+                f"dataset: {self.title} {failed} ({error}). Try again, or unpack your copy so that "
+                f"{self._base / self._row.unpacked[0]} is there.",
+                page=page_message_of(error, failed_sentence(self.title)),
                 private=True,
             ) from error
         finally:
             self._downloading = False
 
-    def _by_torchvision(self, options: dict[str, Any], download: bool = False) -> Any:
-        import torchvision.datasets  # imports torch, and a web server should answer before that is loaded
+    def _fetch(self, progress: Progress | None) -> list[Path]:
+        found, before = [], 0
+        for file in self._row.files:
 
-        return getattr(torchvision.datasets, self._row.kind)(self.root, download=download, **options)
+            def receive(done: int, _: int, before: int = before) -> None:
+                if progress:
+                    progress(self.title, min(before + done, self.download_bytes), self.download_bytes)
+
+            found.append(fetch([file], self._base, receive)[0])
+            before += file.size
+        return found
+
+    def _take(self, given: Path) -> list[Path]:
+        found = []
+        for file in self._row.files:
+            path, _ = match([file], given) or (None, None)
+            if path is None:
+                raise DownloadError(f"{given} has no file with the MD5 {file.md5} of {file.name}")
+            found.append(path)
+        return found
+
+    def _unpack(self, paths: Sequence[Path]) -> None:
+        """Unpack the files beside their place, and move them there when all are complete."""
+        from torchvision.datasets.utils import extract_archive
+
+        self._base.mkdir(parents=True, exist_ok=True)
+        new = self._base / f".{self.name}-unpacking"
+        with FileLock(f"{new}.lock"):
+            if self._is_intact():  # another process unpacked it meanwhile
+                return
+            shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
+            try:
+                for file, path in zip(self._row.files, paths, strict=True):
+                    new.mkdir(exist_ok=True)
+                    if file.name in self._row.unpacked:
+                        shutil.copyfile(path, new / file.name)
+                        continue
+                    # The archive's kind is known by the name, and a given file may have another.
+                    archive = path if path.name == file.name else Path(shutil.copyfile(path, new / file.name))
+                    extract_archive(archive, new)
+                for name in self._row.unpacked:
+                    if (self._base / name).is_dir():  # damaged, or of fewer images
+                        shutil.rmtree(self._base / name)
+                    os.replace(new / name, self._base / name)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+
+    def _is_intact(self) -> bool:
+        try:
+            return self._is_in(self._base) and bool([self._read(split) for split in self.sizes])
+        except DatasetError:
+            return False
 
     def _open(self, split: str) -> tuple[list[Any], np.ndarray, np.ndarray]:
         """Return torchvision's datasets, the labels, and the positions of the images in the joined datasets."""
         with self._lock:
             if split not in self._opened:
+                if not self.available():
+                    raise DatasetError(
+                        f"dataset: {self.title} is not on disk. Fetch it with `python -m clip_demo download "
+                        f"{self.name}`, or give the folder that holds {self.folder.name} with --data-root.",
+                        page=f"{self.title} is not on this machine yet. Download it on the Explore tab.",
+                        private=True,
+                    )
                 self._opened[split] = self._read(split)
             return self._opened[split]
 
     def _read(self, split: str) -> tuple[list[Any], np.ndarray, np.ndarray]:
-        if not self.available():
-            raise DatasetError(
-                f"dataset: {self.title} is not on disk. Fetch it with `python -m clip_demo download {self.name}`, or "
-                f"unpack it to {self.folder}.",
-                page=f"{self.title} is not on this machine yet. Download it on the Explore tab.",
-                private=True,
-            )
+        import torchvision.datasets  # imports torch, and a web server should answer before that is loaded
+
         row = self._row
         try:
-            parts = [self._by_torchvision(options) for options in (row.train if split == "train" else row.test)]
+            kind = getattr(torchvision.datasets, row.kind)
+            parts = [kind(self.root, **options) for options in (row.train if split == "train" else row.test)]
             self._check_names(parts[0])
-        except (RuntimeError, OSError, ValueError) as error:
+            labels = np.concatenate([_labels_of(part) for part in parts])
+            positions = np.arange(len(labels))
+            if row.train == row.test:
+                is_test = first_fifth(["/".join(Path(path).parts[-2:]) for path, _ in parts[0].samples], labels)
+                positions = np.flatnonzero(is_test if split == "test" else ~is_test)
+            if len(positions) != self.sizes[split]:
+                raise ValueError(f"it has {len(positions):,} {split} images instead of {self.sizes[split]:,}")
+            missing = next((path for part in parts for path in _paths_of(part) if not os.path.isfile(path)), None)
+            if missing:
+                raise ValueError(f"{missing} is missing")
+        except (RuntimeError, OSError, ValueError, LookupError) as error:  # what torchvision raises for other files
             raise self._damaged(error) from error
-        labels = np.concatenate([_labels_of(part) for part in parts])
-        positions = np.arange(len(labels))
-        if row.train == row.test:
-            is_test = first_fifth(["/".join(Path(path).parts[-2:]) for path, _ in parts[0].samples], labels)
-            positions = np.flatnonzero(is_test if split == "test" else ~is_test)
-        self.sizes = {**self.sizes, split: len(positions)}
         return parts, labels[positions], positions
 
     def _check_names(self, part: Any) -> None:
@@ -210,17 +190,23 @@ class TorchvisionDataset(Dataset):
 
     def _damaged(self, error: Exception) -> DatasetError:
         return DatasetError(
-            f"dataset: {self.title} in {self.root} is damaged or incomplete ({error}); delete {self.folder} and fetch "
-            f"it again with `python -m clip_demo download {self.name}`.",
-            page=f"The files of {self.title} are damaged. Choose another dataset.",
+            f"dataset: {self.title} in {self.root} is damaged or incomplete ({error}); delete "
+            f"{self._base / self._row.unpacked[0]} and fetch it again with `python -m clip_demo download {self.name}`.",
+            page=f"The files of {self.title} are damaged. Download them again with “python -m clip_demo download "
+            f"{self.name}”, or choose another dataset.",
             private=True,
         )
 
 
+# The datasets of files have no public names for these, and reading them one by one would open each image.
 def _labels_of(data: Any) -> np.ndarray:
-    # The datasets of files have no public name for their labels, and reading them one by one would open each image.
     labels = next(getattr(data, name) for name in ("targets", "labels", "_labels") if hasattr(data, name))
     return np.asarray(labels, dtype=np.int64)
+
+
+def _paths_of(data: Any) -> list[str | Path]:
+    samples = [path for path, _ in getattr(data, "samples", ())]
+    return next((getattr(data, name) for name in ("_image_files", "_images") if hasattr(data, name)), samples)
 
 
 def _letters(name: str) -> str:

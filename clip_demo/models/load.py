@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from ..artifacts import also_known_as
-from ..download import match, sha256_of
+from ..download import checksum_of, match
 from ..errors import ModelError, OptionError
 from ..paths import BUILT_IN_CHECKPOINT, converted_path, weights_path
 from ..progress import Progress
@@ -65,7 +65,7 @@ def load_model(
         also_known_as(sha256, ARCHIVES[name][0])
     else:
         path = Path(name).expanduser()
-        file_sha256 = sha256_of(path)
+        file_sha256 = checksum_of(path)
         opened = read_checkpoint(path, activation, heads, trusted=is_openai_file(file_sha256))
         network, sha256 = opened.network, opened.sha256
         name, note = title_of(name), ", ".join(filter(None, ["a checkpoint on this machine", opened.assumption]))

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from clip_demo.artifacts import checksums_of
 from clip_demo.benchmark.random_checkpoints import SMALL_RESNET, SMALL_VIT, random_clip
-from clip_demo.download import sha256_of
+from clip_demo.download import checksum_of
 from clip_demo.errors import ModelError, OptionError
 from clip_demo.features.feature_store import FeatureStore, TestFeatures
 from clip_demo.models.load import load_model
@@ -193,7 +193,7 @@ def test_what_one_activation_computed_is_not_used_for_the_other(small, tmp_path,
     assert len({each.sha256 for each in (plain, gelu, heads, both)}) == 4
     assert load_model(str(path), device="cpu", activation="quickgelu", heads=1).sha256 == plain.sha256
     # What was stored under the checksum of the file was computed with QuickGELU.
-    assert sha256_of(path) in checksums_of(plain.sha256) and checksums_of(gelu.sha256) == (gelu.sha256,)
+    assert checksum_of(path) in checksums_of(plain.sha256) and checksums_of(gelu.sha256) == (gelu.sha256,)
     stores = [FeatureStore([tmp_path / "features"]) for _ in range(2)]
     ones = TestFeatures(np.ones((20, 32), np.float32), toy_dataset.labels())
     stores[0].put(ones, plain, toy_dataset)
@@ -230,7 +230,7 @@ def test_options_that_do_not_fit_are_refused(small, tmp_path, options, said):
 
 def test_a_file_of_openai_needs_no_mark_and_an_option_is_stronger(small, tmp_path, monkeypatch):
     path = save(small, tmp_path, {"model_cfg": {"quick_gelu": False}})  # a configuration that is not this file's
-    monkeypatch.setattr("clip_demo.models.load.is_openai_file", lambda sha256: sha256 == sha256_of(Path(path)))
+    monkeypatch.setattr("clip_demo.models.load.is_openai_file", lambda sha256: sha256 == checksum_of(Path(path)))
     model = load_model(path, device="cpu")
     assert "taken" not in model.note and model.checkpoint.differences == ""
     assert load_model(path, device="cpu", activation="gelu").checkpoint.differences == "activation gelu"
