@@ -98,6 +98,7 @@ def paused_encoder(toy_encoder):
     return PausedEncoder()
 
 
+@pytest.mark.long
 def test_a_job_fits_an_early_head_is_stopped_and_resumed(open_page, serve, toy_dataset, paused_encoder):
     class ManyImages(type(toy_dataset)):
         sizes = {"train": 5 * 200, "test": 20}

@@ -94,6 +94,7 @@ def test_shares_move_and_cosines_stay_when_classes_are_taken_away(open_page, bac
     assert bars(page, "#step-softmax") == before
 
 
+@pytest.mark.long
 def test_the_rest_of_a_long_list_counts(open_page, backend):
     page = open_walk(open_page, f"{SHAPE}&step=softmax")
     walk = backend.inside.walk(index=12, dataset="shapes100")
@@ -105,6 +106,7 @@ def test_the_rest_of_a_long_list_counts(open_page, backend):
     expect(section.locator(".rest .percent")).to_have_text(percent(sum(each.probability for each in left[9:])))
 
 
+@pytest.mark.long
 def test_the_sharpness_is_that_of_explore(open_page, backend):
     page = open_walk(open_page, f"{CAT}&dataset=shapes100&step=scale")
     slider = page.get_by_role("slider", name="Sharpness").filter(visible=True)
@@ -262,6 +264,7 @@ def test_the_built_in_model_is_shown_until_another_one_is_ready(open_page):
     expect(page.locator(".followed p")).to_contain_text("model tiny")
 
 
+@pytest.mark.long
 def test_words_that_cannot_be_used_are_named(open_page):
     page = open_page("?photo=cat&classes=cat&tab=how", ready="#inside-message .alert")
     expect(page.locator("#inside-message")).to_contain_text("“cat” is the only class name")

@@ -75,6 +75,7 @@ def test_heat_maps_have_the_numbers_of_the_inspector(open_panel, backend):
     expect_checks(page, "#heat-maps-covered", maps)
 
 
+@pytest.mark.long
 def test_a_cover_test_can_be_stopped(open_panel, monkeypatch):
     page = open_panel("heat-maps", "&photo=cat")
     pieces, stopped = [], threading.Event()

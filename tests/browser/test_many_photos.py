@@ -84,6 +84,7 @@ def test_a_table_of_predictions_that_can_be_saved(section, backend, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.long
 def test_a_hundred_photos_are_predicted_and_the_rest_is_left_out(section):
     page = section(small(103))
     expect(page.locator("#many-photos .says")).to_have_text(
@@ -93,6 +94,7 @@ def test_a_hundred_photos_are_predicted_and_the_rest_is_left_out(section):
     assert page.locator("table.many-photos th[scope=row]").all_inner_texts() == [f"{i}.png" for i in range(100)]
 
 
+@pytest.mark.long
 def test_it_can_be_stopped_goes_on_and_follows_the_words(section):
     page = section(small(20))
     rows, desk = page.locator("table.many-photos tbody tr"), page.locator("#many-photos-desk")
