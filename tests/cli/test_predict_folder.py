@@ -105,7 +105,7 @@ def test_a_finished_file_stays_and_new_images_are_added(run, folder, tmp_path):
 
 @pytest.mark.parametrize("kind", ["csv", pytest.param("jsonl", marks=pytest.mark.long)])
 def test_a_killed_run_goes_on_and_ends_as_without(run, folder, tmp_path, kind):
-    for i in range(1_000):
+    for i in range(500):
         (folder / f"copy {i}.png").write_bytes((folder / ("a.png" if i % 3 else "b.png")).read_bytes())
     output = tmp_path / "killed"
     arguments = ["predict", str(folder), *OPTIONS, "--format", kind, "--output"]
