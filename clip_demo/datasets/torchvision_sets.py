@@ -39,7 +39,7 @@ class TorchvisionDataset(Dataset):
         self.classnames, self.templates = row.classnames, row.templates
         self.coarse_names, self.coarse_of = row.groups, row.group_of
         self.sizes = dict(zip(("train", "test"), row.sizes, strict=True))
-        self.download_bytes = sum(file.size for file in row.files)
+        self.download_bytes = sum(file.size or 0 for file in row.files) or None
         roots = data_roots(root)
         self.root = next((each for each in roots if self._is_in(each / row.base)), roots[0])
         self._base = self.root / row.base
@@ -96,12 +96,13 @@ class TorchvisionDataset(Dataset):
         found, before = [], 0
         for file in self._row.files:
 
-            def receive(done: int, _: int, before: int = before) -> None:
+            def receive(done: int, total: int, before: int = before) -> None:
+                whole = self.download_bytes or total
                 if progress:
-                    progress(self.title, min(before + done, self.download_bytes), self.download_bytes)
+                    progress(self.title, min(before + done, whole), whole)
 
             found.append(fetch([file], self._base, receive)[0])
-            before += file.size
+            before += file.size or 0
         return found
 
     def _take(self, given: Path) -> list[Path]:

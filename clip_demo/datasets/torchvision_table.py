@@ -56,7 +56,7 @@ class Row:
     same_names: bool = True
 
 
-def _file(address: str, md5: str, size: int) -> RemoteFile:
+def _file(address: str, md5: str, size: int | None = None) -> RemoteFile:
     return RemoteFile(address.rpartition("/")[2], size=size, sources=(address,), md5=md5)
 
 
@@ -115,7 +115,7 @@ TORCHVISION = {
         (
             _file(
                 f"{_HUB}/torchgeo/eurosat/resolve/c877bcd43f099cd0196738f714544e355477f3fd/EuroSAT.zip",
-                "c8fa014336c82ac7804f0398fcb19387", 94_280_567,
+                "c8fa014336c82ac7804f0398fcb19387",
             ),
         ),
         "eurosat", ("2750",), ({},), ({},),
@@ -125,8 +125,8 @@ TORCHVISION = {
         "Flowers-102", "Flowers102",
         (
             _file(f"{_OXFORD}/flowers/102/102flowers.tgz", "52808999861908f626f3c1f4e79d11fa", 344_862_509),
-            _file(f"{_OXFORD}/flowers/102/imagelabels.mat", "e0620be6f572b9609742df49c70aed4d", 502),
-            _file(f"{_OXFORD}/flowers/102/setid.mat", "a5357ecc9cb78c4bef273ce3793fc85c", 14_989),
+            _file(f"{_OXFORD}/flowers/102/imagelabels.mat", "e0620be6f572b9609742df49c70aed4d"),
+            _file(f"{_OXFORD}/flowers/102/setid.mat", "a5357ecc9cb78c4bef273ce3793fc85c"),
         ),
         "flowers-102", ("jpg", "imagelabels.mat", "setid.mat"), (_TRAIN, _VAL), (_TEST,),
         (2_040, 6_149), names.FLOWERS102_CLASSNAMES, templates.FLOWERS102_TEMPLATES, same_names=False,
