@@ -52,6 +52,7 @@ class FolderDataset(Dataset):
         self._record.compare(self._files.read)
         self._lock = threading.Lock()
         self._positions = self._readable()
+        self._find_readable_start()
         for note in self.notes:
             logger.warning("%s: %s", self.title, note)
 
@@ -120,6 +121,14 @@ class FolderDataset(Dataset):
         """Return the relative path of an image."""
         return self._listing.paths[self._positions[split][index]]
 
+    def _find_readable_start(self) -> None:
+        """Leave out damaged images before the first good test image, with which the page may open."""
+        for number, position in enumerate(self._positions["test"].tolist()):
+            if self._image_or_none(position) is not None:
+                self._record.leave_out(self._positions["test"][:number])
+                self._positions = self._readable()
+                return
+
     def _readable(self) -> dict[str, np.ndarray]:
         readable, is_test = ~self._record.damaged, self._listing.is_test
         return {"train": np.flatnonzero(readable & ~is_test), "test": np.flatnonzero(readable & is_test)}
@@ -135,7 +144,10 @@ class FolderDataset(Dataset):
                 page=f"This image of {self.title} cannot be read any more. Choose another one.",
             ) from error
         self._record.note(position, content)
-        return decode_image(content, path)
+        try:
+            return decode_image(content, path)
+        except ImageError as error:
+            raise ImageError(str(error), page=f"This image of {self.title} is damaged. Choose another one.") from error
 
     def _image_or_none(self, position: int) -> Image.Image | None:
         try:

@@ -291,6 +291,18 @@ def test_damaged_images_are_named_and_left_out(folder, toy_encoder, tmp_path, ca
     assert again.notes == (f"Left out: 5 damaged images: {', '.join(extra)}.",) and again.notes[0] in caplog.text
 
 
+def test_the_first_test_image_can_be_read(folder):
+    first, second = (FolderDataset(folder).path_of(i) for i in (0, 1))
+    (folder / first).write_bytes(b"x")
+    dataset = FolderDataset(folder)
+    assert dataset.path_of(0) == second and dataset.sizes["test"] == 3
+    assert dataset.notes == (f"Left out: 1 damaged image: {first}.",)
+    (folder / dataset.path_of(1)).write_bytes(b"x")
+    with pytest.raises(ImageError, match="is not an image that can be read") as caught:
+        dataset.image(1)
+    assert caught.value.page_message == "This image of fruit is damaged. Choose another one."
+
+
 def test_a_split_of_damaged_images_only_is_an_error(folder, toy_encoder):
     for path in folder.rglob("*.png"):
         path.write_bytes(b"x")
@@ -317,7 +329,7 @@ def test_what_was_computed_from_a_changed_file_is_not_used(folder, toy_encoder, 
     dataset = FolderDataset(folder)
     before = backend(dataset)
     before.fit_probe(folder=tmp_path / "stores/heads")
-    key, path = dataset.key, folder / dataset.path_of(0)
+    key, path = dataset.key, folder / dataset.path_of(1)
     assert before.head() is not None and before.has_test_features() and FolderDataset(folder).key == key
     content, size = path.read_bytes(), path.stat().st_size
     save(path, 200)
@@ -325,15 +337,15 @@ def test_what_was_computed_from_a_changed_file_is_not_used(folder, toy_encoder, 
     if found == "at the start":
         dataset = FolderDataset(folder)
     else:
-        os.utime(path, ns=(0, dataset._listing.mtimes_ns[dataset.ids()[0]]))
+        os.utime(path, ns=(0, dataset._listing.mtimes_ns[dataset.ids()[1]]))
         dataset = FolderDataset(folder)
         assert dataset.key == key  # nobody can know it yet
-        dataset.image(0)
+        dataset.image(1)
     assert "has changed: what was computed from it is not used." in caplog.text
     assert dataset.key.startswith(f"{key}-") and FolderDataset(folder).key == dataset.key
     after = backend(dataset)
     assert after.head() is None and not after.has_test_features()
-    truth = after.evaluate().labelled_images.features[0]
+    truth = after.evaluate().labelled_images.features[1]
     np.testing.assert_allclose(truth, np.full(3, 3**-0.5), rtol=1e-6)
     changed = dataset.key
     path.write_bytes(content)
