@@ -105,9 +105,9 @@ class Dataset(ABC):
         raise NotImplementedError
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What a user should know, such as which files are damaged; a sentence each."""
-        return ()
+    def visitor_note(self) -> str:
+        """What everybody should know, in a sentence without the names of files."""
+        return ""
 
     def image(self, index: int, split: str = "test") -> Image.Image:
         """Return one image in RGB.

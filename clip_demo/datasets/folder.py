@@ -73,9 +73,15 @@ class FolderDataset(Dataset):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out, a sentence each; see `Dataset.notes`."""
+        """What the host should know: what was left out, a sentence each."""
         damaged = np.flatnonzero(self._record.damaged)
         return (*(f"Left out: {note}." for note in self._listing.notes), *self._damaged_note(damaged))
+
+    @property
+    def visitor_note(self) -> str:
+        """How many images are damaged; see `Dataset.visitor_note`."""
+        n = int(self._record.damaged.sum())
+        return f"Left out: {n:,} damaged image{'s' * (n > 1)}." if n else ""
 
     def available(self) -> bool:
         """Whether the folder is still there."""

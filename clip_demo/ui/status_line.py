@@ -45,7 +45,7 @@ def status_line(status: Status, dataset: Dataset, preferred: str = "") -> str:
     parts = (
         _part("Model", _model(status.model), status.model.state),
         _published(status.published) if status.published else "",
-        _part("Dataset", " ".join([f"<strong>{escape(dataset.title)}</strong>", *map(escape, dataset.notes)])),
+        _part("Dataset", f"<strong>{escape(dataset.title)}</strong> {escape(dataset.visitor_note)}"),
         _part("Linear probe", _head(status, dataset)),
         _part("Job", escape(status.running_job)) if status.running_job else "",
         *(_other_model(each) for each in status.models if each.name == preferred != status.model.name),

@@ -297,6 +297,7 @@ def test_the_first_test_image_can_be_read(folder):
     dataset = FolderDataset(folder)
     assert dataset.path_of(0) == second and dataset.sizes["test"] == 3
     assert dataset.notes == (f"Left out: 1 damaged image: {first}.",)
+    assert dataset.visitor_note == "Left out: 1 damaged image." and FolderDataset(folder).available()
     (folder / dataset.path_of(1)).write_bytes(b"x")
     with pytest.raises(ImageError, match="is not an image that can be read") as caught:
         dataset.image(1)
