@@ -9,8 +9,7 @@ import numpy as np
 from .errors import OptionError
 
 ROWS = 8_192  # of features in a block: 16 MB of 512 numbers
-
-_ROWS = 65_536  # with 1,000 classes in double precision, half a gigabyte
+SCORES = 65_536  # rows of scores in a block: with 1,000 classes in double precision, half a gigabyte
 _blas_lock = threading.Lock()
 _blas_users = 0
 _blas_before = ExitStack()
@@ -22,7 +21,7 @@ def normalize(features: np.ndarray) -> np.ndarray:
 
 
 def blocks(n: int, size: int) -> Iterator[slice]:
-    """Yield slices that divide n rows into blocks: of rows on disk, only so many are in memory at a time."""
+    """Yield slices that divide n rows into blocks, of which one at a time is in memory."""
     for start in range(0, n, size):
         yield slice(start, start + size)
 
@@ -41,11 +40,6 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     # Without subtracting the largest, exp overflows on the logits of an overconfident head.
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
-
-
-def parts_of(n: int) -> Iterator[slice]:
-    """Yield slices that cover `n` rows: what a million images take at once fits into no memory."""
-    return (slice(start, start + _ROWS) for start in range(0, n, _ROWS))
 
 
 def best(scores: np.ndarray, k: int) -> np.ndarray:

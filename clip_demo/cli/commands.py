@@ -30,15 +30,7 @@ from .predict_folder import run_predict_folder
 from .progress_bars import ProgressBars
 from .reproduce import reproduce, table
 from .terminal import read_input, to_json
-from .text import (
-    accuracy_text,
-    curve_text,
-    first_image_text,
-    head_text,
-    maps_text,
-    prediction_text,
-    top_predictions,
-)
+from .text import accuracy_text, curve_text, first_image_text, head_text, maps_text, prediction_text, top_predictions
 
 IMAGES, TEST_FEATURES = "images", "test features"  # what of a dataset a command needs
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +74,8 @@ class FileRecord:
             except (OSError, ValueError):
                 pass  # said when the image is needed
 
-    def note(self, position: int, content: bytes) -> bool:
-        """Note the content of a file that was read; return whether it is another than the last time."""
+    def note(self, position: int, content: bytes) -> None:
+        """Note the content of a file that was read, and whether it is another than the last time."""
         entry, digest = self._files[position], digest_of(content)
         changed = bool(entry["state"] & READ) and entry["digest"] != digest
         if changed:
@@ -88,12 +88,7 @@ class FileRecord:
             )
         else:
             self._files["mtime_ns"][position] = self._listing.mtimes_ns[position]
-        return changed
 
     def leave_out(self, positions: np.ndarray) -> None:
         """Note that files are damaged."""
         self._files["state"][positions] |= DAMAGED
-
-    def paths(self, positions: np.ndarray) -> Iterator[str]:
-        """Yield the paths of files."""
-        return (self._listing.paths[position] for position in positions.tolist())

@@ -81,7 +81,7 @@ class FolderDataset(Dataset):
     def visitor_note(self) -> str:
         """How many images are damaged; see `Dataset.visitor_note`."""
         n = int(self._record.damaged.sum())
-        return f"Left out: {n:,} damaged image{'s' * (n > 1)}." if n else ""
+        return f"{_left_out(n)}." if n else ""
 
     def available(self) -> bool:
         """Whether the folder is still there."""
@@ -166,8 +166,12 @@ class FolderDataset(Dataset):
         n = len(positions)
         if not n:
             return ()
-        named = ", ".join(self._record.paths(positions[:_NAMED])) + (" …" if n > _NAMED else "")
-        return (f"Left out: {n:,} damaged image{'s' * (n > 1)}: {named}.",)
+        named = ", ".join(self._listing.paths[each] for each in positions[:_NAMED].tolist())
+        return (f"{_left_out(n)}: {named}{' …' if n > _NAMED else ''}.",)
+
+
+def _left_out(n: int) -> str:
+    return f"Left out: {n:,} damaged image{'s' * (n > 1)}"
 
 
 def is_path(name: str) -> bool:

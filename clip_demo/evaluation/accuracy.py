@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ..errors import ClassnamesError
-from ..numerics import parts_of
+from ..numerics import SCORES, blocks
 from .significance import Difference
 
 
@@ -116,7 +116,7 @@ def ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
         raise ClassnamesError(
             f"classnames: got {scores.shape[1]}; a whole test set needs a name for each of its classes."
         )
-    return np.concatenate([_ranks(scores[part], labels[part]) for part in parts_of(len(labels))])
+    return np.concatenate([_ranks(scores[part], labels[part]) for part in blocks(len(labels), SCORES)])
 
 
 def _ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from ..datasets.base import Dataset
 from ..errors import HeadError
 from ..features.feature_store import TestFeatures
 from ..linear_probe.head import Head
-from ..numerics import normalize, parts_of
+from ..numerics import SCORES, blocks, normalize
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def _predict(head: Head, features: np.ndarray, dataset: Dataset) -> ProbePredict
         )
     position = np.array([dataset.classnames.index(name) for name in head.classes_])
     predicted, confidence = np.empty(len(features), dtype=position.dtype), np.empty(len(features))
-    for part in parts_of(len(features)):
+    for part in blocks(len(features), SCORES):
         probabilities = head.predict_proba(features[part])
         predicted[part], confidence[part] = position[probabilities.argmax(axis=1)], probabilities.max(axis=1)
     return ProbePredictions(head, predicted, confidence)

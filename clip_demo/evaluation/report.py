@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import HeadError, OptionError
-from ..numerics import parts_of, softmax
+from ..numerics import SCORES, blocks, softmax
 from ..zero_shot.prompt_set import PromptSet
 from .accuracy import Accuracy, accuracy, per_class_mean
 from .calibration import Reliability, logit_scale_or, reliability
@@ -230,7 +230,7 @@ class EvaluationReport:
         """
         scale = logit_scale_or(self.logit_scale, logit_scale)
         cosines = self.predictions.cosines
-        parts = [softmax(scale * cosines[part]).max(axis=1) for part in parts_of(len(cosines))]
+        parts = [softmax(scale * cosines[part]).max(axis=1) for part in blocks(len(cosines), SCORES)]
         confidence = np.concatenate(parts)
         probe = self.labelled_images.probe
         return {

@@ -52,16 +52,17 @@ class Thumbnails:
             When the images are not available.
         """
         # After others have been left out, an index is another image, and its identity is not.
+        key = dataset.key
         ids = dict(zip(indices, dataset.ids()[np.asarray(indices, dtype=np.int64)].tolist(), strict=True))
         with self._lock:
-            made = {index: self._made.get((dataset.key, ids[index])) for index in indices}
+            made = {index: self._made.get((key, ids[index])) for index in indices}
         missing = [index for index, thumbnail in made.items() if thumbnail is None]
         for start in range(0, len(missing), _AT_ONCE):
             part = missing[start : start + _AT_ONCE]
             for index, image in zip(part, dataset.readable_images([ids[index] for index in part]), strict=True):
                 made[index] = _encode(image) if image else b""
         with self._lock:
-            self._made.update({(dataset.key, ids[index]): made[index] for index in missing})
+            self._made.update({(key, ids[index]): made[index] for index in missing})
         return [made[index] for index in indices]
 
 

@@ -35,12 +35,9 @@ def name_html(name: str) -> str:
     return f"<bdi>{escape(name)}</bdi>"
 
 
-def data_url(image: Image.Image, side: int | None = None) -> str:
-    """Return an image as a data URL, so that image and caption arrive together.
-
-    Exact, unless it is larger than `side` pixels: then it is made smaller, with small loss.
-    """
-    return photo_url(image, side) if side and max(image.size) > side else _encode(image, "png")
+def data_url(image: Image.Image) -> str:
+    """Return an image as a data URL, so that image and caption arrive together."""
+    return _encode(image, "png")
 
 
 def file_url(content: bytes) -> str:

@@ -7,7 +7,7 @@ window.clipMany = {
   sent: [], // the photos that are on their way: { path, name }
   done: 0, // photos with a row
   running: false, // until all are done or the visitor stops
-  asked: 0, // when the request that is on its way was sent
+  asked: 0, // when the pending request was sent
   table: null, // the last answer without its rows, and the lines of the CSV
 
   open(element, trigger) {

@@ -5,7 +5,7 @@ window.clipTeach = {
   classes: [], // as on the server: { name, keys }
   thumbnails: new Map(), // data URLs by key
   waiting: [], // commands that were not sent yet
-  busy: 0, // when the command that is on its way was sent; a lost answer is not waited for forever
+  busy: 0, // when the pending command was sent; a lost answer is not waited for forever
   test: null, // { key }, { file }, { example } or { webcam: true }; null for the photo that was added last
   predicting: 0, // as `busy`, for test photos
   again: false, // whether to predict once more, because something changed meanwhile
