@@ -86,6 +86,23 @@ def test_three_classes_are_taught_saved_found_after_a_reload_and_opened_elsewher
         assert bars(other) == taught
 
 
+def test_photos_on_their_way_come_in_order_and_to_their_class_when_another_is_removed(open_page, photos):
+    page = open_page(QUERY, ready=".teach-card")
+    page.get_by_role("button", name="Add a class").click()
+    expect(page.locator(".teach-card")).to_have_count(3)
+    held = []
+    page.route("**/upload", lambda route: route.continue_() if held else held.append(route))
+    for number, name in ((0, "red circle"), (2, "green star"), (1, "blue square")):
+        card(page, number).locator("input[type=file]").set_input_files(photos[name][: number + 1])
+    page.wait_for_function("clipTeach.adding.length == 3")
+    card(page, 0).get_by_role("button", name="Remove the class").click()
+    expect(page.locator(".teach-card")).to_have_count(2)
+    expect_counts(page, 0, 0)
+    held[0].continue_()
+    expect_counts(page, 2, 3)
+    expect(page.locator("#teach-what")).to_contain_text("Photo 2 of “class 2”")
+
+
 def test_photos_are_deleted_moved_and_brought_back_with_the_keyboard(open_page, photos):
     page = open_page(QUERY, ready=".teach-card")
     card(page, 0).locator("input[type=file]").set_input_files(photos["red circle"][:3])

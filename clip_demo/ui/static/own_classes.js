@@ -5,6 +5,8 @@ window.clipTeach = {
   classes: [], // as on the server: { name, keys }
   thumbnails: new Map(), // data URLs by key
   waiting: [], // commands that were not sent yet
+  adding: [], // commands whose photos are on their way
+  uploaded: Promise.resolve(), // when the photos before have arrived
   busy: 0, // when the pending command was sent; a lost answer is not waited for forever
   test: null, // { key }, { file }, { example } or { webcam: true }; null for the photo that was added last
   predicting: 0, // as `busy`, for test photos
@@ -62,6 +64,7 @@ window.clipTeach = {
     Object.entries(answer.thumbnails).forEach(([key, url]) => this.thumbnails.set(key, url));
     const added = this.addedLast(answer.classes);
     const same = JSON.stringify(answer.classes) === JSON.stringify(this.classes);
+    if (sent.do === "remove-class" && answer.classes.length < this.classes.length) this.renumber(sent.class);
     this.classes = answer.classes;
     const [focus, inside] = [document.activeElement, document.activeElement?.closest("#teach-desk")];
     this.draw(answer.canUndo);
@@ -91,6 +94,28 @@ window.clipTeach = {
     const added = classes.flatMap((each) => each.keys).filter((key) => !before.has(key)).at(-1);
     this.newest = added ?? this.newest;
     return added;
+  },
+
+  // Photos arrive in the order in which they were chosen, whatever the classes; other commands do not wait for them.
+  async addPhotos(i, photos, quiet) {
+    const command = { do: "add", class: i, quiet };
+    this.adding.push(command);
+    this.uploaded = this.uploaded.catch(() => {}).then(() => this.upload(photos));
+    try {
+      command.paths = await this.uploaded;
+    } finally {
+      this.adding.splice(this.adding.indexOf(command), 1);
+    }
+    if (command.class !== null) this.command(command);
+  },
+
+  // After a class was removed: what the visitor asked before is about the same classes as then, or is dropped.
+  renumber(removed) {
+    for (const each of [...this.adding, ...this.waiting]) {
+      if (each.class === removed) each.class = null;
+      else if (each.class > removed) each.class -= 1;
+    }
+    this.waiting = this.waiting.filter((each) => each.class !== null);
   },
 
   async upload(blobs) {

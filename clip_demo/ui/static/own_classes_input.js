@@ -4,11 +4,10 @@ Object.assign(clipTeach, {
     const room = TEACH.most - (this.classes[i]?.keys.length ?? 0);
     const fit = [...files].slice(0, Math.max(room, 0));
     const { name } = this.classes[i];
+    const parts = [];
+    for (let start = 0; start < fit.length; start += TEACH.atOnce) parts.push(fit.slice(start, start + TEACH.atOnce));
     try {
-      for (let start = 0; start < fit.length; start += TEACH.atOnce) {
-        const paths = await this.upload(fit.slice(start, start + TEACH.atOnce));
-        this.command({ do: "add", class: i, paths });
-      }
+      await Promise.all(parts.map((part) => this.addPhotos(i, part)));
     } catch {
       this.say("The photos did not arrive. Each may have 20 MB. Try again.");
     }

@@ -81,7 +81,7 @@ Object.assign(clipTeach, {
     const taken = this.frames.splice(0, Math.min(TEACH.atOnce, others < 0 ? Infinity : others)).map(({ photo }) => photo);
     const fit = taken.slice(0, Math.max(TEACH.most - keys.length, 0));
     try {
-      if (fit.length) this.command({ do: "add", class: i, paths: await this.upload(fit), quiet: true });
+      if (fit.length) await this.addPhotos(i, fit, true);
       else {
         this.release();
         this.say(`“${name}” has ${TEACH.most} photos. That is all that a class can have.`);
