@@ -144,6 +144,7 @@ class FolderDataset(Dataset):
         try:
             content = self._files.read(path)
         except (OSError, ValueError) as error:
+            self._record.miss(position)
             raise ImageError(
                 f"image: {path} of {self.title} cannot be read ({getattr(error, 'strerror', None) or error}); "
                 "restore the file, or start again without it.",

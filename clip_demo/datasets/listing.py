@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -107,8 +107,8 @@ def _top_folder(found: Sequence[File]) -> str:
     """Return the folder that holds all files, with "/" at its end: a zip often has its own name as its only folder."""
     if not found:
         return ""
-    # Sorted, so what the first and the last have in common all have.
-    common = posixpath.commonpath([posixpath.dirname(file.path) for file in (found[0], found[-1])])
+    paths = [file.path for file in found]  # what the first and the last in their order have in common, all have
+    common = posixpath.commonpath([posixpath.dirname(path) for path in (min(paths), max(paths))])
     return f"{common}/" if common else ""
 
 
@@ -137,14 +137,14 @@ def _by_table(
 ) -> tuple[list[File], list[str], list[bool] | None]:
     """Return the images that ``labels.csv`` names, their labels, and whether each is a test image where it says so."""
     by_path = {normal_form(file.path[len(top) :]): file for file in found}
-    rows = csv.DictReader(io.StringIO(_text(files, path)))
+    rows = csv.DictReader(io.StringIO(_text(files, path)), strict=True)
     columns = rows.fieldnames or []
     if not {"file", "label"} <= set(columns):
         raise DatasetError(
             f"dataset: the columns of {path} are {columns}; it needs file and label, and may have split."
         )
     chosen: dict[str, tuple[str, bool]] = {}
-    for row in rows:
+    for row in _checked(rows, path):
         name, label = normal_form((row["file"] or "").strip()), normal_form((row["label"] or "").strip())
         split = (row.get("split") or "").strip().lower()
         if name not in by_path:
@@ -164,8 +164,8 @@ def _names_and_groups(files: ImageFiles, path: str | None, folders: Sequence[str
     if path is None:
         return tuple(folders), []
     names, groups = {folder: folder for folder in folders}, {}
-    rows = csv.reader(io.StringIO(_text(files, path)), skipinitialspace=True)
-    for row in rows:
+    rows = csv.reader(io.StringIO(_text(files, path)), skipinitialspace=True, strict=True)
+    for row in _checked(rows, path):
         folder, name, group, *more = [normal_form(cell.strip()) for cell in row] + [""] * max(0, 3 - len(row))
         if not any((folder, name, group)):
             continue
@@ -187,6 +187,17 @@ def _text(files: ImageFiles, path: str) -> str:
         return files.read(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise DatasetError(f"dataset: {path} cannot be read ({error}); save it as UTF-8.") from error
+
+
+def _checked(rows: csv.DictReader | Iterator[list[str]], path: str) -> Iterator:
+    """Yield the rows of a table; a quotation mark that is never closed, for example, raises a DatasetError."""
+    line = rows.line_num
+    try:
+        for row in rows:
+            yield row
+            line = rows.line_num
+    except csv.Error as error:
+        raise _bad_row(path, line + 1, str(error)) from error
 
 
 def _bad_row(path: str, line: int, reason: str) -> DatasetError:

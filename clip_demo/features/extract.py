@@ -101,16 +101,19 @@ def damaged_rows(features: np.ndarray) -> np.ndarray:
 def encode_split(extract: Extract, dataset: Dataset, split: str, progress: Progress | None = None) -> np.ndarray:
     """Return the features of all images of a split: shape (n, d), float32, not normalised.
 
-    Damaged images are left out of the dataset.
+    Damaged images are left out of the dataset. What is returned belongs to the images, and the key, that the dataset
+    has then: where a file has changed or was left out after it was encoded, all are encoded again.
     """
-    ids, done, parts = dataset.ids(split), 0, []
-    for rows in extract(dataset, split, ids):
-        parts.append(rows)
-        done += len(rows)
-        if progress:
-            progress(f"{split} features", done, len(ids))
-    features = joined(parts)
-    if (damaged := damaged_rows(features)).any():
-        dataset.leave_out(ids[damaged], split)
-        features = features[~damaged]
-    return features
+    while True:
+        key, ids, done, parts = dataset.key, dataset.ids(split), 0, []
+        for rows in extract(dataset, split, ids):
+            parts.append(rows)
+            done += len(rows)
+            if progress:
+                progress(f"{split} features", done, len(ids))
+        features = joined(parts)
+        damaged = damaged_rows(features)
+        if damaged.any():
+            dataset.leave_out(ids[damaged], split)
+        if dataset.key == key and np.array_equal(dataset.ids(split), ids[~damaged]):
+            return features[~damaged] if damaged.any() else features
