@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import posixpath
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -121,12 +122,12 @@ def _by_folder(found: Iterable[File], top: str) -> tuple[list[File], list[str], 
     kept, labels, splits, outside = [], [], [], 0
     for file in found:
         parts = normal_form(file.path[len(top) :]).split("/")
-        split = parts.pop(0) if has_splits else train
-        if len(parts) < 2 or split not in (train, test):
+        split, label = parts.pop(0) if has_splits else train, _one_line(parts[0])
+        if len(parts) < 2 or split not in (train, test) or not label:
             outside += 1
             continue
         kept.append(file)
-        labels.append(parts[0])
+        labels.append(label)
         splits.append(split == test)
     notes = [f"images outside the folders of classes: {outside:,}"] if outside else []
     return kept, labels, splits if has_splits else None, notes
@@ -145,7 +146,7 @@ def _by_table(
         )
     chosen: dict[str, tuple[str, bool]] = {}
     for row in _checked(rows, path):
-        name, label = normal_form((row["file"] or "").strip()), normal_form((row["label"] or "").strip())
+        name, label = normal_form((row["file"] or "").strip()), _one_line(row["label"] or "")
         split = (row.get("split") or "").strip().lower()
         if name not in by_path:
             raise _bad_row(path, rows.line_num, f"there is no image {name!r}; paths are relative to this file")
@@ -166,7 +167,7 @@ def _names_and_groups(files: ImageFiles, path: str | None, folders: Sequence[str
     names, groups = {folder: folder for folder in folders}, {}
     rows = csv.reader(io.StringIO(_text(files, path)), skipinitialspace=True, strict=True)
     for row in _checked(rows, path):
-        folder, name, group, *more = [normal_form(cell.strip()) for cell in row] + [""] * max(0, 3 - len(row))
+        folder, name, group, *more = [_one_line(cell) for cell in row] + [""] * max(0, 3 - len(row))
         if not any((folder, name, group)):
             continue
         if folder not in names or any(more):
@@ -180,6 +181,11 @@ def _names_and_groups(files: ImageFiles, path: str | None, folders: Sequence[str
     if groups and (missing := [folder for folder in folders if folder not in groups]):
         raise DatasetError(f"dataset: {path} has no group for {missing[0]!r}; give one for each class, or for none.")
     return tuple(names[folder] for folder in folders), [groups[folder] for folder in folders] if groups else []
+
+
+def _one_line(name: str) -> str:
+    """Return a class name as the lists of the page can have it: without line breaks, and a single space for several."""
+    return re.sub(r"[\s\0-\x1f\x7f]+", " ", normal_form(name)).strip()
 
 
 def _text(files: ImageFiles, path: str) -> str:

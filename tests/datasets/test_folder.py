@@ -26,6 +26,8 @@ from clip_demo.features.extract import encode_directly, encode_split
 from clip_demo.features.shards import Shards
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.model_pool import ModelPool
+from clip_demo.zero_shot.prompt_set import PromptSet
+from clip_demo.zero_shot.prompts import join_classnames
 
 COUNTS = {"Äpfel": 10, "red": 6, "wide ones": 1, "1": 3}
 
@@ -108,6 +110,18 @@ def test_a_table_of_labels(folder):
         assert (levels(dataset, "test"), dataset.labels().tolist()) == ([30, 0], [0, 1])
     table.write_text("file,label\n" + "".join(f"red/{name},x\n1/{name},y\n" for name in ("0.png", "2.png")))
     assert FolderDataset(folder).sizes == {"train": 2, "test": 2}
+
+
+def test_class_names_have_no_line_breaks_or_needless_spaces(tmp_path):
+    for number, name in enumerate(("a\nb", " c  d\t", "c d", " ", "e")):
+        for i in range(5):
+            save(tmp_path / "set" / name / f"{number}{i}.png")
+    dataset = FolderDataset(tmp_path / "set")
+    assert (dataset.classnames, sum(dataset.sizes.values())) == (("a b", "c d", "e"), 20)
+    assert dataset.notes == ("Left out: images outside the folders of classes: 5.",)
+    assert PromptSet.parse("{}", join_classnames(dataset.classnames)).classnames == dataset.classnames
+    (tmp_path / "set/labels.csv").write_text('file,label\ne/40.png,"x\ny"\ne/41.png,z\0\ne/42.png,z\n')
+    assert FolderDataset(tmp_path / "set").classnames == ("x y", "z")
 
 
 def test_class_names_and_groups_may_come_from_a_file(folder):
