@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..artifacts import atomic_write
+from ..paths import is_readable
 from .listing import Listing
 
 logger = logging.getLogger(__name__)
@@ -36,22 +37,28 @@ class FileRecord:
     folder : path
         Where the record is kept. If nothing can be written there, what it has is used, and the rest kept in memory.
     listing : Listing
+    place : path
+        Where the files are. Another place with the same listing may be a copy, which the record of the first tells, or
+        have other images, so each has a record of its own.
     """
 
-    def __init__(self, folder: Path, listing: Listing):
+    def __init__(self, folder: Path, listing: Listing, place: Path):
         self._listing = listing
-        path = folder / f"{listing.sha256[:32]}.files"
+        name, n_bytes = listing.sha256[:32], len(listing.paths) * _FIELDS.itemsize
+        path = folder / f"{name}-{hashlib.sha256(os.fsencode(os.path.realpath(place))).hexdigest()[:8]}.files"
+        known = next(
+            (each for each in (path, *sorted(folder.glob(f"{name}*.files"))) if _has_size(each, n_bytes)), None
+        )
         try:
-            n_bytes = len(listing.paths) * _FIELDS.itemsize
-            if not path.is_file() or path.stat().st_size != n_bytes:
-                # Zeros: nothing was read yet. They are written, because where a disk has no room for a page of a mapped
-                # file, the process is ended. And in a new file: another process may have mapped the old one.
+            if known != path:
+                # Zeros where nothing was read yet. They are written, because where a disk has no room for a page of a
+                # mapped file, the process is ended. And to a new file: another process may have mapped the old one.
                 with atomic_write(path) as part:
-                    part.write_bytes(bytes(n_bytes))
-            self._files = np.memmap(path, dtype=_FIELDS, mode="r+" if os.access(path, os.W_OK) else "c")
+                    part.write_bytes(known.read_bytes() if known else bytes(n_bytes))
+            self._files = np.memmap(path, dtype=_FIELDS, mode="r+")
         except OSError as error:
             logger.warning("what is known of the files of a dataset cannot be kept in %s (%s)", folder, error)
-            self._files = np.zeros(len(listing.paths), dtype=_FIELDS)
+            self._files = np.fromfile(known, dtype=_FIELDS) if known else np.zeros(len(listing.paths), dtype=_FIELDS)
 
     @property
     def damaged(self) -> np.ndarray:
@@ -108,6 +115,10 @@ class FileRecord:
     def leave_out(self, positions: np.ndarray) -> None:
         """Note that files are damaged."""
         self._files["state"][positions] |= DAMAGED
+
+
+def _has_size(path: Path, n_bytes: int) -> bool:
+    return is_readable(path) and path.is_file() and path.stat().st_size == n_bytes
 
 
 def _sample(positions: np.ndarray) -> list[int]:

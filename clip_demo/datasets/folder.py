@@ -48,7 +48,7 @@ class FolderDataset(Dataset):
         self.name = re.sub(r"[^\w.-]+", "-", self.title).strip("-.") or "folder"
         self.classnames, self.coarse_names = self._listing.classnames, self._listing.coarse_names
         self.coarse_of = self._listing.coarse_of
-        self._record = FileRecord(cache_folder() / "datasets", self._listing)
+        self._record = FileRecord(cache_folder() / "datasets", self._listing, self.folder)
         self._record.compare(self._files.read)
         self._lock = threading.Lock()
         self._positions = self._readable()

@@ -16,7 +16,7 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from clip_demo.backend import Backend
-from clip_demo.datasets.catalog import add_dataset, open_datasets
+from clip_demo.datasets.catalog import add_dataset, open_chosen, open_datasets
 from clip_demo.datasets.file_record import FileRecord
 from clip_demo.datasets.folder import FolderDataset
 from clip_demo.datasets.image_files import MAX_FILES, File, ImageFiles
@@ -438,7 +438,7 @@ def test_a_head_of_files_that_change_meanwhile_is_not_kept(folder, toy_encoder, 
 
 
 def test_a_record_has_its_place_on_the_disk(tmp_path):
-    FileRecord(tmp_path, SimpleNamespace(sha256="00" * 32, paths=["x"] * 1_000))
+    FileRecord(tmp_path, SimpleNamespace(sha256="00" * 32, paths=["x"] * 1_000), tmp_path)
     status = next(tmp_path.iterdir()).stat()
     assert status.st_blocks * 512 >= status.st_size > 0  # or a full disk would end the process
 
@@ -481,6 +481,22 @@ def test_a_copied_folder_is_the_same_dataset(folder, toy_encoder, tmp_path):
     encode_split(encode_directly(toy_encoder), FolderDataset(folder), "test")
     copy = shutil.copytree(folder, tmp_path / "copy/fruit", copy_function=shutil.copyfile)
     assert FolderDataset(copy).key == FolderDataset(folder).key
+
+
+def test_other_images_with_the_same_names_and_sizes_are_another_dataset(tmp_path, toy_encoder):
+    for place in "xy":
+        for i in range(12):
+            save(tmp_path / place / "set" / "ab"[i % 2] / f"{i}.png", 10 * i + (place == "y"))
+    paths = [str(tmp_path / place / "set") for place in "xy"]
+    for given in (paths, paths[::-1], paths[:1], paths[1:], paths):
+        datasets, _ = open_chosen(None, given)
+        chosen = {name: datasets[name] for name in list(datasets)[-len(given) :]}
+        backend = Backend(ModelPool.of(toy_encoder), datasets=chosen, stores=Stores.open(tmp_path / "stores"))
+        for name, dataset in 2 * [*chosen.items()]:
+            backend.evaluate(dataset=name)
+            features = backend._evaluator.test_features(backend._ready(None), dataset)
+            expected = [toy_encoder.preprocess(image) for image in dataset.images(range(dataset.sizes["test"]))]
+            np.testing.assert_allclose(features, 2 * np.array(expected), err_msg=f"{given}: {dataset.folder}")
 
 
 def test_the_host_names_folders_and_visitors_choose_among_them(folder, tmp_path, toy_encoder):
