@@ -384,6 +384,21 @@ def test_a_file_that_could_not_be_read_for_a_while_is_back_after_a_restart(folde
     assert (again.sizes, again.notes, again.key) == (sizes, (), dataset.key)
 
 
+@pytest.mark.parametrize("left", [(), ("an empty folder",)])
+def test_while_the_folder_is_away_nothing_is_left_out(folder, toy_encoder, tmp_path, left):
+    dataset = FolderDataset(folder)
+    backend = Backend(ModelPool.of(toy_encoder), datasets={"fruit": dataset}, stores=Stores.open(tmp_path / "stores"))
+    folder.rename(tmp_path / "away")
+    if left:
+        folder.mkdir()
+    for _ in range(2):
+        with pytest.raises(DatasetError, match="fruit cannot be read any more; restore it, then try again"):
+            backend.evaluate()
+    assert not dataset.available()
+    (tmp_path / "away").replace(folder)
+    assert backend.evaluate().accuracy.n == 4 and dataset.notes == ()
+
+
 def test_features_belong_to_the_files_that_there_are_at_the_end(folder, toy_encoder):
     dataset = FolderDataset(folder)
     changed, removed = folder / dataset.path_of(0), folder / dataset.path_of(1)
