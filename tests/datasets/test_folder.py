@@ -424,6 +424,22 @@ def test_features_belong_to_the_files_that_there_are_at_the_end(folder, toy_enco
     assert calls == [(4, 4), (3, 3)] and dataset.sizes["test"] == 3
 
 
+def test_a_file_that_changes_all_the_time_is_no_endless_work(folder, toy_encoder):
+    dataset, calls = FolderDataset(folder), []
+    path = folder / dataset.path_of(0)
+
+    def change(what, done, total):
+        calls.append(done)
+        save(path, 200 + len(calls))
+        dataset.image(0)
+
+    with pytest.raises(
+        DatasetError, match="files of fruit change while they are encoded; try again when they are complete"
+    ):
+        encode_split(encode_directly(toy_encoder), dataset, "test", change)
+    assert calls == [4, 4, 4]
+
+
 def test_a_record_that_cannot_be_written_is_read(folder, toy_encoder, cache):
     encode_split(encode_directly(toy_encoder), FolderDataset(folder), "test")
     record = next((cache / "datasets").iterdir())
