@@ -109,8 +109,8 @@ class FolderFiles(ImageFiles):
     def read(self, path: str) -> bytes:
         """Return the content of a file; see `ImageFiles.read`."""
         where = self.path / path
-        # It may have become a link since the folder was listed.
-        if where.is_symlink() and not _is_below(where, os.path.realpath(self.path)):
+        # It, or a folder above it, may have become a link since the folder was listed.
+        if not _is_below(where, os.path.realpath(self.path)):
             raise ValueError("it leads out of the folder")
         with where.open("rb") as file:
             return _bounded(file)

@@ -232,8 +232,14 @@ def test_links_out_and_hidden_files_are_not_followed(folder):
     chosen = folder / dataset.path_of(0)
     chosen.unlink()
     chosen.symlink_to(outside / "0.png")
-    with pytest.raises(ImageError, match="cannot be read .it leads out of the folder.; restore the file"):
-        dataset.image(0)
+    # Nor is a folder that does.
+    shutil.move(folder / "Äpfel", outside)
+    (folder / "Äpfel").symlink_to(outside / "Äpfel")
+    last = dataset.sizes["test"] - 1
+    assert dataset.path_of(last).startswith("Äpfel/")
+    for index in (0, last):
+        with pytest.raises(ImageError, match="cannot be read .it leads out of the folder.; restore the file"):
+            dataset.image(index)
 
 
 def zipped(folder, path):
