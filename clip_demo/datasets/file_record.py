@@ -2,16 +2,19 @@
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from ..artifacts import atomic_write
+from ..paths import is_readable
 from .listing import Listing
 
 logger = logging.getLogger(__name__)
 
-READ, DAMAGED, CHANGED = 1, 2, 4
+READ, DAMAGED, CHANGED, MISSED = 1, 2, 4, 8  # missed: it could not be read, perhaps for the moment only
 _FIELDS = np.dtype([("mtime_ns", "<i8"), ("digest", "S32"), ("state", "u1")])
 # Files whose time stamp is another are compared at the start. A copied folder has only such files: a sample is enough
 # to see that it is a copy.
@@ -32,23 +35,30 @@ class FileRecord:
     Parameters
     ----------
     folder : path
-        Where the record is kept. If nothing can be written there, it is kept in memory.
+        Where the record is kept. If nothing can be written there, what it has is used, and the rest kept in memory.
     listing : Listing
+    place : path
+        Where the files are. Another place with the same listing may be a copy, which the record of the first tells, or
+        have other images, so each has a record of its own.
     """
 
-    def __init__(self, folder: Path, listing: Listing):
+    def __init__(self, folder: Path, listing: Listing, place: Path):
         self._listing = listing
-        path = folder / f"{listing.sha256[:32]}.files"
+        name, n_bytes = listing.sha256[:32], len(listing.paths) * _FIELDS.itemsize
+        path = folder / f"{name}-{hashlib.sha256(os.fsencode(os.path.realpath(place))).hexdigest()[:8]}.files"
+        known = next(
+            (each for each in (path, *sorted(folder.glob(f"{name}*.files"))) if _has_size(each, n_bytes)), None
+        )
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            n_bytes = len(listing.paths) * _FIELDS.itemsize
-            if not path.is_file() or path.stat().st_size != n_bytes:
-                with path.open("wb") as file:
-                    file.truncate(n_bytes)  # zeros: nothing was read yet
+            if known != path:
+                # Zeros where nothing was read yet. They are written, because where a disk has no room for a page of a
+                # mapped file, the process is ended. And to a new file: another process may have mapped the old one.
+                with atomic_write(path) as part:
+                    part.write_bytes(known.read_bytes() if known else bytes(n_bytes))
             self._files = np.memmap(path, dtype=_FIELDS, mode="r+")
         except OSError as error:
             logger.warning("what is known of the files of a dataset cannot be kept in %s (%s)", folder, error)
-            self._files = np.zeros(len(listing.paths), dtype=_FIELDS)
+            self._files = np.fromfile(known, dtype=_FIELDS) if known else np.zeros(len(listing.paths), dtype=_FIELDS)
 
     @property
     def damaged(self) -> np.ndarray:
@@ -64,15 +74,28 @@ class FileRecord:
         return hashlib.sha256(changed.tobytes() + self._files["digest"][changed].tobytes()).hexdigest()[:8]
 
     def compare(self, read: Callable[[str], bytes]) -> None:
-        """Read files that were read before and have another time stamp now; see `MAX_COMPARED`."""
+        """Read files that were read before and have another time stamp now; see `MAX_COMPARED`.
+
+        Those that could not be read, such as while a disk was away, are not left out any more when one of them can be.
+        """
         state, mtimes = self._files["state"], self._files["mtime_ns"]
-        others = np.flatnonzero((state & READ > 0) & (mtimes != self._listing.mtimes_ns))
-        chosen = others[np.linspace(0, len(others) - 1, min(len(others), MAX_COMPARED)).astype(int)]
-        for position in chosen.tolist():
-            try:
-                self.note(position, read(self._listing.paths[position]))
-            except (OSError, ValueError):
-                pass  # said when the image is needed
+        missed = np.flatnonzero(state & MISSED)
+        if any([self._note_again(position, read) for position in _sample(missed)]):
+            state[missed] &= READ | CHANGED
+        for position in _sample(np.flatnonzero((state & READ > 0) & (mtimes != self._listing.mtimes_ns))):
+            self._note_again(position, read)
+
+    def _note_again(self, position: int, read: Callable[[str], bytes]) -> bool:
+        """Read a file and note it; return whether it can be read."""
+        try:
+            self.note(position, read(self._listing.paths[position]))
+        except (OSError, ValueError):
+            return False  # said when the image is needed
+        return True
+
+    def miss(self, position: int) -> None:
+        """Note that a file cannot be read now."""
+        self._files["state"][position] |= MISSED
 
     def note(self, position: int, content: bytes) -> None:
         """Note the content of a file that was read, and whether it is another than the last time."""
@@ -92,3 +115,11 @@ class FileRecord:
     def leave_out(self, positions: np.ndarray) -> None:
         """Note that files are damaged."""
         self._files["state"][positions] |= DAMAGED
+
+
+def _has_size(path: Path, n_bytes: int) -> bool:
+    return is_readable(path) and path.is_file() and path.stat().st_size == n_bytes
+
+
+def _sample(positions: np.ndarray) -> list[int]:
+    return positions[np.linspace(0, len(positions) - 1, min(len(positions), MAX_COMPARED)).astype(int)].tolist()

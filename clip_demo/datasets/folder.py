@@ -48,7 +48,7 @@ class FolderDataset(Dataset):
         self.name = re.sub(r"[^\w.-]+", "-", self.title).strip("-.") or "folder"
         self.classnames, self.coarse_names = self._listing.classnames, self._listing.coarse_names
         self.coarse_of = self._listing.coarse_of
-        self._record = FileRecord(cache_folder() / "datasets", self._listing)
+        self._record = FileRecord(cache_folder() / "datasets", self._listing, self.folder)
         self._record.compare(self._files.read)
         self._lock = threading.Lock()
         self._positions = self._readable()
@@ -84,8 +84,8 @@ class FolderDataset(Dataset):
         return f"{_left_out(n)}." if n else ""
 
     def available(self) -> bool:
-        """Whether the folder is still there."""
-        return is_readable(self.folder)
+        """Whether the folder is still there; where a disk is away, an empty one may be in its place."""
+        return is_readable(self.folder) and (self.folder.is_file() or any(self.folder.iterdir()))
 
     def sources(self) -> list[str]:
         """Return where the images are; see `Dataset.sources`."""
@@ -114,14 +114,25 @@ class FolderDataset(Dataset):
         return (self._image_or_none(int(position)) for position in ids)
 
     def leave_out(self, ids: np.ndarray, split: str = "test") -> None:
-        """Leave out damaged images; see `Dataset.leave_out`."""
+        """Leave out damaged images; see `Dataset.leave_out`.
+
+        Raises
+        ------
+        DatasetError
+            When no image would be left, or the folder is not there any more. Nothing is left out then.
+        """
+        if not self.available():
+            raise DatasetError(
+                f"dataset: {self.folder} cannot be read any more; restore it, then try again.",
+                page=f"The images of {self.title} cannot be read now. Try again later.",
+            )
+        if len(ids) == self.sizes[split]:
+            raise DatasetError(f"dataset: none of the {split} images of {self.title} can be read; save them again.")
         with self._lock:
             self._record.leave_out(ids)
             self._positions = self._readable()
         for note in self._damaged_note(ids):
             logger.warning("%s: %s", self.title, note)
-        if not self.sizes[split]:
-            raise DatasetError(f"dataset: none of the {split} images of {self.title} can be read; save them again.")
 
     def path_of(self, index: int, split: str = "test") -> str:
         """Return the relative path of an image."""
@@ -144,6 +155,7 @@ class FolderDataset(Dataset):
         try:
             content = self._files.read(path)
         except (OSError, ValueError) as error:
+            self._record.miss(position)
             raise ImageError(
                 f"image: {path} of {self.title} cannot be read ({getattr(error, 'strerror', None) or error}); "
                 "restore the file, or start again without it.",

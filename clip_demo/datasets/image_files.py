@@ -1,7 +1,9 @@
 """The files below a folder or in a zip, and their content: nothing outside is ever read."""
 
+import contextlib
 import os
 import stat
+import sys
 import unicodedata
 import zipfile
 from abc import ABC, abstractmethod
@@ -93,19 +95,22 @@ class FolderFiles(ImageFiles):
                 path = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.name.startswith("."):
                     continue
-                if entry.is_symlink() and (entry.is_dir() or not _is_below(entry.path, root)):
-                    self._skip("links to folders, or out of this one", path)
-                elif entry.is_dir():
-                    pending.append(path)
-                elif entry.is_file():
-                    at = entry.stat()
-                    yield File(path, at.st_size, at.st_mtime_ns)
+                try:
+                    if entry.is_symlink() and (entry.is_dir() or not _is_below(entry.path, root)):
+                        self._skip("links to folders, or out of this one", path)
+                    elif entry.is_dir():
+                        pending.append(path)
+                    elif entry.is_file():
+                        at = entry.stat()
+                        yield File(path, at.st_size, at.st_mtime_ns)
+                except OSError:  # such as a link to itself, or a file that was removed meanwhile
+                    self._skip("files that cannot be read", path)
 
     def read(self, path: str) -> bytes:
         """Return the content of a file; see `ImageFiles.read`."""
         where = self.path / path
-        # It may have become a link since the folder was listed.
-        if where.is_symlink() and not _is_below(where, os.path.realpath(self.path)):
+        # It, or a folder above it, may have become a link since the folder was listed.
+        if not _is_below(where, os.path.realpath(self.path)):
             raise ValueError("it leads out of the folder")
         with where.open("rb") as file:
             return _bounded(file)
@@ -130,7 +135,7 @@ class ZipFiles(ImageFiles):
             if stat.S_ISLNK(info.external_attr >> 16):
                 self._skip("links", name)
             elif not info.is_dir() and not any(part.startswith((".", "__MACOSX")) for part in name.split("/")):
-                yield File(name, info.file_size, mtime_ns, info.CRC)
+                yield File(name, min(info.file_size, sys.maxsize), mtime_ns, info.CRC)
 
     def read(self, path: str) -> bytes:
         """Return the content of a file; see `ImageFiles.read`."""
@@ -166,13 +171,15 @@ def normal_form(path: str) -> str:
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """Return a name in a zip. Some programs write UTF-8 without saying so, which Python reads as code page 437."""
-    if info.flag_bits & 0x800 or info.filename.isascii():
-        return info.filename
-    try:
-        return info.filename.encode("cp437").decode()
-    except UnicodeError:
-        return info.filename
+    """Return a path in a zip, relative and without empty parts.
+
+    Some programs write UTF-8 without saying so, which Python reads as code page 437.
+    """
+    name = info.filename
+    if not (info.flag_bits & 0x800 or name.isascii()):
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode()
+    return "/".join(part for part in name.split("/") if part not in ("", "."))
 
 
 def _is_text(name: str) -> bool:

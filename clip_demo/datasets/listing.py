@@ -4,7 +4,8 @@ import csv
 import hashlib
 import io
 import posixpath
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -107,8 +108,8 @@ def _top_folder(found: Sequence[File]) -> str:
     """Return the folder that holds all files, with "/" at its end: a zip often has its own name as its only folder."""
     if not found:
         return ""
-    # Sorted, so what the first and the last have in common all have.
-    common = posixpath.commonpath([posixpath.dirname(file.path) for file in (found[0], found[-1])])
+    paths = [file.path for file in found]  # what the first and the last in their order have in common, all have
+    common = posixpath.commonpath([posixpath.dirname(path) for path in (min(paths), max(paths))])
     return f"{common}/" if common else ""
 
 
@@ -121,12 +122,12 @@ def _by_folder(found: Iterable[File], top: str) -> tuple[list[File], list[str], 
     kept, labels, splits, outside = [], [], [], 0
     for file in found:
         parts = normal_form(file.path[len(top) :]).split("/")
-        split = parts.pop(0) if has_splits else train
-        if len(parts) < 2 or split not in (train, test):
+        split, label = parts.pop(0) if has_splits else train, _one_line(parts[0])
+        if len(parts) < 2 or split not in (train, test) or not label:
             outside += 1
             continue
         kept.append(file)
-        labels.append(parts[0])
+        labels.append(label)
         splits.append(split == test)
     notes = [f"images outside the folders of classes: {outside:,}"] if outside else []
     return kept, labels, splits if has_splits else None, notes
@@ -137,15 +138,15 @@ def _by_table(
 ) -> tuple[list[File], list[str], list[bool] | None]:
     """Return the images that ``labels.csv`` names, their labels, and whether each is a test image where it says so."""
     by_path = {normal_form(file.path[len(top) :]): file for file in found}
-    rows = csv.DictReader(io.StringIO(_text(files, path)))
+    rows = csv.DictReader(io.StringIO(_text(files, path)), strict=True)
     columns = rows.fieldnames or []
     if not {"file", "label"} <= set(columns):
         raise DatasetError(
             f"dataset: the columns of {path} are {columns}; it needs file and label, and may have split."
         )
     chosen: dict[str, tuple[str, bool]] = {}
-    for row in rows:
-        name, label = normal_form((row["file"] or "").strip()), normal_form((row["label"] or "").strip())
+    for row in _checked(rows, path):
+        name, label = normal_form((row["file"] or "").strip()), _one_line(row["label"] or "")
         split = (row.get("split") or "").strip().lower()
         if name not in by_path:
             raise _bad_row(path, rows.line_num, f"there is no image {name!r}; paths are relative to this file")
@@ -164,9 +165,9 @@ def _names_and_groups(files: ImageFiles, path: str | None, folders: Sequence[str
     if path is None:
         return tuple(folders), []
     names, groups = {folder: folder for folder in folders}, {}
-    rows = csv.reader(io.StringIO(_text(files, path)), skipinitialspace=True)
-    for row in rows:
-        folder, name, group, *more = [normal_form(cell.strip()) for cell in row] + [""] * max(0, 3 - len(row))
+    rows = csv.reader(io.StringIO(_text(files, path)), skipinitialspace=True, strict=True)
+    for row in _checked(rows, path):
+        folder, name, group, *more = [_one_line(cell) for cell in row] + [""] * max(0, 3 - len(row))
         if not any((folder, name, group)):
             continue
         if folder not in names or any(more):
@@ -182,11 +183,27 @@ def _names_and_groups(files: ImageFiles, path: str | None, folders: Sequence[str
     return tuple(names[folder] for folder in folders), [groups[folder] for folder in folders] if groups else []
 
 
+def _one_line(name: str) -> str:
+    """Return a class name as the lists of the page can have it: without line breaks, and a single space for several."""
+    return re.sub(r"[\s\0-\x1f\x7f]+", " ", normal_form(name)).strip()
+
+
 def _text(files: ImageFiles, path: str) -> str:
     try:
         return files.read(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise DatasetError(f"dataset: {path} cannot be read ({error}); save it as UTF-8.") from error
+
+
+def _checked(rows: csv.DictReader | Iterator[list[str]], path: str) -> Iterator:
+    """Yield the rows of a table; a quotation mark that is never closed, for example, raises a DatasetError."""
+    line = rows.line_num
+    try:
+        for row in rows:
+            yield row
+            line = rows.line_num
+    except csv.Error as error:
+        raise _bad_row(path, line + 1, str(error)) from error
 
 
 def _bad_row(path: str, line: int, reason: str) -> DatasetError:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..datasets.base import Dataset
-from ..errors import ModelError
+from ..errors import DatasetError, ModelError
 from ..models.encoder import Encoder
 from ..progress import Progress
 
@@ -22,6 +22,7 @@ BATCH = 128
 SMALL_BATCH = 32
 _PIECE = 16  # images that a thread reads and preprocesses at a time
 _AHEAD = 2  # batches preprocessed in advance
+_ATTEMPTS = 3  # to encode a dataset whose files change meanwhile
 
 
 def encode_directly(encoder: Encoder) -> Extract:
@@ -101,16 +102,28 @@ def damaged_rows(features: np.ndarray) -> np.ndarray:
 def encode_split(extract: Extract, dataset: Dataset, split: str, progress: Progress | None = None) -> np.ndarray:
     """Return the features of all images of a split: shape (n, d), float32, not normalised.
 
-    Damaged images are left out of the dataset.
+    Damaged images are left out of the dataset. What is returned belongs to the images, and the key, that the dataset
+    has then: where a file has changed or was left out after it was encoded, all are encoded again.
+
+    Raises
+    ------
+    DatasetError
+        When files change each time.
     """
-    ids, done, parts = dataset.ids(split), 0, []
-    for rows in extract(dataset, split, ids):
-        parts.append(rows)
-        done += len(rows)
-        if progress:
-            progress(f"{split} features", done, len(ids))
-    features = joined(parts)
-    if (damaged := damaged_rows(features)).any():
-        dataset.leave_out(ids[damaged], split)
-        features = features[~damaged]
-    return features
+    for _ in range(_ATTEMPTS):
+        key, ids, done, parts = dataset.key, dataset.ids(split), 0, []
+        for rows in extract(dataset, split, ids):
+            parts.append(rows)
+            done += len(rows)
+            if progress:
+                progress(f"{split} features", done, len(ids))
+        features = joined(parts)
+        damaged = damaged_rows(features)
+        if damaged.any():
+            dataset.leave_out(ids[damaged], split)
+        if dataset.key == key and np.array_equal(dataset.ids(split), ids[~damaged]):
+            return features[~damaged] if damaged.any() else features
+    raise DatasetError(
+        f"dataset: files of {dataset.title} change while they are encoded; try again when they are complete.",
+        page=f"The images of {dataset.title} are being changed. Try again later.",
+    )

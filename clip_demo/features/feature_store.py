@@ -145,6 +145,8 @@ def load_features(path: str | Path) -> tuple[TestFeatures, str, str]:
                 if "scale" in stored:
                     features *= stored["scale"]
             data = TestFeatures(features, stored["labels"].astype(np.int64))
+            if len(data.features) != len(data.labels):
+                raise ValueError("there are more of them than labels, or fewer")
             if not (np.isfinite(data.norms).all() and data.norms.all()):
                 raise ValueError("some are infinite, zero or no numbers")
             return data, str(stored["model_sha256"]), str(stored["image_set"])

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..artifacts import check_folder, remove_abandoned_parts
 from ..datasets.base import Dataset
-from ..errors import OptionError
+from ..errors import DatasetError, OptionError
 from ..features.extract import Extract
 from ..features.feature_store import FeatureStore, TestFeatures
 from ..models.encoder import Encoder
@@ -306,3 +306,8 @@ class ProbePipeline:
 
     def _encode(self, split: str, n: int | None = None) -> None:
         self._fitter.encode(split, n, self._progress)
+        if self._dataset.key != self._key[1]:  # some of the features belong to files that are no more
+            raise DatasetError(
+                f"dataset: files of {self._dataset.title} have changed since this began; start it again.",
+                page=f"Images of {self._dataset.title} have changed. Start again.",
+            )

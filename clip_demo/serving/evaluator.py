@@ -54,7 +54,7 @@ class Evaluator:
         images = self.labelled_images(model, dataset, progress, prompts, *([] if baseline is None else [baseline]))
 
         def predict(each: PromptSet) -> Predictions:
-            key = (model.encoder.sha256, dataset.key, each)
+            key = (model.encoder.sha256, dataset.key, len(images.labels), each)
             return self._predictions.get(key, partial(_predict, model, images, progress, each), progress)
 
         before = None if baseline is None else predict(baseline)
@@ -76,13 +76,13 @@ class Evaluator:
             return LabelledImages.of(self.test_set(model, dataset, progress), dataset, encoder.logit_scale, head)
 
         # The head is a part of the key, so that one fitted meanwhile is used at once.
-        return self._test_sets.get((encoder.sha256, dataset.key, id(head)), compute, progress)
+        return self._test_sets.get((*_identity(model, dataset), id(head)), compute, progress)
 
     def test_set(self, model: ModelHandle, dataset: Dataset, progress: Progress | None = None) -> TestFeatures:
         """Return the features of a test set, which are computed where they are not stored: once, whoever asks."""
         encoder, extract = model.encoder, model.features.extract
         compute = partial(self._features.get_or_encode, encoder, dataset, extract, progress)
-        return self._encoded.get((encoder.sha256, dataset.key), compute, progress)
+        return self._encoded.get(_identity(model, dataset), compute, progress)
 
     def test_features(self, model: ModelHandle, dataset: Dataset) -> np.ndarray | None:
         """Return the stored features of a test set, shape (n, d), not normalised; None where there are none yet."""
@@ -152,6 +152,11 @@ class Evaluator:
         images = self.labelled_images(model, dataset, progress, prompts, *renamed)
         members = np.flatnonzero(images.labels == position)
         return compare_names(partial(_predict, model, images, progress), prompts, renamed, position, members, progress)
+
+
+def _identity(model: ModelHandle, dataset: Dataset) -> tuple[str, str, int]:
+    # The key of a dataset stays when an image is left out, and those behind it have other indices then.
+    return model.encoder.sha256, dataset.key, dataset.sizes["test"]
 
 
 def _predict(model: ModelHandle, images: LabelledImages, progress: Progress | None, prompts: PromptSet) -> Predictions:

@@ -117,9 +117,8 @@ class Searcher:
         if image is not None:
             parts.append(chosen.features.encode_image(key, partial(read_image, image)))
         test = self._evaluator.test_set(chosen, on, progress)
-        ranking = self._rankings.get(
-            (chosen.encoder.sha256, on.key, text, key, index), partial(_rank, test, parts, index), progress
-        )
+        asked = (chosen.encoder.sha256, on.key, len(test.labels), text, key, index)
+        ranking = self._rankings.get(asked, partial(_rank, test, parts, index), progress)
         indices, cosines = ranking.page(offset, limit)
         found = zip(indices.tolist(), cosines.tolist(), test.labels[indices].tolist(), strict=True)
         matches = tuple(Match(each, cosine, on.classnames[label]) for each, cosine, label in found)

@@ -62,7 +62,8 @@ class Thumbnails:
             for index, image in zip(part, dataset.readable_images([ids[index] for index in part]), strict=True):
                 made[index] = _encode(image) if image else b""
         with self._lock:
-            self._made.update({(key, ids[index]): made[index] for index in missing})
+            # An image that cannot be read now may be back the next time.
+            self._made.update({(key, ids[index]): made[index] for index in missing if made[index]})
         return [made[index] for index in indices]
 
 

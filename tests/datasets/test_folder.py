@@ -7,14 +7,17 @@ import tracemalloc
 import unicodedata
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers import unprivileged
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from clip_demo.backend import Backend
-from clip_demo.datasets.catalog import add_dataset, open_datasets
+from clip_demo.datasets.catalog import add_dataset, open_chosen, open_datasets
+from clip_demo.datasets.file_record import FileRecord
 from clip_demo.datasets.folder import FolderDataset
 from clip_demo.datasets.image_files import MAX_FILES, File, ImageFiles
 from clip_demo.datasets.listing import list_images
@@ -23,6 +26,8 @@ from clip_demo.features.extract import encode_directly, encode_split
 from clip_demo.features.shards import Shards
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.serving.model_pool import ModelPool
+from clip_demo.zero_shot.prompt_set import PromptSet
+from clip_demo.zero_shot.prompts import join_classnames
 
 COUNTS = {"Äpfel": 10, "red": 6, "wide ones": 1, "1": 3}
 
@@ -107,6 +112,18 @@ def test_a_table_of_labels(folder):
     assert FolderDataset(folder).sizes == {"train": 2, "test": 2}
 
 
+def test_class_names_have_no_line_breaks_or_needless_spaces(tmp_path):
+    for number, name in enumerate(("a\nb", " c  d\t", "c d", " ", "e")):
+        for i in range(5):
+            save(tmp_path / "set" / name / f"{number}{i}.png")
+    dataset = FolderDataset(tmp_path / "set")
+    assert (dataset.classnames, sum(dataset.sizes.values())) == (("a b", "c d", "e"), 20)
+    assert dataset.notes == ("Left out: images outside the folders of classes: 5.",)
+    assert PromptSet.parse("{}", join_classnames(dataset.classnames)).classnames == dataset.classnames
+    (tmp_path / "set/labels.csv").write_text('file,label\ne/40.png,"x\ny"\ne/41.png,z\0\ne/42.png,z\n')
+    assert FolderDataset(tmp_path / "set").classnames == ("x y", "z")
+
+
 def test_class_names_and_groups_may_come_from_a_file(folder):
     (folder / "classes.txt").write_text(
         '1, "one, alone", numbers\nÄpfel, apple, fruit\nred,,fruit\nwide ones,,x\n', "utf-8"
@@ -135,6 +152,13 @@ def test_class_names_and_groups_may_come_from_a_file(folder):
         ("classes.txt", "red, 1\n", "classes.txt names two classes '1'; give each its own name"),
         ("classes.txt", "red,,colours\n", "classes.txt has no group for '1'; give one for each class, or for none"),
         ("classes.txt", b"\xff", "classes.txt cannot be read"),
+        ("classes.txt", 'red, "x\n1\n', "line 1 of classes.txt: unexpected end of data"),
+        ("labels.csv", 'file,label\nred/0.png,"a\n1/0.png,b\n', "line 2 of labels.csv: unexpected end of data"),
+        (
+            "labels.csv",
+            f"file,label\nred/0.png,{'a' * 200_000}\n",
+            "line 2 of labels.csv: field larger than field limit",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_used_is_named(folder, name, text, message):
@@ -192,6 +216,7 @@ def test_links_out_and_hidden_files_are_not_followed(folder):
     (folder / "red/linked.png").symlink_to(outside / "0.png")
     (folder / "red/again.png").symlink_to(folder / "red/0.png")  # it stays inside
     (folder / "red/loop").symlink_to(folder)
+    (folder / "itself").symlink_to("itself")
     save(folder / "red/.hidden.png", 99)
     (folder / "notes.txt").write_text("")
     (folder / "blue").mkdir()
@@ -200,14 +225,21 @@ def test_links_out_and_hidden_files_are_not_followed(folder):
     assert dataset.notes == (
         "Left out: empty folders: 1, such as blue.",
         "Left out: files that are no images by the ending of their names: 1, such as notes.txt.",
-        f"Left out: links to folders, or out of this one: 3, such as {dataset.notes[2].split()[-1]}",
+        "Left out: files that cannot be read: 1, such as itself.",
+        f"Left out: links to folders, or out of this one: 3, such as {dataset.notes[3].split()[-1]}",
     )
     # A file that becomes a link afterwards is not followed either.
     chosen = folder / dataset.path_of(0)
     chosen.unlink()
     chosen.symlink_to(outside / "0.png")
-    with pytest.raises(ImageError, match="cannot be read .it leads out of the folder.; restore the file"):
-        dataset.image(0)
+    # Nor is a folder that does.
+    shutil.move(folder / "Äpfel", outside)
+    (folder / "Äpfel").symlink_to(outside / "Äpfel")
+    last = dataset.sizes["test"] - 1
+    assert dataset.path_of(last).startswith("Äpfel/")
+    for index in (0, last):
+        with pytest.raises(ImageError, match="cannot be read .it leads out of the folder.; restore the file"):
+            dataset.image(index)
 
 
 def zipped(folder, path):
@@ -235,6 +267,25 @@ def test_a_zip_is_as_good_as_a_folder_and_nothing_outside_is_read(folder, tmp_pa
     assert dataset.notes == ("Left out: links: 1, such as a/link.png.",)
 
 
+@pytest.mark.parametrize("name", ["/{}", "./{}", "top//{}"])
+def test_names_in_a_zip_may_be_absolute_or_have_empty_parts(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for path in ("a/0.png", "a/1.png", "b/0.png"):
+            archive.writestr(name.format(path), "x")
+        archive.writestr(name.replace("//", "/").removeprefix("/").format("b/1.png"), "x")
+    dataset = FolderDataset(tmp_path / "set.zip")
+    assert (dataset.classnames, dataset.sizes) == (("a", "b"), {"train": 2, "test": 2})
+
+
+def test_the_common_folder_may_be_written_in_two_forms_of_unicode(tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for number, form in enumerate(("NFC", "NFD", "NFC")):
+            for name in "ab":
+                archive.writestr(unicodedata.normalize(form, f"é/{name}/{number}.png"), "x")
+    with pytest.raises(DatasetError, match="has 1 classes of images"):
+        FolderDataset(tmp_path / "set.zip")
+
+
 def test_names_in_a_zip_that_are_utf_8_without_saying_so(folder, tmp_path):
     data = bytearray(zipped(folder, tmp_path / "fruit.zip").read_bytes())
     for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # as Info-ZIP writes them
@@ -253,6 +304,14 @@ def test_a_file_in_a_zip_has_a_bounded_size(folder, tmp_path, monkeypatch):
     dataset = FolderDataset(tmp_path / "bomb.zip")
     ids = np.concatenate([dataset.ids("train"), dataset.ids("test")])
     assert [image is None for image in dataset.readable_images(ids)].count(True) == 1
+
+
+def test_a_zip_that_announces_more_than_any_file_can_have_is_opened(tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for name in ("a/0.png", "a/1.png", "b/0.png", "b/1.png"):
+            archive.writestr(name, "x")
+        archive.filelist[0].file_size = 2**64 - 1
+    assert FolderDataset(tmp_path / "set.zip").sizes == {"train": 2, "test": 2}
 
 
 def damage(folder, *paths):
@@ -320,6 +379,107 @@ def test_without_a_cache_that_can_be_written_the_record_is_in_memory(folder, toy
     assert sum(dataset.sizes.values()) == 20
 
 
+def test_a_file_that_could_not_be_read_for_a_while_is_back_after_a_restart(folder, toy_encoder):
+    dataset = FolderDataset(folder)
+    path, away, sizes = folder / dataset.path_of(2), folder.parent / "away", dict(dataset.sizes)
+    path.rename(away)  # such as with a network drive
+    encode_split(encode_directly(toy_encoder), dataset, "test")
+    assert dataset.sizes["test"] == sizes["test"] - 1
+    away.rename(path)
+    again = FolderDataset(folder)
+    assert (again.sizes, again.notes, again.key) == (sizes, (), dataset.key)
+
+
+@pytest.mark.parametrize("left", [(), ("an empty folder",)])
+def test_while_the_folder_is_away_nothing_is_left_out(folder, toy_encoder, tmp_path, left):
+    dataset = FolderDataset(folder)
+    backend = Backend(ModelPool.of(toy_encoder), datasets={"fruit": dataset}, stores=Stores.open(tmp_path / "stores"))
+    folder.rename(tmp_path / "away")
+    if left:
+        folder.mkdir()
+    for _ in range(2):
+        with pytest.raises(DatasetError, match="fruit cannot be read any more; restore it, then try again"):
+            backend.evaluate()
+    assert not dataset.available()
+    (tmp_path / "away").replace(folder)
+    assert backend.evaluate().accuracy.n == 4 and dataset.notes == ()
+
+
+def test_features_belong_to_the_files_that_there_are_at_the_end(folder, toy_encoder):
+    dataset = FolderDataset(folder)
+    changed, removed = folder / dataset.path_of(0), folder / dataset.path_of(1)
+    expected = toy_encoder.encode_images(
+        [
+            toy_encoder.preprocess(Image.new("RGB", (1, 1), (level,) * 3))
+            for level in (200, *levels(dataset, "test")[2:])
+        ]
+    )
+    calls = []
+
+    def change(what, done, total):
+        """Be what a visitor and another model do, after these images have been encoded."""
+        if not calls:
+            save(changed, 200)
+            dataset.image(0)
+            removed.unlink()
+            dataset.leave_out(dataset.ids()[1:2])
+        calls.append((done, total))
+
+    features = encode_split(encode_directly(toy_encoder), dataset, "test", change)
+    np.testing.assert_allclose(features, expected)
+    assert calls == [(4, 4), (3, 3)] and dataset.sizes["test"] == 3
+
+
+def test_a_file_that_changes_all_the_time_is_no_endless_work(folder, toy_encoder):
+    dataset, calls = FolderDataset(folder), []
+    path = folder / dataset.path_of(0)
+
+    def change(what, done, total):
+        calls.append(done)
+        save(path, 200 + len(calls))
+        dataset.image(0)
+
+    with pytest.raises(
+        DatasetError, match="files of fruit change while they are encoded; try again when they are complete"
+    ):
+        encode_split(encode_directly(toy_encoder), dataset, "test", change)
+    assert calls == [4, 4, 4]
+
+
+def test_a_record_that_cannot_be_written_is_read(folder, toy_encoder, cache):
+    encode_split(encode_directly(toy_encoder), FolderDataset(folder), "test")
+    record = next((cache / "datasets").iterdir())
+    before = record.read_bytes()
+    record.chmod(0o400)
+    dataset = FolderDataset(folder)
+    save(folder / dataset.path_of(0), 200)
+    key = unprivileged(lambda: FolderDataset(folder).key)
+    assert key.startswith(f"{dataset.key}-") and record.read_bytes() == before
+
+
+def test_a_head_of_files_that_change_meanwhile_is_not_kept(folder, toy_encoder, tmp_path):
+    dataset = FolderDataset(folder)
+    backend = Backend(ModelPool.of(toy_encoder), datasets={"fruit": dataset}, stores=Stores.open(tmp_path / "stores"))
+    path = folder / dataset.path_of(0)
+
+    def change(what, done, total):
+        if (what, done) == ("test features", total):
+            save(path, 200)
+            dataset.image(0)
+
+    with pytest.raises(DatasetError, match="files of fruit have changed since this began; start it again"):
+        backend.fit_probe(folder=tmp_path / "heads", progress=change)
+    assert not backend.has_test_features() and not list((tmp_path / "heads").iterdir())
+    backend.fit_probe(folder=tmp_path / "heads")
+    np.testing.assert_allclose(backend.evaluate().labelled_images.features[0], np.full(3, 3**-0.5), rtol=1e-6)
+
+
+def test_a_record_has_its_place_on_the_disk(tmp_path):
+    FileRecord(tmp_path, SimpleNamespace(sha256="00" * 32, paths=["x"] * 1_000), tmp_path)
+    status = next(tmp_path.iterdir()).stat()
+    assert status.st_blocks * 512 >= status.st_size > 0  # or a full disk would end the process
+
+
 @pytest.mark.parametrize("found", ["at the start", "when it is read"])
 def test_what_was_computed_from_a_changed_file_is_not_used(folder, toy_encoder, tmp_path, found, caplog):
     stores = Stores.open(tmp_path / "stores")
@@ -358,6 +518,22 @@ def test_a_copied_folder_is_the_same_dataset(folder, toy_encoder, tmp_path):
     encode_split(encode_directly(toy_encoder), FolderDataset(folder), "test")
     copy = shutil.copytree(folder, tmp_path / "copy/fruit", copy_function=shutil.copyfile)
     assert FolderDataset(copy).key == FolderDataset(folder).key
+
+
+def test_other_images_with_the_same_names_and_sizes_are_another_dataset(tmp_path, toy_encoder):
+    for place in "xy":
+        for i in range(12):
+            save(tmp_path / place / "set" / "ab"[i % 2] / f"{i}.png", 10 * i + (place == "y"))
+    paths = [str(tmp_path / place / "set") for place in "xy"]
+    for given in (paths, paths[::-1], paths[:1], paths[1:], paths):
+        datasets, _ = open_chosen(None, given)
+        chosen = {name: datasets[name] for name in list(datasets)[-len(given) :]}
+        backend = Backend(ModelPool.of(toy_encoder), datasets=chosen, stores=Stores.open(tmp_path / "stores"))
+        for name, dataset in 2 * [*chosen.items()]:
+            backend.evaluate(dataset=name)
+            features = backend._evaluator.test_features(backend._ready(None), dataset)
+            expected = [toy_encoder.preprocess(image) for image in dataset.images(range(dataset.sizes["test"]))]
+            np.testing.assert_allclose(features, 2 * np.array(expected), err_msg=f"{given}: {dataset.folder}")
 
 
 def test_the_host_names_folders_and_visitors_choose_among_them(folder, tmp_path, toy_encoder):

@@ -65,6 +65,12 @@ def test_features_without_a_direction_are_computed_again(value, toy_encoder, toy
     assert FeatureStore([tmp_path]).get(toy_encoder.sha256, toy_dataset.name) is None
 
 
+def test_features_of_another_number_of_images_than_labels_are_refused(toy_encoder, toy_dataset, tmp_path):
+    data = TestFeatures(np.ones((21, 3), np.float32), toy_dataset.labels())
+    with pytest.raises(ArtifactError, match="there are more of them than labels, or fewer"):
+        load_features(save_features(data, tmp_path, toy_encoder, toy_dataset))
+
+
 def test_a_damaged_file_is_skipped_with_one_warning(tmp_path, caplog):
     (tmp_path / "a-toys.npz").write_bytes(b"nonsense")
     with pytest.raises(ArtifactError, match="does not hold test features") as caught:

@@ -6,6 +6,7 @@ from conftest import ToyDataset
 from PIL import Image
 
 from clip_demo.backend import Backend
+from clip_demo.datasets.folder import FolderDataset
 from clip_demo.errors import ImageError, IndexRangeError, InputError, ModelError, OptionError, PromptTooLongError
 from clip_demo.linear_probe.pipeline import Stores
 from clip_demo.numerics import normalize
@@ -66,6 +67,22 @@ def test_the_images_are_encoded_once_with_progress_and_stored(toy_backend, toy_e
     again = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
     assert again.search("red").matches[0].truth == "red"
     assert toy_encoder.encoded_images == 20
+
+
+def test_images_that_were_left_out_meanwhile_are_no_results(tmp_path, toy_encoder):
+    for i, name in enumerate(("red", "green", "red", "green")):
+        (tmp_path / "set/train" / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set/test" / name).mkdir(parents=True, exist_ok=True)
+        for split in ("train", "test"):
+            Image.new("RGB", (2, 2), name).save(tmp_path / f"set/{split}/{name}/{i}.png")
+    dataset = FolderDataset(tmp_path / "set")
+    backend = Backend(ModelPool.of(toy_encoder), datasets={"set": dataset}, stores=Stores.open(tmp_path / "stores"))
+    assert [match.index for match in backend.search("red").matches] == [2, 3, 0, 1]
+    (tmp_path / "set/test" / dataset.path_of(1).removeprefix("test/")).unlink()
+    dataset.leave_out(dataset.ids()[1:2])  # as another model does that encodes the images
+    matches = backend.search("red").matches
+    assert [(match.index, match.truth) for match in matches] == [(1, "red"), (2, "red"), (0, "green")]
+    assert backend.evaluate().accuracy.n == 3
 
 
 def test_stored_features_answer_without_the_images(toy_backend, toy_encoder, tmp_path):

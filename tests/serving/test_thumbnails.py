@@ -65,3 +65,12 @@ def test_datasets_of_other_images_do_not_share_thumbnails():
     thumbnails, red = Thumbnails(), SmallDataset({"test": {"red": 1, "blue": 1}}, name="a")
     blue = SmallDataset({"test": {"blue": 1, "red": 1}}, name="b")
     assert thumbnails.get(red, 0) != thumbnails.get(blue, 0)
+
+
+def test_one_that_could_not_be_read_is_tried_again():
+    dataset, thumbnails = dataset_of((32, 32)), Thumbnails()
+    whole = dataset.readable_images
+    dataset.readable_images = lambda ids: [None for _ in ids]
+    assert thumbnails.get(dataset, 2) == b""
+    dataset.readable_images = whole
+    assert thumbnails.get(dataset, 2)
