@@ -1,7 +1,7 @@
 """A CLIP in torch behind the encoder interface."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Self
 
@@ -11,14 +11,16 @@ from PIL import Image
 from torch.nn import functional
 
 from ..errors import ModelError
-from .attention_mask import MAX_CELLS, cells_per_side, encode_masked, patch_groups
 from .checkpoint import Checkpoint
+from .cover_grid import MAX_CELLS, cells_per_side, patch_groups
 from .data_parallel import run_data_parallel
 from .encoder import Anatomy, Token
-from .forward import encode_image, encode_text, fold_batch_norm
 from .gradient_maps import grad_eclip, hires_cam
 from .openai_clip import import_clip
+from .resnet import ResNet
+from .text_encoder import TextEncoder
 from .tokenizer import tokenize, tokens
+from .vision_transformer import VisionTransformer
 
 
 class ClipModel:
@@ -35,8 +37,8 @@ class ClipModel:
     Attributes
     ----------
     network : clip.model.CLIP
-        In evaluation mode, for what the encoder interface does not offer, such as gradients or hooks. On a CPU, the
-        batch normalisations of a ResNet are folded into its convolutions.
+        In evaluation mode, for what the encoder interface does not offer, such as gradients or hooks. The features are
+        computed with copies of its weights, so that of later changes they know nothing.
     transform : torchvision.transforms.Compose
         Turns an RGB image into the network's input, shape (3, height, width), as openai-clip's ``preprocess``.
     """
@@ -62,8 +64,13 @@ class ClipModel:
         self._device = network.logit_scale.device
         self._is_vit = isinstance(network.visual, import_clip().model.VisionTransformer)
         self.heat_map_method = "Grad-ECLIP" if self._is_vit else "HiResCAM"
-        if self._device.type == "cpu":
-            fold_batch_norm(network)
+        self._encode_image = (VisionTransformer if self._is_vit else ResNet)(network.visual)
+        self._encode_text = TextEncoder(network)
+
+    def __reduce__(self):
+        # Packed weights cannot be pickled.
+        make = partial(type(self), name=self.name, note=self.note, sha256=self.sha256, checkpoint=self.checkpoint)
+        return make, (self.network,)
 
     def on_gpu(self) -> Self:
         """Return a copy on the GPU if there is one, otherwise on the CPU: in float32, and its features are the same.
@@ -98,9 +105,12 @@ class ClipModel:
         numpy.ndarray, shape (n, d), float32
             Not normalised.
         """
-        return self._checked(
-            run_data_parallel(self._forward, inputs) if self._device.type == "cpu" else self._forward(inputs)
-        )
+        return self._checked(self._in_parallel(self._forward, inputs))
+
+    def _in_parallel(self, work: Callable[[Sequence], np.ndarray], items: Sequence) -> np.ndarray:
+        # The convolutions of a ResNet are packed for all cores.
+        parallel = self._device.type == "cpu" and self._is_vit
+        return run_data_parallel(work, items) if parallel else work(items)
 
     def _checked(self, features: np.ndarray) -> np.ndarray:
         """Return features of which the cosines are numbers; finite weights can be too large, or all zero."""
@@ -115,7 +125,7 @@ class ClipModel:
 
     @torch.inference_mode()
     def _forward(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        return encode_image(self.network, self._scaled(inputs)).float().cpu().numpy()
+        return self._encode_image(self._scaled(inputs)).float().cpu().numpy()
 
     def _scaled(self, inputs: Sequence[np.ndarray]) -> torch.Tensor:
         """Return the network's input, shape (n, 3, height, width), float32."""
@@ -146,7 +156,7 @@ class ClipModel:
             When a prompt has too many tokens; the message names it.
         """
         numbers = torch.from_numpy(tokenize(list(prompts), self.network.context_length))
-        return self._checked(encode_text(self.network, numbers).float().cpu().numpy())
+        return self._checked(self._encode_text(numbers).float().cpu().numpy())
 
     # --- the inside -----------------------------------------------------------------------------------------------
 
@@ -181,12 +191,12 @@ class ClipModel:
         mean colour.
         """
         work = partial(self._encode_masked, pixels) if self._is_vit else partial(self._encode_painted, pixels)
-        return run_data_parallel(work, covers) if self._device.type == "cpu" else work(covers)
+        return self._in_parallel(work, covers)
 
     @torch.inference_mode()
     def _encode_masked(self, pixels: np.ndarray, covers: np.ndarray) -> np.ndarray:
         masked = torch.from_numpy(covers).flatten(1)[:, patch_groups(self.anatomy.grid)]  # (n, patches)
-        return encode_masked(self.network, self._scaled([pixels]), masked.to(self._device)).float().cpu().numpy()
+        return self._encode_image(self._scaled([pixels]), masked.to(self._device)).float().cpu().numpy()
 
     def _encode_painted(self, pixels: np.ndarray, covers: np.ndarray) -> np.ndarray:
         cell = np.arange(len(pixels)) * covers.shape[1] // len(pixels)  # of each row and column of pixels
@@ -202,5 +212,5 @@ class ClipModel:
             features = features.float()
             return weights @ (functional.normalize(features) if normalized else features)[0]
 
-        maps = (grad_eclip if self._is_vit else hires_cam)(self.network, self._scaled([pixels]), scores)
+        maps = (grad_eclip if self._is_vit else hires_cam)(self._encode_image, self._scaled([pixels]), scores)
         return maps.double().cpu().numpy()

@@ -9,7 +9,9 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional
 
-from .forward import embed_patches
+from .resnet import ResNet
+from .transformer import attend
+from .vision_transformer import VisionTransformer
 
 MIN_GRID = 4  # cells a side: coarser activations would say little about where
 
@@ -17,7 +19,7 @@ MIN_GRID = 4  # cells a side: coarser activations would say little about where
 Scores = Callable[[torch.Tensor], torch.Tensor]
 
 
-def grad_eclip(network: torch.nn.Module, pixels: torch.Tensor, scores: Scores) -> torch.Tensor:
+def grad_eclip(encoder: VisionTransformer, pixels: torch.Tensor, scores: Scores) -> torch.Tensor:
     """Return Grad-ECLIP's heat maps at the last block (Zhao et al. 2024), over all heads.
 
     The map at patch p is ``ReLU(sum over c of g_c * v_pc * l_p)``: g is the gradient of the score at the attention's
@@ -26,8 +28,7 @@ def grad_eclip(network: torch.nn.Module, pixels: torch.Tensor, scores: Scores) -
 
     Parameters
     ----------
-    network : clip.model.CLIP
-        With a vision transformer.
+    encoder : VisionTransformer
     pixels : torch.Tensor, shape (1, 3, height, width), float
         One preprocessed image.
     scores : callable
@@ -37,30 +38,22 @@ def grad_eclip(network: torch.nn.Module, pixels: torch.Tensor, scores: Scores) -
     -------
     torch.Tensor, shape (n, grid, grid), float32
     """
-    visual = network.visual
-    *blocks, last = visual.transformer.resblocks
     with torch.no_grad():
-        x = embed_patches(network, pixels).transpose(0, 1)  # (1 + patches, 1, width)
-        for block in blocks:
-            x = block(x)
-        x = x[:, 0]
-        qkv = functional.linear(last.ln_1(x), last.attn.in_proj_weight, last.attn.in_proj_bias)
-        q, k, v = qkv.chunk(3, dim=-1)  # each (1 + patches, width)
-        heads = (each.unflatten(-1, (last.attn.num_heads, -1)).transpose(0, 1) for each in (q[:1], k, v))
-        attended = functional.scaled_dot_product_attention(*heads).transpose(0, 1).flatten(1)  # (1, width)
+        x = encoder.before_last_block(pixels)  # (1, 1 + patches, width)
+        q, k, v = encoder.last_qkv(x)
+        attended = attend(q, k, v)[:, 0]  # (1, width)
+        q, k, v = (each[0].flatten(1) for each in (q, k, v))  # (1, width), and twice (1 + patches, width)
     with torch.enable_grad():
         attended = attended.detach().requires_grad_()
-        token = x[:1] + last.attn.out_proj(attended)
-        token = token + last.mlp(last.ln_2(token))
-        gradients = _gradients(scores(visual.ln_post(token) @ visual.proj), attended)  # (n, 1, width)
-    nearness = functional.cosine_similarity(q[:1].float(), k[1:].float())  # (patches,)
+        gradients = _gradients(scores(encoder.after_last_attention(x[:, 0], attended)), attended)  # (n, 1, width)
+    nearness = functional.cosine_similarity(q.float(), k[1:].float())  # (patches,)
     low, high = nearness.aminmax()
     nearness = (nearness - low) / (high - low).clamp_min(torch.finfo(torch.float32).tiny)
     maps = ((gradients * v[1:]).float().sum(dim=-1) * nearness).relu()  # (n, patches)
     return maps.unflatten(1, (round(maps.shape[1] ** 0.5), -1))
 
 
-def hires_cam(network: torch.nn.Module, pixels: torch.Tensor, scores: Scores) -> torch.Tensor:
+def hires_cam(encoder: ResNet, pixels: torch.Tensor, scores: Scores) -> torch.Tensor:
     """Return heat maps of gradient times activation at the last stage of at least `MIN_GRID` cells a side.
 
     This is HiResCAM (Draelos and Carin 2020). Grad-CAM first takes the mean of the gradient over the cells, which the
@@ -69,8 +62,7 @@ def hires_cam(network: torch.nn.Module, pixels: torch.Tensor, scores: Scores) ->
 
     Parameters
     ----------
-    network : clip.model.CLIP
-        With a modified ResNet.
+    encoder : ResNet
     pixels, scores
         See `grad_eclip`.
 
@@ -78,23 +70,17 @@ def hires_cam(network: torch.nn.Module, pixels: torch.Tensor, scores: Scores) ->
     -------
     torch.Tensor, shape (n, rows, columns), float32
     """
-    visual = network.visual
-    stages = [visual.layer1, visual.layer2, visual.layer3, visual.layer4]
-    while len(stages) > 1 and pixels.shape[-1] >> (len(stages) + 1) < MIN_GRID:  # stage s divides the side by 2^(s + 1)
-        stages.pop()
+    stages = encoder.stages
+    count = len(stages)
+    while count > 1 and pixels.shape[-1] >> (count + 1) < MIN_GRID:  # stage s divides the side by 2^(s + 1)
+        count -= 1
     with torch.no_grad():
-        x = pixels.type(network.dtype).contiguous(memory_format=torch.channels_last)
-        for number in "123":
-            convolution, norm, relu = (getattr(visual, name + number) for name in ("conv", "bn", "relu"))
-            x = relu(norm(convolution(x)))
-        x = visual.avgpool(x)
-        for stage in stages:
-            x = stage(x)
+        x = encoder.after_stages(pixels, count)
     with torch.enable_grad():
         y = activation = x.detach().requires_grad_()
-        for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4)[len(stages) :]:
+        for stage in stages[count:]:
             y = stage(y)
-        gradients = _gradients(scores(visual.attnpool(y)), activation).float()  # (n, 1, channels, rows, columns)
+        gradients = _gradients(scores(encoder.attnpool(y)), activation).float()  # (n, 1, channels, rows, columns)
     return (gradients * activation.detach().float()).sum(dim=2).relu().squeeze(1)
 
 

@@ -16,8 +16,8 @@ from PIL import Image
 from ..artifacts import write_npz
 from ..datasets.shapes100 import Shapes100
 from ..models.checkpoint import open_checkpoint
-from ..models.forward import encode_text
 from ..models.openai_clip import import_clip
+from ..models.text_encoder import TextEncoder
 from ..numerics import normalize
 from ..paths import ASSETS, BUILT_IN_CHECKPOINT, EXAMPLES
 from .data import resize
@@ -72,7 +72,7 @@ def features(path: Path, progress: float) -> tuple[np.ndarray, np.ndarray, float
     side = Settings.small_side if progress < Settings.small else network.visual.input_resolution  # as in the training
     everything = pairs()
     images = [encode_images(network.visual, resize(pixels[None], side)) for _, _, pixels in everything]
-    texts = encode_text(network, import_clip().tokenize([caption for _, caption, _ in everything]))
+    texts = TextEncoder(network)(import_clip().tokenize([caption for _, caption, _ in everything]))
     return normalize(torch.cat(images).numpy()), normalize(texts.numpy()), float(network.logit_scale.exp())
 
 

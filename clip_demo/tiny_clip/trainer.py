@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader
 
 from ..artifacts import atomic_write
-from ..models.forward import encode_text
+from ..models.text_encoder import TextEncoder
 from .batches import Batch, Batches, Position
 from .data import TrainingSet, resize, sharpen
 from .muon import Muon
@@ -123,7 +123,7 @@ class Trainer:
 
     def _encode_text(self, tokens: torch.Tensor) -> torch.Tensor:
         if self._device.type == "cpu":
-            return encode_text(self.model, tokens)
+            return TextEncoder(self.model)(tokens)
         # A GPU is faster with all prompts at once than without their repetitions.
         model, length = self.model, tokens.shape[1]
         x = model.token_embedding(tokens) + model.positional_embedding[:length]

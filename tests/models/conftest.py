@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from clip_demo.benchmark.random_checkpoints import SMALL_RESNET, SMALL_VIT, random_clip, write_archive
+from clip_demo.models import packing
 from clip_demo.models.load import load_model
 
 
@@ -30,3 +31,12 @@ def images():
     rng = np.random.default_rng(0)
     sizes = [(32, 32), (50, 40), (20, 60), (300, 200)]
     return [Image.fromarray(rng.integers(0, 255, (h, w, 3), dtype=np.uint8)) for h, w in sizes]
+
+
+@pytest.fixture(
+    params=[True, False] if packing.is_available() else [False], ids=lambda each: "packed" if each else "plain"
+)
+def packed(request, monkeypatch):
+    """Whether weights are packed, whichever is faster here."""
+    monkeypatch.setattr(packing, "is_faster", lambda: request.param)
+    return request.param

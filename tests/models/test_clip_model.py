@@ -1,5 +1,7 @@
 """The encoder interface of a CLIP against openai-clip's own functions."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -30,14 +32,15 @@ def test_features_equal_those_of_openai_clip(checkpoint, images):
 
 def test_the_network_gets_exactly_the_pixels_of_openai_clips_preprocessing(checkpoint, model, images):
     _, preprocess = clip.load(str(checkpoint.archive), device="cpu")
-    seen = []
-    hook = model.network.visual.conv1.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
-    try:
-        for image in images:  # one at a time, because a batch is split among the cores
-            encode(model, [image])
-    finally:
-        hook.remove()
-    assert torch.equal(torch.cat(seen), torch.stack([preprocess(each) for each in images]))
+    ours = model._scaled([model.preprocess(image) for image in images])
+    assert torch.equal(ours, torch.stack([preprocess(each) for each in images]))
+
+
+def test_a_pickled_model_has_the_same_features(model, images):
+    again = pickle.loads(pickle.dumps(model))
+    assert (again.name, again.sha256) == (model.name, model.sha256)
+    np.testing.assert_array_equal(encode(again, images), encode(model, images))
+    np.testing.assert_array_equal(again.encode_texts(PROMPTS), model.encode_texts(PROMPTS))
 
 
 def test_features_do_not_depend_on_the_batch(model, images):

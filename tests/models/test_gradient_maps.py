@@ -11,6 +11,8 @@ from clip_demo.models.checkpoint import open_checkpoint
 from clip_demo.models.clip_model import ClipModel
 from clip_demo.models.gradient_maps import grad_eclip, hires_cam
 from clip_demo.models.openai_clip import import_clip
+from clip_demo.models.resnet import ResNet
+from clip_demo.models.vision_transformer import VisionTransformer
 from clip_demo.paths import BUILT_IN_CHECKPOINT
 
 WIDE_VIT = SMALL_VIT | {"vision_width": 128, "vision_layers": 3}  # two heads
@@ -82,9 +84,9 @@ def test_hires_cam_equals_its_formula_on_the_built_in_model(images, normalized):
 
 @pytest.mark.parametrize(("side", "cells"), [(32, 4), (64, 4), (96, 6), (128, 4), (224, 7)])
 def test_hires_cam_looks_at_the_last_stage_of_at_least_four_cells_a_side(side, cells):
-    network = random_clip(SMALL_RESNET | {"image_resolution": side})
+    encoder = ResNet(random_clip(SMALL_RESNET | {"image_resolution": side}).visual)
     pixels = torch.zeros(1, 3, side, side)
-    assert hires_cam(network, pixels, lambda features: features.sum(dim=1)).shape == (1, cells, cells)
+    assert hires_cam(encoder, pixels, lambda features: features.sum(dim=1)).shape == (1, cells, cells)
 
 
 @pytest.mark.parametrize("sizes", [SMALL_VIT, SMALL_RESNET], ids=["ViT", "ResNet"])
@@ -104,16 +106,20 @@ def test_the_shared_model_stays_as_it_is_and_threads_get_the_same_maps(sizes, im
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.network.modules())
 
 
-@pytest.mark.parametrize(("sizes", "maps"), [(SMALL_VIT, grad_eclip), (SMALL_RESNET, hires_cam)], ids=["ViT", "ResNet"])
-def test_half_precision_gives_nearly_the_same_maps(sizes, maps):
+@pytest.mark.parametrize(
+    ("sizes", "make", "maps"),
+    [(SMALL_VIT, VisionTransformer, grad_eclip), (SMALL_RESNET, ResNet, hires_cam)],
+    ids=["ViT", "ResNet"],
+)
+def test_half_precision_gives_nearly_the_same_maps(sizes, make, maps):
     pixels = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     network = random_clip(sizes)
 
     def scores(features):
         return 100 * torch.nn.functional.normalize(features.float())[:, :2].T.squeeze(1)
 
-    expected = maps(network, pixels, scores)
+    expected = maps(make(network.visual), pixels, scores)
     import_clip().model.convert_weights(network)  # as on a GPU
-    found = maps(network, pixels, scores)
+    found = maps(make(network.visual), pixels, scores)
     assert found.dtype == torch.float32
     np.testing.assert_allclose(found, expected, atol=0.03 * float(expected.max()))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from clip_demo.models.forward import encode_text
 from clip_demo.models.openai_clip import import_clip
+from clip_demo.models.text_encoder import TextEncoder
 from clip_demo.tiny_clip.muon import orthogonal
 from clip_demo.tiny_clip.network import Architecture, Vocabulary, WordEmbedding, make_model, to_state_dict
 from clip_demo.tiny_clip.word_vectors import token_embedding
@@ -29,7 +29,7 @@ def test_the_small_vocabulary_gives_the_features_of_the_full_one(words):
     vocabulary = Vocabulary(TEXTS)
     model = make_model(ARCH, vocabulary, words, seed=1).eval()
     captions = ["a photo of a red circle.", "orange", "a black and white photo of the small lawn_mower", "stegosaurus"]
-    ours = encode_text(model, vocabulary.encode(captions))
+    ours = TextEncoder(model)(vocabulary.encode(captions))
     full = import_clip().model.build_model(to_state_dict(model, vocabulary, words)).float()
     expected = full.encode_text(import_clip().tokenize(captions)).detach()
     assert torch.allclose(ours, expected, atol=5e-3 * float(expected.abs().max()))  # rounded to half precision
