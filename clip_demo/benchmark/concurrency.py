@@ -5,6 +5,7 @@ import random
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,13 @@ from .report import Comparison, Fact, interleaved
 from .sections import Settings
 from .server import Client, memory, run_server, wait_until_served
 
+LOAD = 0.7  # of the rate that the clients reached, for requests that arrive at random
+# An endpoint that does nothing, with as many inputs: what Gradio and the clients themselves need.
+_BARE = """
+import gradio
+nothing = gradio.Interface(lambda *_: {}, [gradio.JSON() for _ in range(9)], gradio.JSON(), api_name="predict")
+nothing.queue(default_concurrency_limit=None).launch(quiet=True)
+"""
 WARM_UP = 5  # seconds, in which the clients open their sessions and the server starts its threads
 
 
@@ -81,7 +89,7 @@ def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
         with run_server(["app.py", "--model", str(checkpoint), "--dataset", "shapes100"]) as (url, process):
             wait_until_served(url, process)
             Client(url).predict(0)  # waits for the model and encodes the prompts
-            progress("clients", 0, 2)
+            progress("clients", 0, 4)
             group = ClientGroup(url, users)
             group.run(WARM_UP)
             held, before = memory(process.pid), _encoders_alone(users)
@@ -90,11 +98,17 @@ def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
             rows = _rows(group, np.add(before, after) / 2)
             growth = memory(process.pid) - held
             rows.append(Fact(f"server's memory, growth over {len(group.all_seconds())} answers", growth, "MB"))
-            progress("clients", 1, 2)
+            progress("clients", 1, 4)
+            rate = LOAD * len(group.all_seconds()) / group.elapsed
+            rows += _run_at_random(url, rate, duration)
+            progress("clients", 2, 4)
             prompts = _run_beside_ensembles(url, group, duration)
-            progress("clients", 2, 2)
+            progress("clients", 3, 4)
+    bare = _bare_gradio(users)
+    progress("clients", 4, 4)
     return [
         *rows,
+        Fact(f"{users} clients: answers per second of an endpoint that does nothing", bare),
         Fact("beside an ensemble: 95th percentile", float(np.percentile(group.all_seconds(), 95)), "s"),
         Fact("beside an ensemble: slowest answer", max(group.all_seconds()), "s"),
         Fact("beside an ensemble: errors", len(group.errors), target="0"),
@@ -133,6 +147,53 @@ def _encoders_alone(batch: int, rounds: int = 5) -> np.ndarray:
     functions = (lambda: encoder.encode_images(images), lambda: theirs(pixels))
     interleaved(1, *functions)  # the first call starts the threads
     return np.median(interleaved(rounds, *functions), axis=1) / batch
+
+
+def _run_at_random(url: str, rate: float, duration: float) -> list[Fact]:
+    """Let requests arrive at random, independently of the answers (a Poisson process).
+
+    Parameters
+    ----------
+    url : str
+    rate : float
+        Requests per second.
+    duration : float
+        Seconds in which they arrive.
+    """
+    n_images = Shapes100.sizes["test"]
+    random_gap, images = random.Random(1), iter(random.Random(2).sample(range(n_images), n_images))
+    own, seconds, errors = threading.local(), [], []
+
+    def ask(arrival: float) -> None:
+        client = own.client = getattr(own, "client", None) or Client(url)
+        try:
+            client.predict(next(images))
+            seconds.append(time.monotonic() - arrival)
+        except Exception as error:  # counted
+            errors.append(error)
+
+    with ThreadPoolExecutor(200) as threads:
+        arrival = time.monotonic()
+        end = arrival + duration
+        while (arrival := arrival + random_gap.expovariate(rate)) < end:
+            time.sleep(max(arrival - time.monotonic(), 0))
+            threads.submit(ask, arrival)
+    what = f"{rate:.1f} requests a second at random ({LOAD:.0%} of that)"
+    return [
+        Fact(f"{what}: median", float(np.median(seconds)), "s"),
+        Fact(f"{what}: 95th percentile", float(np.percentile(seconds, 95)), "s"),
+        Fact(f"{what}: errors", len(errors), target="0"),
+    ]
+
+
+def _bare_gradio(users: int, duration: float = 5) -> float:
+    """Return the answers per second of `_BARE`."""
+    with run_server(["-c", _BARE]) as (url, process):
+        wait_until_served(url, process)
+        group = ClientGroup(url, users)
+        group.run(2)  # opens the sessions
+        group.run(duration)
+    return len(group.all_seconds()) / group.elapsed
 
 
 def _run_beside_ensembles(url: str, group: ClientGroup, duration: float) -> int:

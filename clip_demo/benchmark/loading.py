@@ -19,6 +19,7 @@ from .sections import Settings
 _CHILD = """
 import json, sys, time
 from pathlib import Path
+import numpy as np
 import torch
 from clip_demo.benchmark.server import memory
 from clip_demo.models import sources
@@ -30,15 +31,20 @@ sources.ARCHIVES["ViT-B/32"] = (checksum, None)
 
 before, start = memory("self", peak=True), time.perf_counter()
 if way == "ours":
-    model = load_model("ViT-B/32", device="cpu", weights_root=folder).network
+    model = load_model("ViT-B/32", device="cpu", weights_root=folder)
+    network = model.network
 else:
-    model, _ = clip.load(str(Path(folder) / "ViT-B-32.pt"), device="cpu")
+    network, _ = clip.load(str(Path(folder) / "ViT-B-32.pt"), device="cpu")
 loaded = time.perf_counter() - start
 with torch.inference_mode():
-    model.encode_image(torch.zeros(1, 3, 224, 224))
-    model.encode_text(clip.tokenize(["a"]))
+    if way == "ours":
+        model.encode_images([np.zeros((224, 224, 3), np.uint8)])
+        model.encode_texts(["a"])
+    else:
+        network.encode_image(torch.zeros(1, 3, 224, 224))
+        network.encode_text(clip.tokenize(["a"]))
 first = time.perf_counter() - start
-own = sum(each.numel() * each.element_size() for each in model.state_dict().values()) / 1e6
+own = sum(each.numel() * each.element_size() for each in network.state_dict().values()) / 1e6
 print(json.dumps({"loaded": loaded, "first": first, "memory": memory("self", peak=True) - before, "own": own}))
 """
 

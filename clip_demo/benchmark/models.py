@@ -1,7 +1,6 @@
-"""One full-size random ViT-B/32, as our encoder, as openai-clip's, and as open_clip's if it is installed."""
+"""One full-size random ViT-B/32, as openai-clip's network and as our encoder."""
 
-import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -26,20 +25,3 @@ def openai_texts(prompts: Sequence[str]) -> torch.Tensor:
     """Encode prompts as in openai/CLIP's README: shape (n, d)."""
     with torch.inference_mode():
         return network().encode_text(import_clip().tokenize(list(prompts)))
-
-
-def open_clip_texts() -> Callable[[Sequence[str]], torch.Tensor] | None:
-    """Return a function that encodes prompts with open_clip and the same weights; None if it is not installed."""
-    if importlib.util.find_spec("open_clip") is None:
-        return None
-    import open_clip
-    from open_clip.model import build_model_from_openai_state_dict
-
-    model = build_model_from_openai_state_dict(dict(network().state_dict())).float().eval()
-    tokenize = open_clip.get_tokenizer("ViT-B-32")
-
-    def encode(prompts: Sequence[str]) -> torch.Tensor:
-        with torch.inference_mode():
-            return model.encode_text(tokenize(list(prompts)))
-
-    return encode

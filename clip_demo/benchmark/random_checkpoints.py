@@ -33,6 +33,8 @@ VIT_B_32 = {
     "transformer_layers": 12,
 } | TEXT
 
+RN50 = VIT_B_32 | {"embed_dim": 1024, "vision_layers": (3, 4, 6, 3), "vision_width": 64, "vision_patch_size": None}
+
 
 def random_clip(sizes: dict) -> torch.nn.Module:
     """Return a CLIP in float32 whose weights, like OpenAI's, are exact in half precision."""

@@ -7,7 +7,18 @@ from importlib import import_module
 from ..progress import Progress
 from .report import Comparison, Fact
 
-SECTIONS = ("loading", "startup", "text", "image", "search", "concurrency", "memory")
+# And the minutes that each took on two cores of an AMD EPYC, with the default settings.
+MINUTES = {
+    "loading": 1,
+    "startup": 2,
+    "encoder": 4,
+    "text": 5,
+    "image": 2,
+    "search": 1,
+    "concurrency": 3,
+    "memory": 3,
+}
+SECTIONS = tuple(MINUTES)
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,13 @@ class Settings:
     rounds: int = 3
     users: int = 30
     seconds: float = 30
+
+
+def minutes(section: str, settings: Settings) -> float:
+    """Return about how long one of `SECTIONS` takes on two cores."""
+    if section == "concurrency":
+        return MINUTES[section] * settings.seconds / Settings.seconds
+    return MINUTES[section] * (1 if section == "memory" else settings.rounds / Settings.rounds)
 
 
 def measure(section: str, settings: Settings, progress: Progress) -> Sequence[Comparison | Fact]:

@@ -1,15 +1,17 @@
-"""Time of encoding prompts, compared with openai-clip and open_clip."""
+"""Time of encoding prompts, compared with other packages."""
 
 from collections.abc import Sequence
 
 from ..datasets.cifar100_classes import CIFAR100_CLASSNAMES
 from ..datasets.openai_templates import CIFAR100_TEMPLATES
 from ..models.encoder import Encoder
+from ..models.openai_clip import import_clip
 from ..progress import Progress
 from ..serving.feature_cache import FeatureCache
 from ..zero_shot.templates import README_TEMPLATE
-from .models import open_clip_texts, openai_texts, ours
+from .models import network, openai_texts, ours
 from .report import Comparison, Fact, interleaved
+from .runtimes import text_encoders
 from .sections import Settings
 
 NAMES = CIFAR100_CLASSNAMES
@@ -21,23 +23,25 @@ def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
     The 18 templates are measured once: openai-clip takes more than a minute for them.
     """
     encoder, prompts = ours(), _prompts(NAMES)
-    others = {"openai-clip": openai_texts, "open_clip": open_clip_texts()}
+    others, tokenize = text_encoders(network()), import_clip().tokenize
     rows: list[Comparison | Fact] = []
-    for package, encode in others.items():
-        if encode is None:
-            continue
-        encode(prompts[:2]), encoder.encode_texts(prompts[:2])  # the first call starts the threads
-        seconds = interleaved(
-            settings.rounds, lambda: encoder.encode_texts(prompts), lambda encode=encode: encode(prompts)
-        )
-        target = "at least 8x" if package == "openai-clip" else ""
-        rows.append(Comparison("100 class prompts", "s", package, *seconds, target))
-        progress("prompts", len(rows), 2 + len(others))
+    for n in (1, len(prompts)):
+        functions = [
+            lambda n=n: encoder.encode_texts(prompts[:n]),
+            *(lambda n=n, encode=encode: encode(tokenize(prompts[:n])) for encode in others.values()),
+        ]
+        interleaved(1, *functions)  # the first call starts the threads
+        seconds = interleaved(settings.rounds, *functions)
+        for package, values in zip(others, seconds[1:], strict=True):
+            target = "at least 8x" if package == "openai-clip" else "at least 2x"
+            what = "1 class prompt" if n == 1 else f"{n} class prompts"
+            rows.append(Comparison(what, "s", package, seconds[0], values, target if n > 1 else ""))
+        progress("prompts", len(rows), 2 + 2 * len(others))
     rows.append(_edit(settings.rounds, encoder))
     ensemble = [template.format(name) for name in NAMES for template in CIFAR100_TEMPLATES]
     seconds = interleaved(1, lambda: FeatureCache(encoder).encode_prompts(ensemble), lambda: _in_chunks(ensemble))
     rows.append(Comparison("18 templates x 100 classes", "s", "openai-clip", *seconds, "at least 6x"))
-    progress("prompts", 2 + len(others), 2 + len(others))
+    progress("prompts", 2 + 2 * len(others), 2 + 2 * len(others))
     return [*rows, Fact("largest difference from encode_text", _difference(encoder), target="at most 1e-05")]
 
 

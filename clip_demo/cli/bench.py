@@ -1,9 +1,10 @@
 """The command ``bench``: speeds and their ratios."""
 
 import argparse
+import sys
 
 from ..benchmark.report import as_text
-from ..benchmark.sections import SECTIONS, Settings, measure
+from ..benchmark.sections import MINUTES, SECTIONS, Settings, measure, minutes
 from ..errors import OptionError
 from .progress_bars import ProgressBars
 from .terminal import to_json
@@ -13,7 +14,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     command.add_argument(
         "sections", nargs="*", choices=(*SECTIONS, "all"), default="all", metavar="SECTION",
-        help=f"what to measure: {', '.join(SECTIONS)} (default: all, which takes about 15 minutes)",
+        help=f"what to measure: {', '.join(SECTIONS)} (default: all, "
+        f"which takes about {sum(MINUTES.values())} minutes on two cores)",
     )  # fmt: skip
     command.add_argument(
         "--users", type=int, metavar="N",
@@ -33,8 +35,13 @@ def run_bench(options: argparse.Namespace) -> None:
     for name in ("rounds", "users", "seconds"):
         if not 0 < getattr(settings, name) < float("inf"):
             raise OptionError(f"--{name}: {getattr(settings, name)} is not allowed; use a number above 0.")
-    rows = []
+    about = max(round(sum(minutes(section, settings) for section in sections)), 1)
+    print(f"This takes about {about} minute{'s' if about > 1 else ''} on two cores.", file=sys.stderr)
+    rows = []  # pairs of a section and a result
     for section in sections:
         with ProgressBars("it") as bars:
-            rows += measure(section, settings, bars)
-    print(to_json([row.to_dict() for row in rows]) if options.json else as_text(rows))
+            rows += [(section, row) for row in measure(section, settings, bars)]
+    if options.json:
+        print(to_json([{"section": section} | row.to_dict() for section, row in rows]))
+    else:
+        print(as_text([row for _, row in rows]))
