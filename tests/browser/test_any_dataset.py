@@ -41,6 +41,14 @@ def test_every_tab_works_with_any_dataset(open_page, serve, own_datasets):
     page = open_page("?dataset=garden&index=1", url=serve(own_datasets))
     assert page.locator("#image img").evaluate("image => image.clientHeight") < 400
     expect(page.locator("#results")).to_contain_text("2 classes; ignores your list")
+    page.get_by_role("button", name="Previous").click()
+    expect(page.locator("#image .source")).to_contain_text("image 0")
+    page.get_by_role("button", name="Present").click()
+    ratio = page.locator("#image img").evaluate("(image) => image.clientWidth / image.clientHeight")
+    assert ratio > 1.7  # no empty space in its frame
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    expect(page.locator("#image .source")).to_contain_text("image 1")
     page.get_by_role("tab", name="Prompt Lab").click()
     expect(page.locator("#lab-headline")).to_contain_text("Its mean per class")
     assert_tiles_are_wide_enough(page)
