@@ -30,6 +30,7 @@ from ..zero_shot.prompt_set import PromptSet
 from .prediction_file import PredictionFile
 from .progress_bars import ProgressBars
 from .terminal import to_json
+from .text import images
 
 FORMATS = ("csv", "jsonl")
 _NAMED = 20  # damaged images in the message at the end
@@ -98,6 +99,7 @@ def run_predict_folder(options: Namespace, open_backend: Callable[[], Backend], 
         raise OptionError("--json, --none-of-these: they are for a single image; use --format jsonl, or omit them.")
     top_k = min(check_top_k(options.top_k), len(prompts.classnames))
     files, paths = _list(options.folder)
+    n = len(paths)
     output = None if options.output is None else PredictionFile(Path(options.output), options.format)
     settings = _settings(options, prompts, top_k)
     if output is not None:
@@ -117,11 +119,12 @@ def run_predict_folder(options: Namespace, open_backend: Callable[[], Backend], 
                 file.write(_text(batch, options.format, top_k, head is not None, file))
                 file.flush()
                 damaged += [each.file for each in batch if each.error]
+    if output is not None:
+        print(f"{images(n)}, {len(paths):,} of them by this run: {output.path}", file=sys.stderr)
     if damaged:
         named = "\n".join(f"    {each}" for each in damaged[:_NAMED])
         more = f"\n    and {len(damaged) - _NAMED:,} more" if len(damaged) > _NAMED else ""
-        what = "1 image" if len(damaged) == 1 else f"{len(damaged):,} images"
-        print(f"{what} cannot be read:\n{named}{more}", file=sys.stderr)
+        print(f"{images(len(damaged))} cannot be read:\n{named}{more}", file=sys.stderr)
 
 
 def _list(folder: str) -> tuple[ImageFiles, list[str]]:

@@ -11,7 +11,7 @@ class ProgressBars:
     Parameters
     ----------
     unit : str
-        Unit of the counts. Steps called ``"fits of ..."`` count fits.
+        Unit of the counts. Steps called ``"fits of ..."`` count fits, and ``"prompts"`` prompts.
     """
 
     def __init__(self, unit: str = " images"):
@@ -29,7 +29,7 @@ class ProgressBars:
         """Update the bar of one step."""
         bar = self._bars.get(what)
         if bar is None:
-            unit = " fits" if what.startswith("fits") else self._unit
+            unit = next((f" {each}" for each in ("fits", "prompts") if what.startswith(each)), self._unit)
             # What is done at the first call may be an earlier run's work: it must not count towards the speed.
             bar = tqdm(desc=what, initial=done, total=total, unit=unit, unit_scale=unit == "B")
             self._bars[what] = bar

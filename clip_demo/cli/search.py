@@ -2,7 +2,10 @@
 
 import argparse
 import os
+from itertools import zip_longest
 
+from ..datasets.base import Dataset
+from ..datasets.folder import FolderDataset
 from ..search.query import MAX_LIMIT, check_sentence, check_source, check_whole
 from ..serving.searcher import SearchResult
 from .commands import TEST_FEATURES, chosen_dataset, open_backend, open_image
@@ -35,13 +38,30 @@ def run_search(options: argparse.Namespace) -> None:
     backend = open_backend(options, TEST_FEATURES)
     with ProgressBars() as bars:
         result = backend.search(text, image=image, index=options.index, limit=top, progress=bars)
-    print(to_json(result.to_dict(), indent=2) if options.format == "json" else _as_text(result, options.image))
+    files = _files(dataset, result)
+    if options.format == "text":
+        print(_as_text(result, options.image, files))
+        return
+    answer = result.to_dict()
+    for match, file in zip(answer["matches"], files, strict=False):
+        match["file"] = file
+    print(to_json(answer, indent=2))
 
 
-def _as_text(result: SearchResult, file: str | None) -> str:
+def _files(dataset: Dataset, result: SearchResult) -> list[str]:
+    """Return the relative paths of the images that were found; [] for a dataset that is not a folder of files."""
+    if not isinstance(dataset, FolderDataset):
+        return []
+    return [dataset.path_of(match.index) for match in result.matches]
+
+
+def _as_text(result: SearchResult, image_file: str | None, files: list[str]) -> str:
     """Return a line about the query, and one for each image."""
-    image = file or (None if result.index is None else f"test image {result.index}")
+    image = image_file or (None if result.index is None else f"test image {result.index}")
     query = " and ".join(filter(None, [result.text and repr(result.text), image]))
     lines = [f"{result.model} · {result.dataset}, {result.n:,} test images · nearest to {query}", ""]
-    lines += (f"{each.index:>8d}  cosine {each.cosine:.4f}  {each.truth}" for each in result.matches)
+    lines += (
+        f"{each.index:>8d}  cosine {each.cosine:.4f}  {each.truth}{file and f'  {file}'}"
+        for each, file in zip_longest(result.matches, files, fillvalue="")
+    )
     return "\n".join(lines)

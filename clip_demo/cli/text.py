@@ -54,7 +54,9 @@ def _none_of_these_lines(prediction: Prediction) -> list[str]:
 
 def accuracy_text(accuracy: Accuracy) -> str:
     """Return the accuracies in per cent, and the difference to the baseline if there is one."""
-    numbers = {"top-1": accuracy.top1, "top-5": accuracy.top5}
+    numbers = {"top-1": accuracy.top1}
+    if len(accuracy.per_class) > 5:  # with fewer classes, the true one is always among five
+        numbers["top-5"] = accuracy.top5
     of_probe = {} if accuracy.probe_top1 is None else {"linear probe": accuracy.probe_top1}
     if not accuracy.balanced:
         numbers["mean per class"] = accuracy.mean_per_class
@@ -73,9 +75,14 @@ def _difference_lines(difference: Difference) -> list[str]:
     meaning = "" if difference.significant else "not "
     return [
         f"difference to the baseline: {change} points of top-1 (95% interval {low} to {high})",
-        f"{difference.gained} images became correct, {difference.lost} became wrong",
+        f"{images(difference.gained)} became correct, {difference.lost:,} became wrong",
         f"{p_value} (McNemar's exact test): the difference is {meaning}significant at the 5% level",
     ]
+
+
+def images(n: int) -> str:
+    """Return a number of images in words that agree with it."""
+    return "1 image" if n == 1 else f"{n:,} images"
 
 
 def curve_text(curve: FewShotCurve) -> str:

@@ -28,12 +28,30 @@ def own_datasets(tmp_path):
     return backend
 
 
+def assert_tiles_are_wide_enough(page):
+    """Assert that the headline's numbers do not overlap, also those of perfect predictions."""
+    tiles = page.locator("#lab-headline .tile")
+    for width in (1000, 600, 390, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        tiles.locator("strong").evaluate_all("(all) => all.forEach((each) => (each.textContent = '100.00\\u00a0%'))")
+        assert tiles.evaluate_all("(all) => all.every((each) => each.scrollWidth <= each.clientWidth)")
+
+
 def test_every_tab_works_with_any_dataset(open_page, serve, own_datasets):
     page = open_page("?dataset=garden&index=1", url=serve(own_datasets))
     assert page.locator("#image img").evaluate("image => image.clientHeight") < 400
     expect(page.locator("#results")).to_contain_text("2 classes; ignores your list")
+    page.get_by_role("button", name="Previous").click()
+    expect(page.locator("#image .source")).to_contain_text("image 0")
+    page.get_by_role("button", name="Present").click()
+    ratio = page.locator("#image img").evaluate("(image) => image.clientWidth / image.clientHeight")
+    assert ratio > 1.7  # no empty space in its frame
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    expect(page.locator("#image .source")).to_contain_text("image 1")
     page.get_by_role("tab", name="Prompt Lab").click()
     expect(page.locator("#lab-headline")).to_contain_text("Its mean per class")
+    assert_tiles_are_wide_enough(page)
     page.get_by_role("tab", name="Confusions", exact=True).click()
     expect(page.locator("#lab-heatmap")).to_contain_text("Grüner_Kreis")
     expect(page.locator("#lab-view")).to_be_hidden()

@@ -337,19 +337,23 @@ def test_own_photos_are_uploaded_dropped_and_pasted(open_page, backend, tmp_path
         drop(page, event, field, other if event == "drop" else path)
         expect(page.locator("#source input[value=own]")).to_be_checked()
         expect_card(page, "probe", backend.predict(image=other if event == "drop" else path).linear_probe.top)
+    expect(page.locator("#says")).to_have_count(0)
+    drop(page, "drop", "dataTransfer", other, times=2)
+    expect(page.locator("#says")).to_contain_text("Only the first photo was taken.")
 
 
-def drop(page, event, field, path):
-    """Drop or paste an image file anywhere on the page."""
+def drop(page, event, field, path, times=1):
+    """Drop or paste an image file, or the same several times, anywhere on the page."""
     page.evaluate(
-        """([kind, field, bytes]) => {
+        """([kind, field, bytes, times]) => {
             const data = new DataTransfer();
-            data.items.add(new File([new Uint8Array(bytes)], "dropped.png", { type: "image/png" }));
+            const file = new File([new Uint8Array(bytes)], "dropped.png", { type: "image/png" });
+            for (let i = 0; i < times; i++) data.items.add(file);
             const event = new Event(kind, { bubbles: true, cancelable: true });
             Object.defineProperty(event, field, { value: data });
             document.querySelector("h1").dispatchEvent(event);
         }""",
-        [event, field, list(path.read_bytes())],
+        [event, field, list(path.read_bytes()), times],
     )
 
 

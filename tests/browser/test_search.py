@@ -56,6 +56,12 @@ def test_a_link_and_a_photo_and_what_is_wrong(open_page, backend):
     page.locator("#search-file").set_input_files(photo)
     expect(page.locator("#search-about h3")).to_have_text("Nearest to “a blue star” and your photo")
     assert "like=" not in page.url
+    broken = {"name": "iphone.heic", "mimeType": "image/heic", "buffer": b"no image"}
+    page.locator("#search-file").set_input_files(broken)
+    expect(page.locator("#search-message")).to_contain_text("This file is not an image that can be read.")
+    expect(page.locator("#search-image img")).to_be_hidden()
+    page.locator("#search-file").set_input_files(photo)
+    expect(page.locator("#search-image img")).to_be_visible()
     page.get_by_role("button", name="Search without the image").click()
     expect(page.locator("#search-about h3")).to_have_text("Nearest to “a blue star”")
     page.get_by_label("What should the image show?").fill("word " * 80)

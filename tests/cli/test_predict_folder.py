@@ -93,7 +93,9 @@ def test_a_finished_file_stays_and_new_images_are_added(run, folder, tmp_path):
     arguments = ("predict", str(folder), *OPTIONS, "--output", str(tmp_path / "out.csv"))
     assert run(*arguments)[0] == 0
     before = (tmp_path / "out.csv").read_bytes()
-    assert run(*arguments)[0] == 0 and (tmp_path / "out.csv").read_bytes() == before
+    status, _, err = run(*arguments)
+    assert status == 0 and (tmp_path / "out.csv").read_bytes() == before
+    assert f"9 images, 0 of them by this run: {tmp_path / 'out.csv'}\n" in err
     (folder / "aa.png").write_bytes((folder / "a.png").read_bytes())
     assert run(*arguments)[0] == 0
     after = (tmp_path / "out.csv").read_text("utf-8")

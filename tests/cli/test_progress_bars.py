@@ -13,8 +13,9 @@ def test_each_step_has_its_own_bar(capsys):
     with ProgressBars("B") as bars:
         bars("ViT-B/32", 1_000_000, 2_000_000)
         bars("fits of the curve", 0, 3)
+        bars("prompts", 0, 5)
     err = capsys.readouterr().err
-    assert "1.00M/2.00M" in err and "0/3 [00:00<?, ? fits/s]" in err
+    assert "1.00M/2.00M" in err and "0/3 [00:00<?, ? fits/s]" in err and "0/5 [00:00<?, ? prompts/s]" in err
 
 
 def test_a_step_that_runs_again_starts_its_bar_again(capsys):

@@ -28,3 +28,15 @@ def test_search_takes_an_image_and_a_sentence_and_prints_json(run, shapes):
     )
     status, out, _ = run("search", "--index", "12", "--dataset", "shapes100", "--top", "1")
     assert status == 0 and "9,999 test images · nearest to test image 12" in out
+
+
+def test_search_names_the_files_of_a_folder(run, tmp_path):
+    for name in ("train/cat/1.jpg", "test/cat/ä 1.jpg", "train/cup/1.jpg", "test/cup/2.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        photo = "cat.jpg" if "cat" in name else "cup-of-coffee.jpg"
+        (tmp_path / name).write_bytes((EXAMPLES / photo).read_bytes())
+    status, out, _ = run("search", "a cat", "--dataset", str(tmp_path))
+    found = out.splitlines()[2:]
+    assert status == 0 and found[0].endswith("  cat  test/cat/ä 1.jpg") and found[1].endswith("  cup  test/cup/2.jpg")
+    status, out, _ = run("search", "a cat", "--dataset", str(tmp_path), "--format", "json")
+    assert [match["file"] for match in json.loads(out)["matches"]] == ["test/cat/ä 1.jpg", "test/cup/2.jpg"]

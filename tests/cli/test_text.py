@@ -53,25 +53,24 @@ def test_a_prediction():
     ],
 )
 def test_an_accuracy_with_its_difference(p_value, line):
-    difference = Difference(-0.0104, -0.02, 0.001, p_value, 2, 3)
-    accuracy = Accuracy(0.5, 0.75, (0.5, 0.5), 0.5, True, 20, difference, 0.6, 0.6)
+    difference = Difference(-0.0104, -0.02, 0.001, p_value, 1, 3)
+    accuracy = Accuracy(0.5, 0.75, (0.5,) * 6, 0.5, True, 24, difference, 0.6, 0.6)
     assert accuracy_text(accuracy).splitlines() == [
         "top-1 = 50.00",
         "top-5 = 75.00",
-        "n = 20",
+        "n = 24",
         "linear probe = 60.00",
         "",
         "difference to the baseline: -1.04 points of top-1 (95% interval -2.00 to +0.10)",
-        "2 images became correct, 3 became wrong",
+        "1 image became correct, 3 became wrong",
         line,
     ]
 
 
-def test_an_accuracy_on_unbalanced_classes():
+def test_an_accuracy_on_few_unbalanced_classes_has_no_top5_which_is_always_all():
     accuracy = Accuracy(0.5, 1.0, (0.9, 0.1, None), 0.3, False, 20, probe_top1=0.8, probe_mean_per_class=0.4)
     assert accuracy_text(accuracy).splitlines() == [
         "top-1 = 50.00",
-        "top-5 = 100.00",
         "mean per class = 30.00",
         "n = 20",
         "linear probe = 80.00",

@@ -97,6 +97,7 @@ def test_an_error_stands_in_place_of_images(toy_backend):
     for asked, sentence in (
         (query("word " * 80), "too long"),
         (query(upload={"path": "/etc/passwd"}), "did not arrive"),
+        (query("red", index=20), "Toys-5 has no test image 20."),
     ):
         message, answer = last(toy_backend, asked)
         assert sentence in message and 'role="alert"' in message and answer["tiles"] == ""
@@ -129,7 +130,7 @@ def test_images_that_are_not_encoded_yet_are_with_progress(toy_backend, toy_enco
         {},
         {"text": 3, "path": 4, "index": "5", "offset": "6", "of": "toys"},
         {"text": None, "path": {}, "index": True, "offset": -1, "of": []},
-        {"index": 10**9, "of": "toys", "offset": 10**9},
+        {"index": -1, "of": "toys", "offset": 10**9},
         {"index": 3, "of": "cifar100"},
     ],
 )

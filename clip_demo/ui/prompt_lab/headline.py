@@ -84,8 +84,9 @@ def comparison(accuracy: Accuracy, same: bool) -> tuple[str, str]:
     difference = accuracy.difference
     if same or difference is None:
         return "equal", "This is the baseline. Change the prompt to see what it gains or loses."
+    images = "1 image" if difference.gained == 1 else f"{difference.gained:,} images"
     details = (
-        f'<span class="flips">{difference.gained:,} images became correct, {difference.lost:,} became wrong. In '
+        f'<span class="flips">{images} became correct, {difference.lost:,} became wrong. In '
         "brackets: the range of the true difference in percentage points, with 95\N{NO-BREAK SPACE}% confidence. If "
         "both prompts were equally good, chance would change at least as much with probability "
         f"p\N{NO-BREAK SPACE}{_p_value(difference.p_value)} (exact McNemar test).</span>"

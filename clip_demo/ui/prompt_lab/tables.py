@@ -170,8 +170,10 @@ def detection_table(measured: HiddenClasses, dataset: str) -> str:
         ("Largest share of the linear probe", measured.probe),
     )
     body = "".join(_detection_row(name, row) for name, row in rows if row is not None)
+    n = len(measured.hidden)
+    taken, whose = ("1 class is", "its") if n == 1 else (f"{n} classes are", "their")
     caption = (
-        f"{len(measured.hidden)} classes are taken off the list. Can a score tell their {measured.n_hidden:,} images "
+        f"{taken} taken off the list. Can a score tell {whose} {measured.n_hidden:,} images "
         f"from the {measured.n_known:,} of the others? AUROC: of two such images, how often the one whose class is on "
         "the list has the higher score. 100\N{NO-BREAK SPACE}% is perfect, 50\N{NO-BREAK SPACE}% is chance. Let "
         "through: with a threshold that 95\N{NO-BREAK SPACE}% of the images of the list reach, how many images of "

@@ -63,7 +63,7 @@ class Query:
     upload : dict or None
         The visitor's own photo, as Gradio sends one.
     index : int or None
-        A test image of the dataset that is on.
+        A test image of the dataset that is on; a link may name one that is not there.
     offset : int
         Number of images that are shown already.
     """
@@ -83,7 +83,7 @@ class Query:
             turn=event_value(event, "turn"),
             text=text if isinstance(text, str) else "",
             upload={"path": path} if isinstance(path, str) else None,
-            index=index if belongs and 0 <= index < dataset.sizes["test"] else None,
+            index=index if belongs and index >= 0 else None,
             offset=offset if type(offset) is int and 0 <= offset < MOST else 0,
         )
 
@@ -95,6 +95,9 @@ def answers(
     status = load_if_downloaded(backend, model)
     empty = {"dataset": dataset.name, "index": query.index, "offset": 0}
     empty |= {"about": "", "tiles": "", "says": "", "more": ""}
+    if query.index is not None and query.index >= dataset.sizes["test"]:
+        yield alert(f"{dataset.title} has no test image {query.index:,}.", stale=False), empty
+        return
     if query.index is not None:
         empty["image"] = query_image(dataset, query.index, backend.thumbnails)
     if status.state == "absent":

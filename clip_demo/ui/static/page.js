@@ -137,7 +137,8 @@ window.clipExplorer = {
   // Lets the browser download what the page has made.
   save(name, content, type) {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([content], { type }));
+    const mark = type.startsWith("text/csv") ? "\ufeff" : ""; // without it, Excel does not read the file as UTF-8
+    link.href = URL.createObjectURL(new Blob([mark, content], { type }));
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
@@ -166,13 +167,17 @@ window.clipExplorer = {
   takePhoto(event, items) {
     if (clipTeach.visible()) return clipTeach.takeFiles(event, items);
     if (event.target.closest?.("#many-photos-desk") && items?.files.length) return clipMany.dropped(event, items.files);
-    const file = [...(items?.files ?? [])].find((each) => each.type === "" || each.type.startsWith("image/"));
+    const images = [...(items?.files ?? [])].filter((each) => each.type === "" || each.type.startsWith("image/"));
+    const [file] = images;
     const text = items?.types.includes("text/plain") && event.target.closest?.("textarea, input");
     if (text || event.target.closest?.("#photo")) return; // that field takes its own
     if (event.type === "drop" && items?.types.includes("Files")) event.preventDefault(); // the browser would open it
     if (!file) return;
     event.preventDefault();
     event.stopPropagation();
+    if (images.length > 1) {
+      this.say("Only the first photo was taken. “Many photos at once”, at the end of the tab Explore, takes up to 100.");
+    }
     if (clipSearch.visible()) return clipSearch.byPhoto(file);
     document.querySelector('[role=tab][data-tab-id="explore"]')?.click();
     document.querySelector('#source input[value="own"]')?.click();

@@ -88,6 +88,7 @@ window.clipSearch = {
     const [image, name, , hint] = box.children;
     hint.hidden = Boolean(this.text);
     image.hidden = !this.image?.url;
+    image.onerror = () => (image.hidden = true); // a photo that the browser cannot read; the answer says more
     if (this.image?.url) image.src = this.image.url;
     name.textContent = this.image?.name ?? "";
   },
