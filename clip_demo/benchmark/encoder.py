@@ -1,7 +1,6 @@
 """Time of encoding images, compared with other packages and with what the processor can do."""
 
 import copy
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from .runtimes import image_encoders
 from .sections import Settings
 
 TOGETHER = (1, 16, 32)  # images
+PAUSE = 0.1  # seconds between measurements
 PRODUCT = (800, 768, 3072)  # 16 images of ViT-B/32 in the largest product
 
 
@@ -55,7 +55,7 @@ def _compare(
             *(lambda n=n, encode=encode: encode(pixels[:n]) for encode in others.values()),
         ]
         interleaved(1, *functions)  # the first call starts the threads
-        seconds = interleaved(rounds if n > 1 else 5 * rounds, *functions)
+        seconds = interleaved(rounds if n > 1 else 5 * rounds, *functions, pause=PAUSE)
         for package, values in zip(others, seconds[1:], strict=True):
             what = f"{name}: {n} image{'s' if n > 1 else ''}"
             rows.append(Comparison(what, "s", package, seconds[0], values, f"at least {1.11 if vit else 1}x"))
@@ -85,7 +85,6 @@ def _best_product(rounds: int) -> tuple[str, float]:
     if packing.is_available():
         packed = packing.PackedLinear(weight, None)
         libraries["oneDNN"] = lambda: packed(x)
-    interleaved(1, *libraries.values())
-    seconds: Sequence[float] = [min(each) for each in interleaved(10 * rounds, *libraries.values())]
+    seconds = [min(interleaved(10 * rounds, each)[0]) for each in libraries.values()]
     best = int(np.argmin(seconds))
     return list(libraries)[best], 2 * rows * width * out / seconds[best] / 1e9

@@ -78,11 +78,20 @@ def as_text(rows: Sequence[Comparison | Fact]) -> str:
     return "\n".join([head, *(each.as_line() for each in rows)])
 
 
-def interleaved(rounds: int, *functions: Callable[[], object]) -> list[tuple[float, ...]]:
-    """Return the seconds that each function takes, one value per round; every round calls each of them once."""
+def interleaved(rounds: int, *functions: Callable[[], object], pause: float = 0.0) -> list[tuple[float, ...]]:
+    """Return the seconds that each function takes, one value per round; every round calls each of them once.
+
+    Parameters
+    ----------
+    rounds : int
+    *functions : callable
+    pause : float
+        Seconds before each call. The threads of some packages keep a core busy for a while after their work is done.
+    """
     seconds = [[] for _ in functions]
     for _ in range(rounds):
         for function, spent in zip(functions, seconds, strict=True):
+            time.sleep(pause)
             start = time.perf_counter()
             function()
             spent.append(time.perf_counter() - start)

@@ -15,6 +15,7 @@ from .runtimes import text_encoders
 from .sections import Settings
 
 NAMES = CIFAR100_CLASSNAMES
+PAUSE = 0.1  # seconds between measurements
 
 
 def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
@@ -31,7 +32,7 @@ def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
             *(lambda n=n, encode=encode: encode(tokenize(prompts[:n])) for encode in others.values()),
         ]
         interleaved(1, *functions)  # the first call starts the threads
-        seconds = interleaved(settings.rounds, *functions)
+        seconds = interleaved(settings.rounds, *functions, pause=PAUSE)
         for package, values in zip(others, seconds[1:], strict=True):
             target = "at least 8x" if package == "openai-clip" else "at least 2x"
             what = "1 class prompt" if n == 1 else f"{n} class prompts"

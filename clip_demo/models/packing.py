@@ -89,7 +89,7 @@ def is_available() -> bool:
 
 @cache
 def is_faster() -> bool:
-    """Return whether products with packed weights are faster on this machine; measured once, in about 20 ms."""
+    """Return whether products with packed weights are faster on this machine; measured once, in about 50 ms."""
     if not is_available():
         return False
     usual, packed = seconds_of_both(rounds=5)

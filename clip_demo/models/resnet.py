@@ -5,7 +5,7 @@ from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_weights
 
 from .packing import PackedConvolution, give_back, packs
-from .transformer import attend, linear
+from .transformer import linear
 
 MIN_BATCH = 8  # fewer images are faster one after the other; see `PackedConvolution`
 
@@ -91,7 +91,11 @@ class Bottleneck:
 
 
 class AttentionPool:
-    """The attention that turns the last stage's cells into a feature: its only query is for the mean of the cells.
+    """The attention that turns the last stage's cells into a feature.
+
+    Its only query is for the mean of the cells. So the keys and values of the cells need not be computed: the score of
+    a cell is ``q · (K x) = (K^T q) · x``, and the mean of the values is V times that of the cells. The bias of the keys
+    adds the same number to all scores, and the softmax takes it out. Computed in float32.
 
     Parameters
     ----------
@@ -100,16 +104,20 @@ class AttentionPool:
 
     def __init__(self, pool: torch.nn.Module):
         self._pool = pool
-        products = (pool.q_proj, pool.k_proj, pool.v_proj, pool.c_proj)
-        self._query, self._keys, self._values, self._out = (linear(each.weight, each.bias) for each in products)
+        self._query, self._out = (linear(each.weight, each.bias) for each in (pool.q_proj, pool.c_proj))
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return features, shape (n, d), from the last stage's output, shape (n, channels, rows, columns)."""
         pool = self._pool
         x = x.flatten(2).transpose(1, 2)  # (n, cells, channels)
         x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1) + pool.positional_embedding.to(x.dtype)
-        qkv = self._query(x[:, :1]), self._keys(x), self._values(x)
-        return self._out(attend(*(each.unflatten(-1, (pool.num_heads, -1)) for each in qkv))[:, 0])
+        keys, values = (each.weight.float().unflatten(0, (pool.num_heads, -1)) for each in (pool.k_proj, pool.v_proj))
+        query = self._query(x[:, 0]).float().unflatten(-1, (pool.num_heads, -1))  # (n, heads, head width)
+        sought = (query.transpose(0, 1) @ keys).transpose(0, 1)  # (n, heads, channels)
+        shares = (sought @ x.float().transpose(1, 2) / query.shape[-1] ** 0.5).softmax(dim=-1)  # (n, heads, cells)
+        means = (shares @ x.float()).transpose(0, 1)  # (heads, n, channels)
+        heads = (means @ values.transpose(1, 2)).transpose(0, 1).flatten(1) + pool.v_proj.bias
+        return self._out(heads.type(x.dtype))
 
 
 class Convolution:
