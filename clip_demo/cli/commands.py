@@ -23,6 +23,7 @@ from ..models.image_input import read_image
 from ..models.sources import fetch_weights, weights_files
 from ..numerics import check_top_k
 from ..paths import cache_folder, converted_path, is_readable, weights_path, weights_root
+from ..switches import is_offline
 from ..zero_shot.prompt_set import PromptSet, baseline_of
 from ..zero_shot.prompts import parse_class_file, read_classnames
 from .article import evaluate_linear_probe, fit_linear_probe, predict_zero_shot
@@ -211,7 +212,8 @@ def open_backend(options: Namespace, needed: str | None = IMAGES, stores: Stores
         print(f"{title_of(options.model)}: {assumption}.", file=sys.stderr)
     if needed is None or dataset.available() or (needed == TEST_FEATURES and backend.has_test_features()):
         return backend
-    print(f"{dataset.title} is not in {dataset.folder} and is downloaded now.", file=sys.stderr)
+    what = "" if is_offline() else " and is downloaded now"
+    print(f"{dataset.title} is not in {dataset.folder}{what}.", file=sys.stderr)
     with ProgressBars("B") as bars:
         dataset.download(bars)
     return backend

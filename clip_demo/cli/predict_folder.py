@@ -110,6 +110,7 @@ def run_predict_folder(options: Namespace, open_backend: Callable[[], Backend], 
         file = sys.stdout
         if output is not None:
             settings |= {"model_sha256": backend.encoder().sha256, "linear_probe": head and asdict(head.provenance)}
+            stack.enter_context(output.locked())
             paths, damaged = output.resume(settings, paths, BATCH)
             file = stack.enter_context(output.path.open("a", encoding="utf-8", newline=""))
         if options.format == "csv" and (output is None or file.tell() == 0):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from filelock import FileLock, Timeout
+
 from ..csv_text import guarded
 from ..errors import OptionError
 
 
 class PredictionFile:
-    """A CSV or JSON Lines file with one record for each image, which may be begun already.
+    """A CSV or JSON Lines file with one record for each image, which may be begun already; for one process at a time.
 
     What the predictions depend on stands in a file beside it, so that the CSV is nothing but CSV.
 
@@ -26,6 +29,22 @@ class PredictionFile:
     def __init__(self, path: Path, kind: str):
         self.path, self._kind = path, kind
         self._beside = path.with_name(f"{path.name}.options.json")
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from writing the file, or raise an OptionError where one does."""
+        lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise OptionError(
+                f"--output: another process is writing {str(self.path)!r}; wait for its end, or give another file."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+            Path(lock.lock_file).unlink(missing_ok=True)
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise an OptionError where the file cannot be written, or was begun with other settings than these."""
@@ -99,13 +118,14 @@ class PredictionFile:
                 record = json.loads(line)
                 yield end, record["file"], record["error"] is not None
             return
-        rows = csv.reader(lines())
+        rows = csv.reader(lines(), strict=True)
         header = next(rows, None)
         if header is not None:
             yield end, None, False
-        for row in rows:
-            if len(row) == len(header):  # a name with a line break may be cut off there
-                yield end, row[0], bool(row[-1])
+        with contextlib.suppress(csv.Error):  # the last record may be cut off between quotation marks
+            for row in rows:
+                if len(row) == len(header):  # or in a name with a line break
+                    yield end, row[0], bool(row[-1])
 
     def _unusable(self, error: Exception) -> OptionError:
         return OptionError(f"--output: {str(self.path)!r} cannot be used ({error}); give another file.")

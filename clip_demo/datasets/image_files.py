@@ -18,6 +18,8 @@ MAX_BYTES = 200_000_000  # of one file
 # The endings of the formats in `clip_demo.models.image_input.FORMATS`.
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 TABLES = ("labels.csv", "classes.txt")  # see `clip_demo.datasets.listing`
+_OF_SYSTEMS = ("thumbs.db", "desktop.ini")  # of Windows, which hides them
+_MAX_ENDINGS = 20  # that are told apart among the files that are left out
 
 
 class File(NamedTuple):
@@ -59,11 +61,16 @@ class ImageFiles(ABC):
                 self._skip("names that are not Unicode", ascii(file.path))
             elif name in TABLES or name.lower().endswith(SUFFIXES):
                 found[file.path] = file
-            else:
-                self._skip("files that are no images by the ending of their names", file.path)
+            elif name.lower() not in _OF_SYSTEMS:
+                self._skip(self._ending(name), file.path)
             if len(found) > MAX_FILES:
                 raise DatasetError(f"dataset: {self.path} has more than {MAX_FILES:,} images; give a smaller folder.")
         return [found[path] for path in sorted(found, key=normal_form)]
+
+    def _ending(self, name: str) -> str:
+        """Return the reason to leave out a file that is no image by its ending."""
+        reason = f"{os.path.splitext(name)[1].lower() or 'files without an ending'}, not read here"
+        return reason if reason in self.skipped or len(self.skipped) < _MAX_ENDINGS else "other files, not read here"
 
     def _skip(self, reason: str, path: str) -> None:
         self.skipped.setdefault(reason, [0, path])[0] += 1
@@ -179,6 +186,8 @@ def _name(info: zipfile.ZipInfo) -> str:
     if not (info.flag_bits & 0x800 or name.isascii()):
         with contextlib.suppress(UnicodeError):
             name = name.encode("cp437").decode()
+    if "/" not in name:  # some programs for Windows write "\\"
+        name = name.replace("\\", "/")
     return "/".join(part for part in name.split("/") if part not in ("", "."))
 
 

@@ -73,14 +73,17 @@ def list_images(files: ImageFiles) -> Listing:
     notes = [f"{reason}: {n:,}, such as {first}" for reason, (n, first) in sorted(files.skipped.items())]
     if LABELS in tables:
         found, labels, splits = _by_table(files, found, top, tables[LABELS])
+        left_out = []
     else:
-        found, labels, splits, left = _by_folder(found, top)
-        notes += left
+        found, labels, splits, left_out = _by_folder(found, top)
+        notes += left_out
     folders = sorted(set(labels))
     if not 2 <= len(folders) <= MAX_CLASSES:
+        n = len(folders) or int(bool(top and left_out))  # all images in one folder, which is taken for the top
         raise DatasetError(
-            f"dataset: {files.path} has {len(folders):,} classes of images; give a folder with one folder of images "
-            f"for each of 2 to {MAX_CLASSES:,} classes, or with a {LABELS} of the columns file and label."
+            f"dataset: {files.path} has {n:,} class{'' if n == 1 else 'es'} of images; give a folder with one folder "
+            f"of images for each of 2 to {MAX_CLASSES:,} classes, or with a {LABELS} of the columns file and label."
+            + "".join(f"\n    left out: {note}" for note in notes)
         )
     position = {folder: i for i, folder in enumerate(folders)}
     labels = np.array([position[each] for each in labels], dtype=np.int16)
@@ -89,6 +92,7 @@ def list_images(files: ImageFiles) -> Listing:
     if not is_test.any():
         raise DatasetError(f"dataset: {files.path} has no test images; put some into a folder named test.")
     names, groups = _names_and_groups(files, tables.get(CLASSES), folders)
+    _check_names(names, files.path)
     coarse = tuple(dict.fromkeys(groups))
     return Listing(
         paths=[file.path for file in found],
@@ -138,11 +142,15 @@ def _by_table(
 ) -> tuple[list[File], list[str], list[bool] | None]:
     """Return the images that ``labels.csv`` names, their labels, and whether each is a test image where it says so."""
     by_path = {normal_form(file.path[len(top) :]): file for file in found}
-    rows = csv.DictReader(io.StringIO(_text(files, path)), strict=True)
+    text = _text(files, path)
+    header = text.partition("\n")[0]
+    semicolons = ";" in header and "," not in header  # as Excel writes in countries with a decimal comma
+    rows = csv.DictReader(io.StringIO(text), strict=True, delimiter=";" if semicolons else ",")
     columns = rows.fieldnames or []
     if not {"file", "label"} <= set(columns):
         raise DatasetError(
-            f"dataset: the columns of {path} are {columns}; it needs file and label, and may have split."
+            f"dataset: the columns of {path} are {', '.join(columns) or 'missing'}; it needs file and label, and may "
+            "have split."
         )
     chosen: dict[str, tuple[str, bool]] = {}
     for row in _checked(rows, path):
@@ -162,10 +170,8 @@ def _by_table(
 
 def _names_and_groups(files: ImageFiles, path: str | None, folders: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """Return the class names, and the group of each; no groups where ``classes.txt`` has none."""
-    if path is None:
-        return tuple(folders), []
     names, groups = {folder: folder for folder in folders}, {}
-    rows = csv.reader(io.StringIO(_text(files, path)), skipinitialspace=True, strict=True)
+    rows = csv.reader(io.StringIO(_text(files, path) if path else ""), skipinitialspace=True, strict=True)
     for row in _checked(rows, path):
         folder, name, group, *more = [_one_line(cell) for cell in row] + [""] * max(0, 3 - len(row))
         if not any((folder, name, group)):
@@ -175,12 +181,22 @@ def _names_and_groups(files: ImageFiles, path: str | None, folders: Sequence[str
         names[folder] = name or folder
         if group:
             groups[folder] = group
-    double = next((name for name in names.values() if list(names.values()).count(name) > 1), None)
-    if double is not None:
-        raise DatasetError(f"dataset: {path} names two classes {double!r}; give each its own name.")
     if groups and (missing := [folder for folder in folders if folder not in groups]):
         raise DatasetError(f"dataset: {path} has no group for {missing[0]!r}; give one for each class, or for none.")
     return tuple(names[folder] for folder in folders), [groups[folder] for folder in folders] if groups else []
+
+
+def _check_names(names: Sequence[str], path: object) -> None:
+    """Raise a DatasetError where CLIP, for which capital and small letters are the same, would read two names alike."""
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.get(name.lower())
+        known[name.lower()] = name
+        if other is not None:
+            raise DatasetError(
+                f"dataset: two classes of {path} are named {other!r} and {name!r}, which CLIP reads alike; give each a "
+                f"name of its own in {CLASSES}, with lines of folder, name."
+            )
 
 
 def _one_line(name: str) -> str:

@@ -16,7 +16,7 @@ from ..download import DownloadError, describe, fetch, match
 from ..errors import DatasetError, page_message_of
 from ..paths import is_readable
 from ..progress import Progress
-from ..switches import failed_sentence
+from ..switches import failed_sentence, is_offline
 from .base import Dataset
 from .cifar100 import data_roots
 from .listing import first_fifth
@@ -83,8 +83,9 @@ class TorchvisionDataset(Dataset):
                 self._unpack(self._take(given) if given else self._fetch(progress))
         except (DownloadError, RuntimeError, OSError) as error:
             failed = "cannot be taken from there" if given else "cannot be downloaded"
+            step = "Unpack" if is_offline() else "Try again, or unpack"
             raise DatasetError(
-                f"dataset: {self.title} {failed} ({error}). Try again, or unpack your copy so that "
+                f"dataset: {self.title} {failed} ({error}). {step} your copy so that "
                 f"{self._base / self._row.unpacked[0]} is there.",
                 page=page_message_of(error, failed_sentence(self.title)),
                 private=True,

@@ -112,6 +112,8 @@ def encode_split(extract: Extract, dataset: Dataset, split: str, progress: Progr
     """
     for _ in range(_ATTEMPTS):
         key, ids, done, parts = dataset.key, dataset.ids(split), 0, []
+        if progress:  # the first batch of large photos takes a while
+            progress(f"{split} features", 0, len(ids))
         for rows in extract(dataset, split, ids):
             parts.append(rows)
             done += len(rows)

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from ..datasets.base import Dataset
+from ..datasets.folder import FolderDataset
+
 _EXACT = 128  # pixels; a model's larger input is sent with small loss, in an eighth of the bytes
 
 
@@ -33,6 +36,13 @@ def signed(value: float, digits: int = 4) -> str:
 def name_html(name: str) -> str:
     """Return a class name as HTML. A name in a right-to-left script does not turn the text around it."""
     return f"<bdi>{escape(name)}</bdi>"
+
+
+def not_available(dataset: Dataset) -> str:
+    """Return a sentence about images that cannot be read now, and what to do."""
+    if isinstance(dataset, FolderDataset):
+        return f"The images of {escape(dataset.title)} cannot be read now."
+    return "The images are not available: the Explore tab has a button that downloads them."
 
 
 def data_url(image: Image.Image) -> str:

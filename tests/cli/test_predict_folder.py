@@ -13,6 +13,7 @@ from PIL import Image
 from clip_demo.__main__ import main
 from clip_demo.backend import Backend
 from clip_demo.cli import predict_folder
+from clip_demo.cli.prediction_file import PredictionFile
 from clip_demo.datasets.shapes100 import Shapes100
 from clip_demo.features import extract
 
@@ -61,7 +62,7 @@ def test_csv_has_a_row_for_each_file_equal_to_single_predictions(run, folder):
         assert row["probe_label"] == single["linear_probe"]["top"][0]["label"] and row["error"] == ""
     assert backend.head() is not None and len(single["zero_shot"]) == 2
     assert "1 image cannot be read:\n    damaged.jpg\n" in err
-    assert "Left out: files that are no images by the ending of their names: 1, such as notes.txt." in err
+    assert "Left out: .txt, not read here: 1, such as notes.txt." in err
     assert "Left out: links to folders, or out of this one: 1, such as link.png." in err
 
 
@@ -103,6 +104,33 @@ def test_a_finished_file_stays_and_new_images_are_added(run, folder, tmp_path):
     assert sorted(row["file"] for row in rows(after)) == sorted(
         [*(row["file"] for row in rows(before.decode())), "aa.png"]
     )
+
+
+def test_wherever_a_csv_is_cut_off_only_whole_batches_are_kept(tmp_path):
+    header = "file,label_1,error\r\n"
+    batches = [
+        'a.png,cat,\r\n"b\n.jpg",,"""b\n.jpg"" is damaged, so\nit is left out."\r\n',
+        'c.png,"x, y",\r\n"d\n",,no\r\n',
+    ]
+    whole, names = (header + "".join(batches)).encode(), ["a.png", "b\n.jpg", "c.png", "d\n"]
+    output = PredictionFile(tmp_path / "out.csv", "csv")
+    (tmp_path / "out.csv.options.json").write_text('{"top_k": 1}')
+    for cut in range(1, len(whole) + 1):
+        output.path.write_bytes(whole[:cut])
+        left, damaged = output.resume({"top_k": 1}, names, 2)
+        kept = output.path.read_bytes().decode()
+        n = (4 - len(left)) // 2
+        assert kept == (header if cut >= len(header) else "") + "".join(batches[:n]) and left == names[2 * n :]
+        assert n == sum(cut >= len((header + "".join(batches[: k + 1])).encode()) for k in range(2))
+        assert damaged == ["b\n.jpg", "d\n"][:n]
+
+
+def test_two_processes_do_not_write_the_same_file(run, folder, tmp_path):
+    arguments = ("predict", str(folder), *OPTIONS, "--output", str(tmp_path / "out.csv"))
+    with PredictionFile(tmp_path / "out.csv", "csv").locked():
+        status, _, err = run(*arguments)
+    assert status == 2 and "another process is writing" in err and not (tmp_path / "out.csv").read_bytes()
+    assert run(*arguments)[0] == 0 and not (tmp_path / "out.csv.lock").exists()
 
 
 @pytest.mark.parametrize("kind", ["csv", pytest.param("jsonl", marks=pytest.mark.long)])

@@ -24,7 +24,7 @@ def test_all_images_are_encoded_in_order(toy_encoder, toy_dataset):
     features = encode_split(encode_directly(toy_encoder), toy_dataset, "test", lambda *call: calls.append(call))
     np.testing.assert_array_equal(features, expected(toy_encoder, toy_dataset))
     assert sizes == [BATCH, BATCH, 44]
-    assert calls == [("test features", done, 300) for done in (128, 256, 300)]
+    assert calls == [("test features", done, 300) for done in (0, 128, 256, 300)]
 
 
 def test_small_batches_are_encoded_in_order(toy_encoder, toy_dataset):

@@ -317,8 +317,8 @@ def test_the_last_page_of_a_large_gallery_says_how_many_images_are_not_shown():
 
 
 def test_without_the_images_only_the_thumbnails_are_missing():
-    html = gallery("Both", 1, 1, labelled(1), None)
-    assert "The images are not available" in html and "<img" not in html
+    html = gallery("Both", 1, 1, labelled(1), None, "They are away.")
+    assert "They are away. The predictions were stored earlier." in html and "<img" not in html
     assert 'data-open="0"' in html and "✗ <bdi>dog</bdi>" in html and "Both: 1 image<" in html
 
 

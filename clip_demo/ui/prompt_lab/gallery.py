@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ...datasets.base import Dataset
 from ...evaluation.report import EvaluationReport, LabelledPrediction
 from ...serving.thumbnails import Thumbnails
-from ..html import file_url
+from ..html import file_url, not_available
 from .text import bdi
 
 PAGE = 24  # images per page
@@ -28,7 +28,8 @@ def gallery_of(
     pages = min(pages, MAX_PAGES)
     shown = indices[: PAGE * pages]
     images = thumbnails.get_all(dataset, shown) if shown and dataset.available() else None
-    return gallery(title, len(indices), pages, [report.labelled_prediction(index) for index in shown], images)
+    predictions = [report.labelled_prediction(index) for index in shown]
+    return gallery(title, len(indices), pages, predictions, images, not_available(dataset))
 
 
 def gallery(
@@ -37,6 +38,7 @@ def gallery(
     pages: int,
     predictions: Sequence[LabelledPrediction],
     images: Sequence[bytes] | None,
+    why: str = "",
 ) -> str:
     """Return a button per image, and one for more images.
 
@@ -52,6 +54,8 @@ def gallery(
         Of the images that are shown.
     images : sequence of bytes or None
         Their thumbnails; None where they are not available.
+    why : str
+        A sentence that says it then.
     """
     left = n - len(predictions)
     more = ""
@@ -62,10 +66,7 @@ def gallery(
         more = f'<button type="button" class="more" data-more="{pages + 1}">{label}</button>'
     note = ""
     if predictions and images is None:
-        note = (
-            '<p class="caption">The images are not available: the Explore tab has a button that downloads them. '
-            "The predictions were stored earlier.</p>"
-        )
+        note = f'<p class="caption">{why} The predictions were stored earlier.</p>'
     tiles = "".join(map(_tile, predictions, images or [None] * len(predictions)))
     return (
         f'<section class="lab-gallery" aria-label="Images"><h3>{title}: {n:,} image{"" if n == 1 else "s"}</h3>'

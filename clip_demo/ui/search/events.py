@@ -13,6 +13,7 @@ import gradio as gr
 from ...backend import Backend
 from ...datasets.base import Dataset
 from ...errors import Cancelled, ClipDemoError
+from ...serving.searcher import SearchResult
 from ..background import progress_bar, progress_of, visitor_task
 from ..event_options import QUIET, event_value, load_if_downloaded, press
 from ..explore.view import WAITING, alert, missing_model, waiting
@@ -130,13 +131,14 @@ def answers(
     except ClipDemoError as error:
         yield alert(error.page_message, stale=False), empty
     else:
-        says, more = counted(result)
-        head = about(result, dataset, has_photo=image is not None) + note(dataset)
-        drawn = {
-            "offset": query.offset,
-            "about": head,
-            "tiles": tiles(result, dataset, backend.thumbnails),
-            "says": says,
-            "more": more,
-        }
-        yield "", {**empty, **drawn}
+        yield "", {**empty, "offset": query.offset, **_drawn(result, dataset, backend, has_photo=image is not None)}
+
+
+def _drawn(result: SearchResult, dataset: Dataset, backend: Backend, *, has_photo: bool) -> dict[str, str]:
+    says, more = counted(result)
+    return {
+        "about": about(result, dataset, has_photo=has_photo) + note(dataset),
+        "tiles": tiles(result, dataset, backend.thumbnails),
+        "says": says,
+        "more": more,
+    }

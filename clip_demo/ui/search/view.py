@@ -6,7 +6,7 @@ from ...datasets.base import Dataset
 from ...datasets.catalog import CIFAR100, SHAPES100
 from ...serving.searcher import Match, SearchResult
 from ...serving.thumbnails import Thumbnails
-from ..html import file_url, name_html, signed
+from ..html import file_url, name_html, not_available, signed
 
 PAGE = 24  # images in one answer
 MOST = 40 * PAGE  # more would make the page slow
@@ -14,10 +14,6 @@ EXAMPLES = {
     CIFAR100: ("a snake in the grass", "mountains at sunset", "a skyscraper at night"),
     SHAPES100: ("a red circle", "something green", "a yellow triangle"),
 }
-_NOT_AVAILABLE = (
-    '<p class="quiet">The images are not available: the Explore tab has a button that downloads them. Their features '
-    "were stored earlier.</p>"
-)
 _TOGETHER = " The sentence and the image count equally: this is the normalised sum of their two normalised vectors."
 
 
@@ -70,7 +66,9 @@ def tiles(result: SearchResult, dataset: Dataset, thumbnails: Thumbnails) -> str
 
 def note(dataset: Dataset) -> str:
     """Return why there are no thumbnails; "" where there are."""
-    return "" if dataset.available() else _NOT_AVAILABLE
+    if dataset.available():
+        return ""
+    return f'<p class="quiet">{not_available(dataset)} Their features were stored earlier.</p>'
 
 
 def query_image(dataset: Dataset, index: int, thumbnails: Thumbnails) -> dict[str, str]:
