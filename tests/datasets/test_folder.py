@@ -169,12 +169,13 @@ def test_a_table_that_cannot_be_used_is_named(folder, name, text, message):
 
 
 def test_a_table_may_have_semicolons_as_excel_writes_where_the_decimal_mark_is_a_comma(folder):
-    (folder / "labels.csv").write_text("file;label\r\nred/0.png;rot\r\nred/1.png;rot\r\n1/0.png;blau, hell\r\n", encoding="utf-8-sig")
+    text = "file;label\r\nred/0.png;rot\r\nred/below/1.png;rot\r\n1/0.png;blau, hell\r\n"
+    (folder / "labels.csv").write_text(text, encoding="utf-8-sig")
     assert FolderDataset(folder).classnames == ("blau, hell", "rot")
 
 
 def test_names_that_clip_reads_alike_are_refused_until_one_is_another(folder):
-    (folder / "labels.csv").write_text("file,label\nred/0.png,Cat\nred/1.png,Cat\n1/0.png,cat\n")
+    (folder / "labels.csv").write_text("file,label\nred/0.png,Cat\nred/below/1.png,Cat\n1/0.png,cat\n")
     with pytest.raises(DatasetError, match="are named 'Cat' and 'cat', which CLIP reads alike.* in classes.txt"):
         FolderDataset(folder)
     (folder / "classes.txt").write_text("Cat, lion\n")
