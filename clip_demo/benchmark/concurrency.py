@@ -169,6 +169,7 @@ def _run_at_random(url: str, rate: float, duration: float) -> list[Fact]:
         try:
             client.predict(next(images))
             seconds.append(time.monotonic() - arrival)
+            client.close()  # the server closes connections that are idle for some seconds
         except Exception as error:  # counted
             errors.append(error)
 

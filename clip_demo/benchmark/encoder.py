@@ -1,6 +1,7 @@
 """Time of encoding images, compared with other packages and with what the processor can do."""
 
 import copy
+import time
 
 import numpy as np
 import torch
@@ -12,11 +13,12 @@ from ..models.clip_model import ClipModel
 from ..models.resnet import ResNet
 from ..models.vision_transformer import VisionTransformer
 from ..progress import Progress
-from .models import network, ours
+from .models import network
 from .random_checkpoints import RN50, random_clip
 from .report import Comparison, Fact, interleaved
 from .runtimes import image_encoders
 from .sections import Settings
+from .server import memory
 
 TOGETHER = (1, 16, 32)  # images
 PAUSE = 0.1  # seconds between measurements
@@ -32,12 +34,15 @@ def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
     ]
     library, limit = _best_product(settings.rounds)
     rows.append(Fact(f"the limit: the product of {' x '.join(map(str, PRODUCT))} in {library}", limit, "GFLOP/s"))
-    for name, encoder, theirs in (
-        ("ViT-B/32", ours(), network()),
-        ("RN50", ClipModel(random_clip(RN50), name="RN50", note="", sha256="1" * 64), random_clip(RN50)),
-    ):
-        rows += _compare(name, encoder, theirs, limit, settings.rounds)
-        progress("models", len(rows), len(rows))
+    for done, (name, theirs) in enumerate((("ViT-B/32", network()), ("RN50", random_clip(RN50))), 1):
+        before, start = memory("self"), time.perf_counter()
+        encoder = ClipModel(theirs, name=name, note="", sha256="0" * 64)
+        rows += [
+            Fact(f"{name}: packing the weights", time.perf_counter() - start, "s"),
+            Fact(f"{name}: the packed weights", memory("self") - before, "MB"),
+            *_compare(name, encoder, theirs, limit, settings.rounds),
+        ]
+        progress("models", done, 2)
     return rows
 
 

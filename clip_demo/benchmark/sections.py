@@ -10,13 +10,13 @@ from .report import Comparison, Fact
 # And the minutes that each took on two cores of an AMD EPYC, with the default settings.
 MINUTES = {
     "loading": 1,
-    "startup": 2,
+    "startup": 1,
     "encoder": 4,
-    "text": 5,
-    "image": 2,
+    "text": 4,
+    "image": 1,
     "search": 1,
     "concurrency": 3,
-    "memory": 3,
+    "memory": 2,
 }
 SECTIONS = tuple(MINUTES)
 
