@@ -80,6 +80,14 @@ def test_mapped_weights_are_given_back_and_read_again(tmp_path):
     assert torch.equal(weight, values)
 
 
+def test_mapped_weights_that_were_changed_keep_the_change(tmp_path):
+    save_file({"weight": torch.ones(1000, 2000)}, tmp_path / "weights.safetensors")
+    weight = load_file(tmp_path / "weights.safetensors")["weight"]
+    weight[500] = 2  # as `load_state_dict` does
+    give_back(weight)
+    assert weight.sum() == 1001 * 2000
+
+
 def test_weights_in_memory_are_not_touched():
     values = np.arange(2_000_000, dtype=np.float32)
     weight = torch.from_numpy(values.copy())
