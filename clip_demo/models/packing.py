@@ -44,7 +44,7 @@ class PackedLinear:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return the product, shape (..., n_out), of `x`, shape (..., n_in)."""
         exact = "none" if self._activation == "gelu" else ""  # no approximation by tanh
-        x = x.contiguous()
+        x = x.float().contiguous()  # under ``torch.autocast``, attention returns bfloat16
         return torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, self._activation, [], exact)
 
 
@@ -99,7 +99,8 @@ def is_faster() -> bool:
 @torch.inference_mode()
 def seconds_of_both(rounds: int) -> tuple[list[float], list[float]]:
     """Time the largest product of one image in ViT-B/32, alternately as usual and with a packed weight."""
-    x, weight = torch.rand(50, 768), torch.rand(3072, 768)
+    made = {"dtype": torch.float32, "device": "cpu"}  # whatever the caller's defaults are
+    x, weight = torch.rand(50, 768, **made), torch.rand(3072, 768, **made)
     packed = PackedLinear(weight, None)
     seconds = [], []
     for count in range(rounds + 1):
