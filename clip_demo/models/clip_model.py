@@ -38,7 +38,7 @@ class ClipModel:
     ----------
     network : clip.model.CLIP
         In evaluation mode, for what the encoder interface does not offer, such as gradients or hooks. The features are
-        computed with copies of its weights, so that of later changes they know nothing.
+        computed with copies of most of its weights, so after a change make another ``ClipModel`` of it.
     transform : torchvision.transforms.Compose
         Turns an RGB image into the network's input, shape (3, height, width), as openai-clip's ``preprocess``.
     """

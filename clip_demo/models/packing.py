@@ -10,8 +10,8 @@ import ctypes
 import mmap
 import time
 from functools import cache
-from pathlib import Path
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -44,7 +44,7 @@ class PackedLinear:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return the product, shape (..., n_out), of `x`, shape (..., n_in)."""
         exact = "none" if self._activation == "gelu" else ""  # no approximation by tanh
-        x = x.contiguous()
+        x = x.float().contiguous()  # under ``torch.autocast``, attention returns bfloat16
         return torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, self._activation, [], exact)
 
 
@@ -99,7 +99,8 @@ def is_faster() -> bool:
 @torch.inference_mode()
 def seconds_of_both(rounds: int) -> tuple[list[float], list[float]]:
     """Time the largest product of one image in ViT-B/32, alternately as usual and with a packed weight."""
-    x, weight = torch.rand(50, 768), torch.rand(3072, 768)
+    made = {"dtype": torch.float32, "device": "cpu"}  # whatever the caller's defaults are
+    x, weight = torch.rand(50, 768, **made), torch.rand(3072, 768, **made)
     packed = PackedLinear(weight, None)
     seconds = [], []
     for count in range(rounds + 1):
@@ -114,19 +115,22 @@ def seconds_of_both(rounds: int) -> tuple[list[float], list[float]]:
 def give_back(weight: torch.Tensor) -> None:
     """Let go of the memory of a weight that is mapped from a file; it is read again when something needs it.
 
-    Does nothing for a weight that is in memory only, and where there is no /proc, as on macOS and Windows.
+    Does nothing for a weight that is in memory only, or that was changed since, and where there is no /proc, as on
+    macOS and Windows.
     """
     first = -(-weight.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE  # whole pages of this weight alone
     end = (weight.data_ptr() + weight.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE
-    if weight.is_contiguous() and any(start <= first < end <= stop for start, stop in _mapped_files()):
+    if weight.device.type == "cpu" and weight.is_contiguous() and first < end and _is_in_file(first, end):
         ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), mmap.MADV_DONTNEED)
 
 
-def _mapped_files() -> list[tuple[int, int]]:
-    """Return the addresses where files are mapped, from first to end."""
+def _is_in_file(first: int, end: int) -> bool:
+    """Return whether all pages between two addresses are as in a file; what changes a page makes a copy of it."""
     try:
-        lines = Path("/proc/self/maps").read_text().splitlines()
+        with open("/proc/self/pagemap", "rb") as file:
+            file.seek(first // mmap.PAGESIZE * 8)
+            pages = np.frombuffer(file.read((end - first) // mmap.PAGESIZE * 8), np.uint64)
     except OSError:
-        return []
-    fields = [line.split(maxsplit=5) for line in lines]  # addresses, permissions, offset, device, inode, path
-    return [tuple(int(each, 16) for each in found[0].split("-")) for found in fields if found[4] != "0"]
+        return False
+    in_memory, swapped, of_file = (pages >> np.uint64(bit) & np.uint64(1) for bit in (63, 62, 61))
+    return not ((in_memory | swapped) > of_file).any()

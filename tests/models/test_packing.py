@@ -30,6 +30,22 @@ def test_packed_products_take_what_is_not_contiguous():
     torch.testing.assert_close(PackedLinear(weight, None)(x), functional.linear(x, weight), rtol=0, atol=2e-5)
 
 
+def test_packed_products_take_what_autocast_makes():
+    x = X.bfloat16()
+    torch.testing.assert_close(
+        PackedLinear(WEIGHT, BIAS)(x), functional.linear(x.float(), WEIGHT, BIAS), rtol=0, atol=2e-5
+    )
+
+
+def test_what_is_faster_is_measured_whatever_the_defaults_are():
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            assert [len(each) for each in packing.seconds_of_both(1)] == [1, 1]
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 @pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 2, 1), (3, 1, 1), (1, 1, 0)])
 @pytest.mark.parametrize(
     ("n", "side"), [(1, 14), (5, 14), (1, 9)], ids=["as packed for", "more images", "another size"]
@@ -78,6 +94,14 @@ def test_mapped_weights_are_given_back_and_read_again(tmp_path):
     after = resident("weights.safetensors")
     assert before >= 7800 and after <= 200
     assert torch.equal(weight, values)
+
+
+def test_mapped_weights_that_were_changed_keep_the_change(tmp_path):
+    save_file({"weight": torch.ones(1000, 2000)}, tmp_path / "weights.safetensors")
+    weight = load_file(tmp_path / "weights.safetensors")["weight"]
+    weight[500] = 2  # as `load_state_dict` does
+    give_back(weight)
+    assert weight.sum() == 1001 * 2000
 
 
 def test_weights_in_memory_are_not_touched():
