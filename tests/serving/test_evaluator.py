@@ -96,7 +96,7 @@ def test_images_are_encoded_in_small_batches_and_in_order(toy_encoder, toy_datas
     calls = []
     assert backend.evaluate(progress=lambda *call: calls.append(call)).accuracy.top1 == 1.0
     assert max(sizes) <= 32 and sum(sizes) == 150
-    assert calls[:5] == [("test features", done, 150) for done in (32, 64, 96, 128, 150)]
+    assert calls[:6] == [("test features", done, 150) for done in (0, 32, 64, 96, 128, 150)]
 
 
 def test_threads_share_an_evaluation_and_may_stop_waiting_for_it(toy_encoder, toy_dataset, tmp_path, monkeypatch):

@@ -62,7 +62,7 @@ def test_pages_are_one_list_and_a_query_is_encoded_once(toy_backend, toy_encoder
 def test_the_images_are_encoded_once_with_progress_and_stored(toy_backend, toy_encoder, toy_dataset, tmp_path):
     calls = []
     toy_backend.search("red", progress=lambda *call: calls.append(call))
-    assert calls == [("test features", 20, 20)]
+    assert calls == [("test features", 0, 20), ("test features", 20, 20)]
     toy_backend.evaluate()
     again = Backend(ModelPool.of(toy_encoder), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path))
     assert again.search("red").matches[0].truth == "red"
