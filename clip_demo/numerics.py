@@ -48,6 +48,14 @@ def best(scores: np.ndarray, k: int) -> np.ndarray:
     return np.argsort(-scores, kind="stable")[:k]
 
 
+def ranks_within_class(labels: np.ndarray) -> np.ndarray:
+    """Return how many earlier ones have the same label, for each of the labels: shape (n,), int64."""
+    grouped = np.argsort(labels, kind="stable")
+    ordered, ranks = labels[grouped], np.empty(len(labels), dtype=np.int64)
+    ranks[grouped] = np.arange(len(labels)) - np.searchsorted(ordered, ordered)
+    return ranks
+
+
 def check_top_k(top_k: int) -> int:
     """Return `top_k` as an int, or raise an OptionError where it is not a whole number of at least 1."""
     number = isinstance(top_k, (int, float, np.integer)) and not isinstance(top_k, bool)

@@ -15,13 +15,12 @@ from ..models.vision_transformer import VisionTransformer
 from ..progress import Progress
 from .models import network
 from .random_checkpoints import RN50, random_clip
-from .report import Comparison, Fact, interleaved
+from .report import PAUSE, Comparison, Fact, interleaved
 from .runtimes import image_encoders
 from .sections import Settings
 from .server import memory
 
 TOGETHER = (1, 16, 32)  # images
-PAUSE = 0.1  # seconds between measurements
 PRODUCT = (800, 768, 3072)  # 16 images of ViT-B/32 in the largest product
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
+PAUSE = 0.1  # seconds before each call, where packages with threads of their own are compared
+
 
 @dataclass(frozen=True)
 class Comparison:

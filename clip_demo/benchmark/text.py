@@ -10,12 +10,11 @@ from ..progress import Progress
 from ..serving.feature_cache import FeatureCache
 from ..zero_shot.templates import README_TEMPLATE
 from .models import network, openai_texts, ours
-from .report import Comparison, Fact, interleaved
+from .report import PAUSE, Comparison, Fact, interleaved
 from .runtimes import text_encoders
 from .sections import Settings
 
 NAMES = CIFAR100_CLASSNAMES
-PAUSE = 0.1  # seconds between measurements
 
 
 def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:

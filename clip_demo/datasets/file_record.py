@@ -51,8 +51,9 @@ class FileRecord:
         )
         try:
             if known != path:
-                # Zeros where nothing was read yet. They are written, because where a disk has no room for a page of a
-                # mapped file, the process is ended. And to a new file: another process may have mapped the old one.
+                # A record of zeros: nothing has been read yet. It is written out, because a process is killed that
+                # changes a mapped page for which the disk has no room; and into a new file, because another process
+                # may have mapped the old one.
                 with atomic_write(path) as part:
                     part.write_bytes(known.read_bytes() if known else bytes(n_bytes))
             self._files = np.memmap(path, dtype=_FIELDS, mode="r+")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import DatasetError
+from ..numerics import ranks_within_class
 from .image_files import TABLES, File, ImageFiles, normal_form
 
 MAX_CLASSES = 1_000
@@ -238,11 +239,10 @@ def first_fifth(paths: Sequence[str], labels: np.ndarray) -> np.ndarray:
     hashes = [hashlib.sha256(SEED + path.encode()).digest()[:8] for path in paths]
     order = np.lexsort((np.frombuffer(b"".join(hashes), dtype=">u8"), labels))
     counts = np.bincount(labels)
-    rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
     # A class of one image has it for training.
     n_test = np.where(counts > 1, np.maximum(1, np.rint(TEST_SHARE * counts)), 0)
     is_test = np.empty(len(labels), dtype=bool)
-    is_test[order] = rank < n_test[labels[order]]
+    is_test[order] = ranks_within_class(labels[order]) < n_test[labels[order]]
     return is_test
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..datasets.drawing import mix
+from ..numerics import ranks_within_class
 
 SEED = 0
 
@@ -28,11 +29,3 @@ def balanced_order(labels: np.ndarray, seed: int = SEED, ids: np.ndarray | None 
     shuffled = np.argsort(mix(ids.astype(np.uint64) ^ mix(np.array([seed], dtype=np.uint64))))
     grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]  # class by class, each in shuffled order
     return grouped[np.lexsort((labels[grouped], ranks_within_class(labels[grouped])))]
-
-
-def ranks_within_class(labels: np.ndarray) -> np.ndarray:
-    """Return how many earlier ones have the same label, for each of the labels: shape (n,), int64."""
-    grouped = np.argsort(labels, kind="stable")
-    ordered, ranks = labels[grouped], np.empty(len(labels), dtype=np.int64)
-    ranks[grouped] = np.arange(len(labels)) - np.searchsorted(ordered, ordered)
-    return ranks

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..errors import OptionError
-from ..features.balanced_order import ranks_within_class
+from ..numerics import ranks_within_class
 from ..progress import Progress
 from .fit import ProbeFitter
 

@@ -67,10 +67,13 @@ class ClipModel:
         self._encode_image = (VisionTransformer if self._is_vit else ResNet)(network.visual)
         self._encode_text = TextEncoder(network)
 
+    @property
+    def _same(self) -> Callable[[torch.nn.Module], Self]:
+        """What makes this model from its network, or from a copy of that."""
+        return partial(type(self), name=self.name, note=self.note, sha256=self.sha256, checkpoint=self.checkpoint)
+
     def __reduce__(self):
-        # Packed weights cannot be pickled.
-        make = partial(type(self), name=self.name, note=self.note, sha256=self.sha256, checkpoint=self.checkpoint)
-        return make, (self.network,)
+        return self._same, (self.network,)  # packed weights cannot be pickled
 
     def on_gpu(self) -> Self:
         """Return a copy on the GPU if there is one, otherwise on the CPU: in float32, and its features are the same.
@@ -80,7 +83,7 @@ class ClipModel:
         """
         torch.backends.cudnn.allow_tf32 = False
         network = copy.deepcopy(self.network).to("cuda" if torch.cuda.is_available() else "cpu")
-        return type(self)(network, name=self.name, note=self.note, sha256=self.sha256, checkpoint=self.checkpoint)
+        return self._same(network)
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
         """Resize and crop an RGB image of any size to the model's: shape (height, width, 3), uint8.
