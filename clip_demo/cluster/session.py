@@ -1,0 +1,81 @@
+"""A connection to Ray: to a running cluster, or to a small one on this machine for the time of the work."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+from ..errors import OptionError
+from ..paths import ASSETS
+
+ROOT = ASSETS.parent
+# What the nodes of a cluster get of this folder: the code and the assets.
+NOT_SENT = [".git", ".venv", ".ci", "tests", "data", "__pycache__"]
+
+
+def import_ray() -> ModuleType:
+    """Import ray, without its reports on usage.
+
+    Raises
+    ------
+    OptionError
+        When ray is not installed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+        import ray.data
+        import ray.serve
+    except ImportError as error:
+        raise OptionError(
+            f"ray: it is not installed ({error}); run: pip install -r requirements-ray.txt", private=True
+        ) from error
+    return ray
+
+
+def address() -> str:
+    """Return the address of the cluster, ``$RAY_ADDRESS``; empty for none."""
+    return os.environ.get("RAY_ADDRESS", "")
+
+
+@contextmanager
+def ray_session(**options) -> Iterator[ModuleType]:
+    """Connect to the cluster of ``$RAY_ADDRESS``, or start Ray on this machine, where only this machine reaches it.
+
+    A cluster's nodes get this program's code and assets, so they only need the same packages.
+
+    Parameters
+    ----------
+    **options
+        Passed to ``ray.init`` where Ray is started here, such as ``num_cpus``.
+
+    Yields
+    ------
+    module
+        ray, connected until the end of the context.
+
+    Raises
+    ------
+    OptionError
+        When ray is not installed, or there is no cluster at the address.
+    """
+    if not address():
+        # Ray listens on the address of its node, and takes 127.0.0.1 for that only where it may not form clusters.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        options = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", **options}
+    else:
+        options = {"runtime_env": {"working_dir": str(ROOT), "excludes": NOT_SENT}}
+    ray = import_ray()
+    try:
+        ray.init(address() or "local", logging_level=logging.ERROR, log_to_driver=False, **options)
+    except ConnectionError as error:
+        raise OptionError(
+            f"RAY_ADDRESS: there is no cluster at {address()!r} ({error}); start one with `ray start --head`, or unset "
+            "the variable.",
+            private=True,
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
