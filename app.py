@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rules=rules,
             activation=options.activation,
             heads=options.heads,
+            encoder=options.encoder,
         )
         uploads = UploadFolder()
     except ClipDemoError as error:
@@ -175,6 +176,8 @@ def make_parser() -> argparse.ArgumentParser:
         "(default: what the file says, otherwise quickgelu, as in OpenAI's models)")  # fmt: skip
     add("--heads", type=int, metavar="N", help="attention heads of a checkpoint's image encoder, such as 16 in "
         "open_clip's ViT-H-14 (default: what the file says, otherwise its width / 64)")  # fmt: skip
+    add("--encoder", metavar="URL", help="address of an encoder on other machines, such as http://10.0.0.5:8000, see "
+        "`python -m clip_demo serve-encoder --help`; with --model, the page starts only if it is that one")  # fmt: skip
     add("--dataset", metavar="SET", action="append", help=f"the dataset at the start: {', '.join(NAMES)}, or the "
         "path of a folder with one folder of images for each class, or of a zip of one; give it several times to offer "
         "more (default: cifar100 if it is on disk, otherwise shapes100, which needs no download)")  # fmt: skip

@@ -144,7 +144,7 @@ class Backend:
         stores : Stores, optional
             See `Backend`.
         **options
-            ``weights_root``, ``device``, ``activation``, ``heads`` and ``hold`` of
+            ``weights_root``, ``device``, ``activation``, ``heads``, ``encoder`` and ``hold`` of
             `clip_demo.serving.model_pool.ModelPool.open`.
 
         Raises

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ..datasets.catalog import CIFAR100, NAMES
 from ..models.catalog import PREFERRED, available_models
 from ..paths import cache_folder
-from . import bench, commands, search
+from . import bench, commands, search, serve_encoder
 from .options import (
     add_device,
     add_folders,
@@ -30,7 +30,8 @@ def make_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         _add_zero_shot, _add_predict, _add_evaluate, _add_search, _add_store_features, _add_fit_probe,
-        _add_first_image, _add_prepare, _add_check_maps, _add_download, _add_article, _add_reproduce, _add_bench,
+        _add_first_image, _add_prepare, _add_check_maps, _add_download, _add_article, _add_reproduce,
+        _add_serve_encoder, _add_bench,
     ):  # fmt: skip
         add(subparsers)
     return parser
@@ -210,6 +211,16 @@ def _add_reproduce(subparsers) -> None:
     )
     add_device(command)
     add_folders(command)
+
+
+def _add_serve_encoder(subparsers) -> None:
+    command = _add_command(
+        subparsers, "serve-encoder", serve_encoder.run_serve_encoder,
+        "serve a model to many pages (app.py --encoder), with Ray on this machine or on the cluster of $RAY_ADDRESS; "
+        "needs requirements-ray.txt",
+        "--model ViT-B/32 --replicas 2 --gpus-per-replica 1 --host 0.0.0.0",
+    )  # fmt: skip
+    serve_encoder.add_arguments(command)
 
 
 def _add_bench(subparsers) -> None:

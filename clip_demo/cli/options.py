@@ -83,6 +83,11 @@ def add_folders(command) -> None:
         help="folder that contains cifar-100-python (default: $CLIP_DEMO_DATA, otherwise ~/.cache, data, ~/data or "
         "~/datasets)",
     )  # fmt: skip
+    add_weights_root(command)
+
+
+def add_weights_root(command) -> None:
+    """Add the option that names the folder of OpenAI's weights."""
     command.add_argument(
         "--weights-root", type=path_type, metavar="DIR",
         help="folder of OpenAI's weights (default: $CLIP_DEMO_WEIGHTS, otherwise ~/.cache/clip)",

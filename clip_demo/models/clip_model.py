@@ -17,9 +17,10 @@ from .data_parallel import run_data_parallel
 from .encoder import Anatomy, Token
 from .gradient_maps import grad_eclip, hires_cam
 from .openai_clip import import_clip
+from .preprocessing import Preprocessing
 from .resnet import ResNet
 from .text_encoder import TextEncoder
-from .tokenizer import tokenize, tokens
+from .tokenizer import token_pieces, tokenize, tokens
 from .vision_transformer import VisionTransformer
 
 
@@ -55,9 +56,8 @@ class ClipModel:
         self.network, self.checkpoint = network.eval().requires_grad_(False), checkpoint
         self.name, self.note, self.sha256 = name, note, sha256
         self.logit_scale = float(network.logit_scale.exp())
-        # openai-clip's transforms: resize, crop and convert with Pillow; then to a tensor, and normalise.
-        self.transform = import_clip().clip._transform(network.visual.input_resolution)
-        *self._image_transforms, _, normalize = self.transform.transforms
+        self._preprocessing = Preprocessing(network.visual.input_resolution)
+        self.transform, normalize = self._preprocessing.transform, self._preprocessing.normalize
         if checkpoint is not None:
             normalize.mean, normalize.std = checkpoint.marks.mean, checkpoint.marks.std
         self._mean, self._std = (torch.tensor(each).view(3, 1, 1) for each in (normalize.mean, normalize.std))
@@ -86,15 +86,8 @@ class ClipModel:
         return self._same(network)
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
-        """Resize and crop an RGB image of any size to the model's: shape (height, width, 3), uint8.
-
-        This is the part of openai-clip's preprocessing that uses Pillow. The part that uses torch is left to
-        `encode_images`, because torch starts helper threads for every thread that calls it, and those of many visitors
-        would slow down the encoder.
-        """
-        for transform in self._image_transforms:
-            image = transform(image)
-        return np.asarray(image)
+        """Resize and crop an RGB image of any size to the model's: shape (height, width, 3), uint8."""
+        return self._preprocessing.pixels(image)
 
     def encode_images(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Return the features of images from `preprocess`, as ``network.encode_image`` computes them.
@@ -180,12 +173,7 @@ class ClipModel:
 
     def token_pieces(self, prompt: str) -> tuple[Token, ...]:
         """Return a prompt's tokens, from start to end of text."""
-        numbers, tokenizer = tokenize([prompt], self.network.context_length)[0], import_clip().clip._tokenizer
-        end = np.flatnonzero(numbers == tokenizer.encoder["<|endoftext|>"]).max()
-        return tuple(
-            Token(number, tokenizer.decode([number]).removesuffix(" "), tokenizer.decoder[number].endswith("</w>"))
-            for number in numbers[: end + 1].tolist()
-        )
+        return token_pieces(prompt, self.network.context_length)
 
     def encode_covered(self, pixels: np.ndarray, covers: np.ndarray) -> np.ndarray:
         """Return the features of one image with cells covered; see `InspectableEncoder.encode_covered`.

@@ -9,9 +9,18 @@ from ..download import checksum_of, match
 from ..errors import ModelError, OptionError
 from ..paths import BUILT_IN_CHECKPOINT, converted_path, weights_path
 from ..progress import Progress
-from .catalog import BUILT_IN, OPENAI_MODELS, check_model, check_network_options, title_of
-from .checkpoint import open_checkpoint, open_converted, read_checkpoint, write_converted
+from .catalog import (
+    BUILT_IN,
+    OPENAI_MODELS,
+    available_models,
+    check_model,
+    check_network_options,
+    is_downloaded,
+    title_of,
+)
+from .checkpoint import Checkpoint, open_checkpoint, open_converted, read_checkpoint, write_converted
 from .clip_model import ClipModel
+from .encoder_protocol import ModelCard
 from .openai_clip import import_clip
 from .sources import ARCHIVES, fetch_weights, is_openai_file, weights_files
 
@@ -64,9 +73,7 @@ def load_model(
         network, sha256 = _open_openai(name, weights_root, progress)
         also_known_as(sha256, ARCHIVES[name][0])
     else:
-        path = Path(name).expanduser()
-        file_sha256 = checksum_of(path)
-        opened = read_checkpoint(path, activation, heads, trusted=is_openai_file(file_sha256))
+        opened, file_sha256 = _read_file(name, activation, heads)
         network, sha256 = opened.network, opened.sha256
         name, note = title_of(name), ", ".join(filter(None, ["a checkpoint on this machine", opened.assumption]))
         if not opened.differences:
@@ -76,6 +83,63 @@ def load_model(
     if device.startswith("cuda"):
         import_clip().model.convert_weights(network)  # float16 wherever openai-clip uses it
     return ClipModel(network.to(device), name=name, note=note, sha256=sha256, checkpoint=opened)
+
+
+def checksum_of_model(name: str, *, activation: str | None = None, heads: int | None = None) -> str:
+    """Return a checksum of a model, perhaps a former one, without its weights where it is one of OpenAI's.
+
+    See `load_model` for the arguments.
+    """
+    check_model(name)
+    check_network_options(name, activation, heads)
+    if name in OPENAI_MODELS:
+        return ARCHIVES[name][0]
+    if name == BUILT_IN:
+        return open_checkpoint(BUILT_IN_CHECKPOINT)[1]
+    return _read_file(name, activation, heads)[0].sha256
+
+
+def load_copy(card: ModelCard, given: str | None, **options) -> ClipModel:
+    """Return the copy on this machine of a model that runs elsewhere, loaded without a download.
+
+    Parameters
+    ----------
+    card : ModelCard
+    given : str or None
+        Name or path of the model, where the host named it.
+    **options
+        As for `load_model`.
+
+    Raises
+    ------
+    ModelError
+        When there is none, or it is another model.
+    """
+    name = given or card.name
+    if name not in available_models():
+        found = given is not None
+    else:
+        found = is_downloaded(name, options.get("weights_root"))
+    if not found:
+        hint = f"run `python -m clip_demo download {name}`" if name in OPENAI_MODELS else "give its path with --model"
+        raise ModelError(
+            f"model: {name!r} runs on another machine, and this needs a copy on this one; {hint}.",
+            page=f"This needs {name} on the computer that runs this page, and it is only on another one.",
+        )
+    copy = load_model(name, **options)
+    if copy.sha256 != card.sha256:
+        raise ModelError(
+            f"model: {name!r} on this machine has the SHA-256 {copy.sha256}, and the encoder's {card.sha256}.",
+            page=f"This needs the same {name} on the computer that runs this page, and there it is another one.",
+        )
+    return copy
+
+
+def _read_file(name: str, activation: str | None, heads: int | None) -> tuple[Checkpoint, str]:
+    """Return the checkpoint at a path, and the checksum of the file."""
+    path = Path(name).expanduser()
+    file_sha256 = checksum_of(path)
+    return read_checkpoint(path, activation, heads, trusted=is_openai_file(file_sha256)), file_sha256
 
 
 def _open_openai(name: str, root: str | Path | None, progress: Progress | None) -> tuple[torch.nn.Module, str]:

@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..errors import PromptTooLongError, quoted
+from .encoder import Token
 from .openai_clip import import_clip
 
 MAX_PROMPTS = 20_000  # two bytes a token: a few megabytes, and 40 for the longest prompts
@@ -55,3 +56,19 @@ def tokenize(prompts: list[str], context_length: int) -> np.ndarray:
             )
         row[0], row[1 : count - 1], row[count - 1] = start, numbers, end
     return rows
+
+
+def token_pieces(prompt: str, context_length: int) -> tuple[Token, ...]:
+    """Return a prompt's tokens, from start to end of text.
+
+    Raises
+    ------
+    PromptTooLongError
+        As `tokenize`.
+    """
+    numbers, tokenizer = tokenize([prompt], context_length)[0], import_clip().clip._tokenizer
+    end = np.flatnonzero(numbers == tokenizer.encoder["<|endoftext|>"]).max()
+    return tuple(
+        Token(number, tokenizer.decode([number]).removesuffix(" "), tokenizer.decoder[number].endswith("</w>"))
+        for number in numbers[: end + 1].tolist()
+    )

@@ -1,4 +1,4 @@
-"""The encoder queue: one forward pass at a time, those of visitors before those of background jobs."""
+"""The encoder queue: one forward pass at a time on this machine, those of visitors before those of background jobs."""
 
 import heapq
 import itertools
@@ -16,13 +16,18 @@ class EncoderQueue:
 
     Two forward passes at the same time would compete for the same cores. It is always the same thread, because torch
     keeps a pool of helper threads for every thread that calls it.
+
+    Parameters
+    ----------
+    threads : int
+        More than one for a model on other machines.
     """
 
-    def __init__(self):
+    def __init__(self, threads: int = 1):
         self._lock = threading.Lock()
         self._waiting: list[tuple[int, int, Callable, Future]] = []
         self._numbers = itertools.count()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
+        self._thread = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
 
     def __len__(self) -> int:
         """Return how many calls have not started yet."""

@@ -34,6 +34,9 @@ class ModelStatus:
         A plain sentence for the page, empty when ready.
     megabytes : int or None
         Approximate size of the download, for OpenAI's models.
+    problem : str
+        A plain sentence on why a model that is ready cannot compute now, because the machine on which it runs does not
+        answer; usually empty.
     """
 
     name: str
@@ -42,6 +45,7 @@ class ModelStatus:
     progress: float | None
     message: str
     megabytes: int | None
+    problem: str = ""
 
 
 class ModelHandle:
@@ -71,7 +75,9 @@ class ModelHandle:
     def _load(self, load: LoadModel, queue: EncoderQueue, progress: Progress) -> tuple[Encoder, FeatureCache]:
         try:
             encoder = load(self.name, progress)
-            return encoder, FeatureCache(encoder, queue)
+            # A model on other machines does not compete for these cores.
+            elsewhere = getattr(encoder, "concurrent_requests", 0)
+            return encoder, FeatureCache(encoder, EncoderQueue(elsewhere) if elsewhere else queue)
         except ClipDemoError:
             raise
         except Exception as error:
@@ -103,9 +109,9 @@ class ModelHandle:
     @property
     def status(self) -> ModelStatus:
         """The current state."""
-        state, note, message, share = self.state, "", "", None
+        state, note, message, share, problem = self.state, "", "", None, ""
         if state == "ready":
-            note = self.encoder.note
+            note, problem = self.encoder.note, getattr(self.encoder, "problem", "")
         elif state == "failed":
             message = self._failure
         elif state == "downloading":
@@ -116,7 +122,7 @@ class ModelHandle:
             message = f"{self.title} is not loaded."
         else:
             message = f"{self.title} is loading …"
-        return ModelStatus(self.name, note, state, share, message, size_of(self.name))
+        return ModelStatus(self.name, note, state, share, message, size_of(self.name), problem)
 
     @property
     def state(self) -> str:

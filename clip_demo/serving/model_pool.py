@@ -6,7 +6,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 from ..errors import ModelError
@@ -26,6 +25,7 @@ from ..progress import Progress
 from ..switches import is_offline
 from .encoder_queue import EncoderQueue
 from .model_handle import LoadModel, ModelHandle, ModelStatus
+from .remote_model import connect
 
 MORE_IN_USE = 2
 
@@ -82,6 +82,7 @@ class ModelPool:
         hold: threading.Event | None = None,
         activation: str | None = None,
         heads: int | None = None,
+        encoder: str | None = None,
     ) -> ModelPool:
         """Return a pool that offers a model and all others that have names.
 
@@ -99,28 +100,37 @@ class ModelPool:
         activation : {"quickgelu", "gelu"}, optional
         heads : int, optional
             How a checkpoint is computed; see `clip_demo.models.load.load_model`.
+        encoder : str, optional
+            Address of an encoder on another machine, which then is the first model. A `model` other than ``"auto"`` is
+            what it has to be.
 
         Raises
         ------
         ModelError, OptionError
-            When the name is unknown, or an option is not allowed.
+            When the name is unknown, an option is not allowed, or there is no such encoder.
         """
         given = BUILT_IN if model == AUTO else check_model(model)
-        first = title_of(given)  # visitors read it, and find it in their links
         check_network_options(model, activation, heads)
+        options = {"device": device, "weights_root": weights_root}
+        network = {"activation": activation, "heads": heads}
+        remote = None if encoder is None else connect(encoder, None if model == AUTO else given, options, network)
+        first = title_of(given) if remote is None else remote.name  # visitors read it, and find it in their links
 
         def load(name: str, progress: Progress) -> Encoder:
+            if remote is not None and name == first:
+                return remote
             if hold is not None:
                 hold.wait()
             # Imported in the background: torch takes seconds, and a server should answer before that.
             from ..models.load import load_model
 
-            options = {"activation": activation, "heads": heads} if name not in available_models() else {}
-            name = given if name == first else name
-            return load_model(name, device=device, weights_root=weights_root, progress=progress, **options)
+            given_here = network if name not in available_models() else {}
+            return load_model(given if name == first else name, progress=progress, **options, **given_here)
 
-        here = partial(is_downloaded, root=weights_root)
-        wanted = model == AUTO and (here(PREFERRED) or not is_offline())
+        def here(name: str) -> bool:
+            return (remote is not None and name == first) or is_downloaded(name, weights_root)
+
+        wanted = model == AUTO and remote is None and (here(PREFERRED) or not is_offline())
         names = list(dict.fromkeys((first, *available_models())))
         return cls(load, names, PREFERRED if wanted else None, is_downloaded=here)
 

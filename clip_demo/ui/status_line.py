@@ -21,7 +21,9 @@ def chip(status: Status, dataset: Dataset) -> str:
     if model.state in ("downloading", "loading"):
         text = f"{_model(model)} · {title}"
     else:
-        state = {"ready": "", "failed": " could not be loaded"}.get(model.state, " is not loaded")
+        state = {"ready": " does not answer" if model.problem else "", "failed": " could not be loaded"}.get(
+            model.state, " is not loaded"
+        )
         tested = f"probe {percent(status.head.test_accuracy)}" if status.head else "no probe"
         text = f"{escape(model.name)}{state} · {title}<span class='head-part'> · {tested}</span>"
     return (
@@ -43,7 +45,7 @@ def status_line(status: Status, dataset: Dataset, preferred: str = "") -> str:
         Name of the model that the host wants. Only its download and failure concern all visitors.
     """
     parts = (
-        _part("Model", _model(status.model), status.model.state),
+        _part("Model", _model(status.model), "failed" if status.model.problem else status.model.state),
         _published(status.published) if status.published else "",
         _part("Dataset", f"<strong>{escape(dataset.title)}</strong> {escape(dataset.visitor_note)}"),
         _part("Linear probe", _head(status, dataset)),
@@ -61,7 +63,7 @@ def _part(name: str, value: str, state: str = "") -> str:
 def _model(model: ModelStatus) -> str:
     if model.state in ("downloading", "loading"):
         return f'<span class="spinner" aria-hidden="true"></span>{escape(model.message)}'
-    detail = {"ready": model.note, "failed": "could not be loaded"}.get(model.state, "not loaded")
+    detail = {"ready": model.problem or model.note, "failed": "could not be loaded"}.get(model.state, "not loaded")
     return f"<strong>{escape(model.name)}</strong>" + (f" — {escape(detail)}" if detail else "")
 
 

@@ -76,7 +76,7 @@ def show(
             with visitor_request(backend) as progress:
                 prediction, drawn = _answer(backend, view, photo, words, kept, progress)
     except ClipDemoError as problem:
-        error = problem
+        error, status = problem, backend.model_status(view.model)  # its machine may not answer any more
         if words is None:  # there are no results to keep, but perhaps a note that the model is loading
             drawn = {"results": ""}
     image, available, no_image = _image(backend, view, prediction and prediction.truth)
@@ -89,7 +89,7 @@ def show(
     messages["alert"] += html.alert(notice, stale=False)
     probe = prediction and prediction.linear_probe
     known = facts(status, view.dataset, available, prediction and (probe.head.n_train if probe else 0))
-    if status.state in html.WAITING or changed(reported, known):
+    if status.state in html.WAITING or status.problem or changed(reported, known):
         drawn["timer"] = gr.Timer(active=True)
     return {
         **drawn,

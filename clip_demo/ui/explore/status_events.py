@@ -72,7 +72,7 @@ def facts(model: ModelStatus, dataset: str, available: bool | None, n_train: int
 
     `n_train` is the number of training images of the head, 0 if there is no head.
     """
-    return model.name, model.state, dataset, available, n_train
+    return model.name, model.problem or model.state, dataset, available, n_train
 
 
 def changed(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
@@ -94,7 +94,7 @@ def report(backend: Backend, status: Status) -> list[Any]:
     allowed, preparation = may_start(backend), status.preparation
     # One line at the top says it all of what is made ready.
     job = None if preparation and status.job and status.job.title == preparation.title else status.job
-    moving = bool(status.running_job) or any(each.state in WAITING for each in states)
+    moving = bool(status.running_job or status.model.problem) or any(each.state in WAITING for each in states)
     return [
         chip(status, backend.datasets[status.dataset.name]),
         status_line(status, backend.datasets[status.dataset.name], backend.preferred_model),
