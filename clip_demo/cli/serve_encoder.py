@@ -5,10 +5,12 @@ import contextlib
 import signal
 import socket
 import time
+from functools import partial
 
 from ..cluster.serve import Deployment, deployed
 from ..errors import OptionError
 from ..models.catalog import check_model, check_network_options, title_of
+from ..models.encoder import InspectableEncoder
 from .options import add_device, add_network_options, add_weights_root
 
 
@@ -35,11 +37,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run_serve_encoder(options: argparse.Namespace) -> None:
     """Serve until it is interrupted."""
     deployment = _deployment(options)
-    # A process manager or a container stops it as Ctrl+C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt), deployed(deployment):
-        print(f"{title_of(options.model)} is served at {deployment.url}. Ctrl+C ends it.", flush=True)
-        print(f"The page with it: python app.py --encoder {deployment.url}", flush=True)
+    with contextlib.suppress(KeyboardInterrupt), deployed(deployment) as url:
+        # A process manager or a container stops it as Ctrl+C does. Not earlier, because Ray sets a handler of its own.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        print(f"{title_of(options.model)} is served at {url}. Ctrl+C ends it.", flush=True)
+        print(f"The page with it: python app.py --encoder {url}", flush=True)
         while True:
             time.sleep(1)
 
@@ -56,11 +58,18 @@ def _deployment(options: argparse.Namespace) -> Deployment:
     if options.cpus_per_replica is not None and options.cpus_per_replica < 1:
         raise OptionError(f"--cpus-per-replica: got {options.cpus_per_replica}; use at least 1.")
     device = options.device or (None if options.gpus_per_replica else "cpu")
-    model = {"name": options.model, "device": device, "weights_root": options.weights_root}
-    model |= {"activation": options.activation, "heads": options.heads}
+    network = {"activation": options.activation, "heads": options.heads}
+    load = partial(_load, options.model, device=device, weights_root=options.weights_root, **network)
     _check_port(options.host, options.port)
     number = (fewest, most)
-    return Deployment(model, number, options.gpus_per_replica, options.cpus_per_replica, options.host, options.port)
+    return Deployment(load, number, options.gpus_per_replica, options.cpus_per_replica, options.host, options.port)
+
+
+def _load(name: str, **options) -> InspectableEncoder:
+    """Load a model, in the process of a replica."""
+    from ..models.load import load_model  # imports torch, which takes seconds
+
+    return load_model(name, **options)
 
 
 def _check_port(host: str, port: int) -> None:

@@ -4,6 +4,7 @@ Imports ray, so only functions import this module.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,8 +21,9 @@ from ..models import encoder_protocol as protocol
 from ..models.encoder import InspectableEncoder
 from ..models.encoder_protocol import ModelCard
 
-# How long a batch waits for more requests, in seconds. While one is computed, the next one collects anyway.
-WAIT = 0.002
+# How long a batch waits for more requests: in seconds, and under load as a fraction of the time of the last batch. Ray
+# Serve forms the next batch while one is computed, and does not add to it what arrives after that time.
+WAIT, PATIENCE = 0.002, 0.5
 
 
 class EncoderReplica:
@@ -74,11 +76,18 @@ class EncoderReplica:
 
     @serve.batch(max_batch_size=protocol.MAX_IMAGES, batch_wait_timeout_s=WAIT, batch_size_fn=_count)
     async def _encode_images(self, requests: list[np.ndarray]) -> list[np.ndarray | ClipDemoError]:
-        return await self._run(partial(encode_requests, self._encoder.encode_images, requests))
+        return await self._batch(self._encode_images, self._encoder.encode_images, requests)
 
     @serve.batch(max_batch_size=protocol.MAX_PROMPTS, batch_wait_timeout_s=WAIT, batch_size_fn=_count)
     async def _encode_texts(self, requests: list[list[str]]) -> list[np.ndarray | ClipDemoError]:
-        return await self._run(partial(encode_requests, self._encoder.encode_texts, requests))
+        return await self._batch(self._encode_texts, self._encoder.encode_texts, requests)
+
+    async def _batch(self, batched: Callable, encode: Callable, requests: list) -> list[np.ndarray | ClipDemoError]:
+        start = time.monotonic()
+        rows = await self._run(partial(encode_requests, encode, requests))
+        seconds = time.monotonic() - start
+        batched.set_batch_wait_timeout_s(max(WAIT, PATIENCE * seconds) if len(requests) > 1 else WAIT)
+        return rows
 
     async def _run(self, work: Callable):
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -1,13 +1,17 @@
 """Deployment of the encoder with Ray Serve."""
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from logging import ERROR, getLogger
 
 from ..errors import ModelError, OptionError
+from ..models.encoder import InspectableEncoder
+from ..models.remote_encoder import RemoteEncoder
 from .session import address, ray_session
+
+logger = getLogger(__name__)
 
 APPLICATION = "encoder"
 # Requests that a replica has at a time, and those for which autoscaling adds one: two full batches of single images, of
@@ -22,8 +26,8 @@ class Deployment:
 
     Attributes
     ----------
-    model : dict
-        Arguments of `clip_demo.models.load.load_model`.
+    load : callable
+        Returns the model, on the machine of each replica. Must be importable there, like a partial of `load_model`.
     replicas : tuple of (int, int)
         The fewest and the most. Between them Ray Serve decides by the load.
     gpus : float
@@ -35,23 +39,24 @@ class Deployment:
     port : int
     """
 
-    model: dict
+    load: Callable[[], InspectableEncoder]
     replicas: tuple[int, int] = (1, 1)
     gpus: float = 0.0
     cpus: int | None = None
     host: str = "127.0.0.1"
     port: int = 8000
 
-    @property
-    def url(self) -> str:
-        """The address of the encoder, for this machine."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
-        return f"http://{host}:{self.port}"
-
 
 @contextlib.contextmanager
-def deployed(deployment: Deployment) -> Iterator[None]:
+def deployed(deployment: Deployment) -> Iterator[str]:
     """Deploy an encoder, on the cluster of ``$RAY_ADDRESS`` or on this machine, until the end of the context.
+
+    On a cluster, HTTP is served by its head node.
+
+    Yields
+    ------
+    str
+        The address of the encoder.
 
     Raises
     ------
@@ -63,18 +68,31 @@ def deployed(deployment: Deployment) -> Iterator[None]:
     with ray_session() as ray:
         _deploy(ray, deployment)
         try:
-            yield
+            yield _url(ray, deployment)
         finally:
             with contextlib.suppress(Exception):  # the cluster may be gone
                 ray.serve.delete(APPLICATION)
-                if address():
+                if address() and not ray.serve.status().applications:  # it may serve others, too
                     ray.serve.shutdown()
+
+
+def _url(ray, deployment: Deployment) -> str:
+    head = next(node for node in ray.nodes() if "node:__internal_head__" in node["Resources"])
+    host = head["NodeManagerAddress"] if deployment.host in ("0.0.0.0", "::") else deployment.host
+    url = f"http://{f'[{host}]' if ':' in host else host}:{deployment.port}"
+    try:
+        RemoteEncoder.connect(url).close()
+    except ModelError as error:
+        logger.warning(
+            "%s\nPerhaps 127.0.0.1 is that of the head node, for which --host 0.0.0.0 helps, or Ray Serve was "
+            "running there already, with another --host or --port.", error
+        )  # fmt: skip
+    return url
 
 
 def _deploy(ray, deployment: Deployment) -> None:
     from ray import serve
 
-    from ..models.load import load_model
     from .encoder_app import EncoderReplica
 
     getLogger("ray.serve").setLevel(ERROR)  # what Ray Serve says of itself is not for the user
@@ -97,10 +115,15 @@ def _deploy(ray, deployment: Deployment) -> None:
         **({"num_replicas": most} if fewest == most else {"autoscaling_config": scaling}),
     )
     try:
-        serve.run(replica.bind(partial(load_model, **deployment.model)), name=APPLICATION, logging_config=logging)
+        serve.run(replica.bind(deployment.load), name=APPLICATION, logging_config=logging)
     except RuntimeError as error:
-        status = serve.status().applications[APPLICATION]
-        raise ModelError(f"model: the encoder cannot be deployed. {status.message or error}", private=True) from error
+        told = serve.status().applications[APPLICATION].deployments[APPLICATION].message
+        raise ModelError(f"encoder: it cannot be deployed. {_reason(told) or error}", private=True) from error
+
+
+def _reason(told: str) -> str:
+    """Return the error of this program in what Ray Serve tells of a replica, which includes the traceback."""
+    return next((found[1] for found in re.finditer(r"^\s*clip_demo\.errors\.\w+: (.+)$", told, re.M)), told)
 
 
 def _cores(ray, deployment: Deployment) -> int:
@@ -110,8 +133,8 @@ def _cores(ray, deployment: Deployment) -> int:
     fewest, most = deployment.replicas
     if deployment.gpus * fewest > gpus:
         raise OptionError(
-            f"gpus-per-replica: {fewest} replicas with {deployment.gpus:g} GPUs each need more than the {gpus:g} of "
-            "the cluster; use fewer, or add machines."
+            f"gpus-per-replica: got {deployment.gpus:g}; replicas: {fewest}. Ray has {gpus:g} GPUs here; use fewer, or "
+            "add machines."
         )
     if deployment.cpus is not None:
         share = deployment.cpus
@@ -121,7 +144,7 @@ def _cores(ray, deployment: Deployment) -> int:
         share = max(min(int(cores // most), int(max(node.get("CPU", 0) for node in nodes))), 1)
     if share * fewest > cores:
         raise OptionError(
-            f"cpus-per-replica: {fewest} replicas with {share} cores each need more than the {cores:g} of the "
-            "cluster; use fewer, or add machines."
+            f"cpus-per-replica: got {share}; replicas: {fewest}. Ray has {cores:g} cores here; use fewer, or add "
+            "machines."
         )
     return share

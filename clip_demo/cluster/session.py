@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -39,6 +40,13 @@ def address() -> str:
     return os.environ.get("RAY_ADDRESS", "")
 
 
+def _knock(place: str) -> None:
+    """Raise an OSError where nothing listens at HOST:PORT, for which Ray would wait some minutes."""
+    host, separator, port = place.rpartition(":")
+    if separator and port.isdigit() and "//" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+
+
 @contextmanager
 def ray_session(**options) -> Iterator[ModuleType]:
     """Connect to the cluster of ``$RAY_ADDRESS``, or start Ray on this machine, where only this machine reaches it.
@@ -63,13 +71,16 @@ def ray_session(**options) -> Iterator[ModuleType]:
     if not address():
         # Ray listens on the address of its node, and takes 127.0.0.1 for that only where it may not form clusters.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        # Three failures in a row, and Ray Serve replaces its HTTP proxy; by default that takes half a minute.
+        os.environ.setdefault("RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S", "2")
         options = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", **options}
     else:
         options = {"runtime_env": {"working_dir": str(ROOT), "excludes": NOT_SENT}}
     ray = import_ray()
     try:
+        _knock(address())
         ray.init(address() or "local", logging_level=logging.ERROR, log_to_driver=False, **options)
-    except ConnectionError as error:
+    except (ConnectionError, OSError) as error:
         raise OptionError(
             f"RAY_ADDRESS: there is no cluster at {address()!r} ({error}); start one with `ray start --head`, or unset "
             "the variable.",

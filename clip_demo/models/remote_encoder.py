@@ -163,7 +163,15 @@ class RemoteEncoder:
 
     def _encode(self, path: str, items: Sequence, size: int, to_bytes: Callable[[Sequence], bytes]) -> np.ndarray:
         def post(part: Sequence) -> np.ndarray:
-            return self.card.features_of(self._request("POST", path, content=to_bytes(part)), len(part))
+            content = self._request("POST", path, content=to_bytes(part))
+            try:
+                return self.card.features_of(content, len(part))
+            except ValueError as error:
+                raise ModelError(
+                    f"encoder: its answer to {len(part)} items has {len(content)} bytes, which are no features.",
+                    page=f"The computer that runs {self.name} gave no usable numbers. Try again.",
+                    private=True,
+                ) from error
 
         parts = [items[start : start + size] for start in range(0, len(items), size)]
         return post(parts[0]) if len(parts) == 1 else np.concatenate(list(self._requests.map(post, parts)))
