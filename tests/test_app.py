@@ -167,6 +167,8 @@ def test_an_error_of_the_user_is_one_line_and_exit_status_2(capsys):
         (["--host", "a host"], "host: 'a host' is not an address of this computer; use 127.0.0.1 for this"),
         (["--host", "\udcff"], "host: '\\udcff' is not an address of this computer"),
         (["--host", "::2"], "host: '::2' is not an address of this computer"),
+        (["--encoder", "tiny"], "encoder: 'tiny' is not an address; use one such as http://127.0.0.1:8000."),
+        (["--encoder", "http://127.0.0.1:9"], "encoder: no encoder answers at http://127.0.0.1:9 ([Errno 111] "),
     ],
 )
 def test_an_address_that_cannot_be_served_is_one_line_and_exit_status_2(arguments, message, capsys):

@@ -30,7 +30,7 @@ def test_the_lock_file_has_an_allowed_version_of_everything(repository, locked):
     assert refused == []
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-ray.txt"])
 def test_what_is_installed_is_allowed(repository, name):
     refused = [str(each) for each in requirements(repository / name) if version(each.name) not in each.specifier]
     assert refused == []

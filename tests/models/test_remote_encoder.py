@@ -1,114 +1,20 @@
 """The client of an encoder on another machine, against a server on loopback that fails as it is told."""
 
-import http.server
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from encoder_server import EncoderServer, MeanEncoder
 
 from clip_demo.errors import ModelError, OptionError, PromptTooLongError
-from clip_demo.models import encoder_protocol as protocol
 from clip_demo.models import remote_encoder
-from clip_demo.models.encoder import Anatomy
 from clip_demo.models.encoder_protocol import ModelCard
 from clip_demo.models.load import load_model
 from clip_demo.models.remote_encoder import RemoteEncoder, check_url
 
-CARD = ModelCard("toy", "a toy", "70" * 32, 10.0, Anatomy("ViT", 4, 2, 2, 3, 77), "Grad-ECLIP", ("71" * 32,))
-
-
-class EncoderServer(http.server.ThreadingHTTPServer):
-    """An encoder whose image features are the mean colours, and whose text features are the lengths of the prompts.
-
-    Attributes
-    ----------
-    card : ModelCard
-    faults : list of int or str
-        What the next requests get: a status, "drop" (the connection is closed), "garbage" (other bytes) or "no tag".
-    requests : list of (str, int)
-        Path and length of each request.
-    connections : int
-    gate : threading.Event
-        While it is cleared, requests wait.
-    """
-
-    request_queue_size = 64
-
-    def __init__(self, port=0):
-        super().__init__(("127.0.0.1", port), _Handler)
-        self.card, self.faults, self.requests, self.connections = CARD, [], [], 0
-        self.gate = threading.Event()
-        self.gate.set()
-        self.most, self.running, self.lock = 0, 0, threading.Lock()
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def stop(self):
-        self.shutdown()
-        self.server_close()
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def setup(self):
-        super().setup()
-        self.server.connections += 1
-
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        self._handle()
-
-    def do_POST(self):
-        self._handle()
-
-    def _handle(self):
-        server, content = self.server, self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        with server.lock:
-            server.requests.append((self.path, len(content)))
-            server.running += 1
-            server.most = max(server.most, server.running)
-            fault = server.faults.pop(0) if server.faults else None
-        server.gate.wait(10)
-        with server.lock:
-            server.running -= 1
-        if fault == "drop":
-            self.close_connection = True
-            return None
-        if self.headers.get("If-Match") not in (None, server.card.tag):
-            return self._answer(protocol.OTHER_MODEL, b"")
-        if fault == "no tag":
-            return self._answer(200, b"", tag=None)
-        if isinstance(fault, int):
-            return self._answer(fault, b"it failed", tag=None)
-        if fault == "garbage":
-            return self._answer(200, b"garbage")
-        if isinstance(fault, Exception):
-            return self._answer(protocol.REFUSED, protocol.error_to_json(fault).encode())
-        return self._answer(200, self._result(content))
-
-    def _result(self, content):
-        card = self.server.card
-        if self.path == protocol.MODEL:
-            return card.to_json().encode()
-        if self.path == protocol.IMAGES:
-            return protocol.features_to_bytes(card.images_of(content).mean(axis=(1, 2), dtype=np.float32))
-        lengths = [len(prompt) for prompt in protocol.prompts_of(content)]
-        return protocol.features_to_bytes(np.repeat(np.float32(lengths)[:, None], 3, axis=1))
-
-    def _answer(self, status, content, tag=True):
-        self.send_response(status)
-        if tag:
-            self.send_header("ETag", self.server.card.tag)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+CARD = ModelCard.of(MeanEncoder())
 
 
 @pytest.fixture
@@ -173,10 +79,10 @@ def test_large_calls_become_several_requests_side_by_side(remote, server):
 
 
 def test_connections_are_kept(remote, server):
-    before = server.connections
+    before = len(server.sockets)
     for _ in range(20):
         remote.encode_images(images(1))
-    assert server.connections - before == 1
+    assert len(server.sockets) - before == 1
 
 
 def test_preprocessing_and_tokens_are_those_of_a_local_model():
@@ -236,7 +142,7 @@ def test_an_encoder_that_is_gone_is_missed_and_found_again(server, quick):
     with pytest.raises(ModelError):
         remote.encode_texts(["a"])  # at once now
     assert time.monotonic() - start < 0.1
-    again = EncoderServer(port)
+    again = EncoderServer(port=port)
     try:
         wait_for(lambda: remote.problem == "")
         assert remote.encode_images(images(1)).shape == (1, 3)
@@ -268,6 +174,7 @@ def test_another_model_at_the_address_is_refused_until_it_is_the_right_one_again
 
 @pytest.mark.parametrize("expected", [None, "70" * 32, "71" * 32])
 def test_the_expected_model_is_accepted(server, expected):
+    server.card = replace(CARD, former=("71" * 32,))
     RemoteEncoder.connect(server.url, expected).close()
 
 
@@ -311,8 +218,7 @@ def test_what_needs_the_network_says_so_where_there_is_no_copy(remote):
 
 def test_what_needs_the_network_is_computed_by_the_copy_which_is_opened_once(quick):
     local, opened = load_model("tiny"), []
-    server = EncoderServer()
-    server.card = ModelCard.of(local)
+    server = EncoderServer(local)
 
     def open_copy(card):
         opened.append(card)
