@@ -82,8 +82,8 @@ def ray_session(**options) -> Iterator[ModuleType]:
         ray.init(address() or "local", logging_level=logging.ERROR, log_to_driver=False, **options)
     except (ConnectionError, OSError) as error:
         raise OptionError(
-            f"RAY_ADDRESS: there is no cluster at {address()!r} ({error}); start one with `ray start --head`, or unset "
-            "the variable.",
+            f"RAY_ADDRESS: there is no cluster at {address()!r} that lets this program in ({error}); start one with "
+            "`ray start --head`, set RAY_AUTH_MODE=token if it has a token, or unset RAY_ADDRESS to use this machine.",
             private=True,
         ) from error
     try:

@@ -32,8 +32,10 @@ CONNECT, READ = 2.0, 300.0  # seconds: a slow processor may take minutes for a b
 ABSENT, FAILING = 3.0, 60.0
 PAUSES = 0.05, 1.0  # seconds between two attempts: the first, doubled up to the last
 WATCH = 1.0  # seconds between two looks for an encoder that is gone
-# A machine that vanished without a word is noticed by the system after 2 + 3 seconds, however long an answer may take.
-_KEEP_ALIVE = (("SO_KEEPALIVE", 1), ("TCP_KEEPIDLE", 2), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 3))
+# A machine that vanished without a word is noticed by the system after 5 seconds, however long an answer may take:
+# while one waits, and (Linux only, in milliseconds) while something that was sent is not confirmed.
+_SOCKET = (("SO_KEEPALIVE", 1), ("TCP_KEEPIDLE", 2), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 3))
+_SOCKET += (("TCP_USER_TIMEOUT", 5000),)
 
 
 class RemoteEncoder:
@@ -293,7 +295,7 @@ def check_url(url: str) -> str:
 def _client(url: str) -> httpx.Client:
     # Python has the names that the system has; none of these is essential.
     options = [(socket.SOL_SOCKET if name[:2] == "SO" else socket.IPPROTO_TCP, getattr(socket, name), value)
-               for name, value in _KEEP_ALIVE if hasattr(socket, name)]  # fmt: skip
+               for name, value in _SOCKET if hasattr(socket, name)]  # fmt: skip
     transport = httpx.HTTPTransport(
         socket_options=options,
         limits=httpx.Limits(max_connections=4 * REQUESTS, max_keepalive_connections=4 * REQUESTS),
