@@ -16,6 +16,7 @@ from .evaluation.ablations import NameRow, TemplateRow
 from .evaluation.first_image import FirstImage
 from .evaluation.ood_detection import HIDDEN, HiddenClasses
 from .evaluation.report import EvaluationReport
+from .features.extract import Extract
 from .features.feature_store import encode_and_save
 from .linear_probe.few_shot_curve import FewShotCurve
 from .linear_probe.head import Head
@@ -397,7 +398,13 @@ class Backend:
         return self._stores.curves.get(self.encoder(model).sha256, self._dataset(dataset).key)
 
     def fit_probe(
-        self, dataset: str | None = None, *, folder: str | Path, progress: Progress | None = None, **options
+        self,
+        dataset: str | None = None,
+        *,
+        folder: str | Path,
+        progress: Progress | None = None,
+        extract: Extract | None = None,
+        **options,
     ) -> tuple[Path, Head]:
         """Fit a head on all training images, test it on all test images, and save it and the first image.
 
@@ -409,6 +416,8 @@ class Backend:
         folder : path
             Folder of the head.
         progress : callable, optional
+        extract : Extract, optional
+            How images are encoded; default directly.
         **options
             Passed to `clip_demo.linear_probe.pipeline.ProbePipeline.fit`.
 
@@ -423,7 +432,8 @@ class Backend:
         folder = check_folder(folder, "folder")
         model = self._models.get()
         zero_shot = partial(self._evaluator.zero_shot, model, on)
-        head = ProbePipeline(model.encoder, on, self._stores, zero_shot, progress=progress).fit(**options)
+        pipeline = ProbePipeline(model.encoder, on, self._stores, zero_shot, extract=extract, progress=progress)
+        head = pipeline.fit(**options)
         path = self._stores.heads.put(head, folder)
         self._evaluator.find_first_image(model, on, folder)
         return path, head

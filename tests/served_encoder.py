@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+# See clip_demo/cluster/session.py. Ray reads the second one when it is imported.
+ALONE = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+os.environ.update(ALONE)
 pytest.importorskip("ray", reason="ray is not installed: pip install -r requirements-ray.txt")
 import psutil  # noqa: E402  (Ray brings it)
 
 ROOT = Path(__file__).resolve().parents[1]
-# See clip_demo/cluster/session.py.
-ALONE = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 def free_port():

@@ -13,6 +13,7 @@ LAYERS = [
     {"app", "__main__"},
     {"ui", "cli"},
     {"benchmark", "tiny_clip"},
+    {"cluster"},
     {"__init__"},
     {"backend"},
     {"serving"},
@@ -34,12 +35,13 @@ ALLOWED = {
     "torch": {"benchmark", "models", "tiny_clip"},
     "clip": {"benchmark", "models", "tiny_clip"},
     "open_clip": {"benchmark"},
+    "ray": {"cluster"},
     "torchvision": {"datasets", "models", "tiny_clip"},
     "sklearn": {"evaluation", "linear_probe"},
     "scipy": {"evaluation"},
     "plotly": {"ui"},
 }
-FOLDERS = ["benchmark", "cli", "datasets", "evaluation", "features", "inside", "linear_probe", "models"]
+FOLDERS = ["benchmark", "cli", "cluster", "datasets", "evaluation", "features", "inside", "linear_probe", "models"]
 FOLDERS += [
     "own_classes",
     "search",
@@ -121,14 +123,14 @@ def test_heavy_packages_are_imported_where_they_belong(repository):
 def test_importing_the_package_is_light():
     code = (
         "import sys, clip_demo, clip_demo.__main__\n"
-        "print(sorted({'gradio', 'torch', 'torchvision', 'clip', 'sklearn', 'scipy'} & set(sys.modules)))"
+        "print(sorted({'gradio', 'torch', 'torchvision', 'clip', 'ray', 'sklearn', 'scipy'} & set(sys.modules)))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
 
 
 def test_importing_a_folder_imports_nothing_heavy():
-    heavy = {"gradio", "torch", "torchvision", "clip", "sklearn", "scipy"}
+    heavy = {"gradio", "torch", "torchvision", "clip", "ray", "sklearn", "scipy"}
     folders = [name for name in FOLDERS if not name.startswith("ui")]
     code = (
         f"import sys, {', '.join(f'clip_demo.{name}' for name in folders)}\nprint(sorted({heavy} & set(sys.modules)))"

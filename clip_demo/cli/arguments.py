@@ -18,6 +18,7 @@ from .options import (
 )
 from .predict_folder import FORMATS
 from .prepare import run_prepare
+from .ray_option import add_ray
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -132,6 +133,7 @@ def _add_fit_probe(subparsers) -> None:
         "--curve", type=path_type, nargs="?", const=str(cache_folder() / "curves"), metavar="DIR",
         help="also fit on 1, 2, 4, ... images per class, and store the accuracies in this folder (default: the cache)",
     )  # fmt: skip
+    add_ray(command)
 
 
 def _add_first_image(subparsers) -> None:
@@ -157,6 +159,7 @@ def _add_prepare(subparsers) -> None:
         help="folder that shall have all of it, such as assets before a Space is uploaded (default: the cache, where "
         "only what assets does not have is made)",
     )  # fmt: skip
+    add_ray(command)
 
 
 def _add_check_maps(subparsers) -> None:

@@ -29,6 +29,7 @@ from ..zero_shot.prompts import parse_class_file, read_classnames
 from .article import evaluate_linear_probe, fit_linear_probe, predict_zero_shot
 from .predict_folder import run_predict_folder
 from .progress_bars import ProgressBars
+from .ray_option import check_ray, whole_sets
 from .reproduce import reproduce, table
 from .terminal import read_input, to_json
 from .text import accuracy_text, curve_text, first_image_text, head_text, maps_text, prediction_text, top_predictions
@@ -92,9 +93,10 @@ def run_fit_probe(options: Namespace) -> None:
         recipe["normalized"] = True
     recipe = check_fit(curve_folder=options.curve, sweep=options.sweep, **recipe)
     folder = _heads_folder(options)
+    check_ray(options)
     backend = open_backend(options)
-    with ProgressBars() as bars:
-        path, head = backend.fit_probe(folder=folder, progress=bars, **recipe)
+    with whole_sets(options, backend) as extract, ProgressBars() as bars:
+        path, head = backend.fit_probe(folder=folder, progress=bars, extract=extract, **recipe)
     print(f"Accuracy = {100 * head.provenance.test_accuracy:.3f}")
     print(f"{head_text(head.provenance)}: {path}", file=sys.stderr)
     if options.curve:

@@ -10,7 +10,7 @@ from ..datasets.base import Dataset
 from ..datasets.catalog import CIFAR100
 from ..download import places
 from ..evaluation.first_image import FirstImageStore
-from ..features.extract import encode_directly
+from ..features.extract import Extract, encode_directly
 from ..features.feature_store import FeatureStore, is_compact, save_features
 from ..linear_probe.few_shot_curve import CurveStore
 from ..linear_probe.fit import is_full_head
@@ -23,6 +23,7 @@ from ..progress import Progress
 from ..zero_shot.prompt_set import PromptSet
 from .commands import chosen_dataset, open_backend
 from .progress_bars import ProgressBars
+from .ray_option import check_ray, whole_sets
 from .reproduce import reproduce, table
 
 HEAD, CURVE, TEST_FEATURES, FIRST_IMAGE = "linear probe", "few-shot curve", "test features", "first image"
@@ -54,10 +55,12 @@ def run_prepare(options: Namespace) -> int:
     had_images = chosen_dataset(options).available()
     # What is somewhere is not made again. New files of the page's own go to the cache.
     stores = Stores.open(*filter(None, (folder, ASSETS, cache_folder())))
+    check_ray(options)
     backend = open_backend(options, stores=stores)
     dataset = backend.datasets[backend.default_dataset]
     with ProgressBars() as bars:
-        made = prepare(backend, stores, folder, bars)
+        with whole_sets(options, backend) as extract:
+            made = prepare(backend, stores, folder, bars, extract)
         accuracy = backend.evaluate(progress=bars).accuracy
         is_published = (backend.default_model, dataset.name) == (PREFERRED, CIFAR100)
         rows = reproduce(backend, progress=bars) if is_published else []
@@ -77,7 +80,13 @@ def run_prepare(options: Namespace) -> int:
     return int(any(row.missed for row in rows))
 
 
-def prepare(backend: Backend, stores: Stores, folder: Path | None, progress: Progress | None = None) -> list[Part]:
+def prepare(
+    backend: Backend,
+    stores: Stores,
+    folder: Path | None,
+    progress: Progress | None = None,
+    extract: Extract | None = None,
+) -> list[Part]:
     """Make what is missing of a head by the default recipe, the few-shot curve, test features and the first image.
 
     Features are kept in the cache and the curve after each fit, so a killed run is continued by the next.
@@ -92,6 +101,8 @@ def prepare(backend: Backend, stores: Stores, folder: Path | None, progress: Pro
         Shall have all of it. None: what is anywhere in `stores` is not missing, and new files go to the cache.
     progress : callable, optional
         See `clip_demo.progress.Progress`.
+    extract : Extract, optional
+        How images are encoded; default directly.
 
     Returns
     -------
@@ -107,7 +118,8 @@ def prepare(backend: Backend, stores: Stores, folder: Path | None, progress: Pro
         prompts = PromptSet.for_dataset(dataset)
         return backend.evaluate(prompts).accuracy.top1, prompts.templates
 
-    pipeline, head = ProbePipeline(encoder, dataset, stores, zero_shot, progress=progress), stores.heads.get(*key)
+    pipeline = ProbePipeline(encoder, dataset, stores, zero_shot, extract=extract, progress=progress)
+    head = stores.heads.get(*key)
     copied = (HEAD, CURVE) if pipeline.is_finished() and is_full_head(head, dataset) else ()
     if not copied:
         *_, head = pipeline.heads(curve_folder=target / "curves")
@@ -116,7 +128,7 @@ def prepare(backend: Backend, stores: Stores, folder: Path | None, progress: Pro
     if before[CURVE] is None:
         stores.curves.put(stores.curves.get(*key), target / "curves")
     if before[TEST_FEATURES] is None:
-        features = stores.features.get_or_encode(encoder, dataset, encode_directly(encoder), progress)
+        features = stores.features.get_or_encode(encoder, dataset, extract or encode_directly(encoder), progress)
         save_features(features, target / "features", encoder, dataset, compact=True)
     if before[FIRST_IMAGE] is None:
         backend.find_first_image(folder=target / "heads", progress=progress)

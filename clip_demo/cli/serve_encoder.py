@@ -7,10 +7,10 @@ import socket
 import time
 from functools import partial
 
+from ..cluster import loading
 from ..cluster.serve import Deployment, deployed
 from ..errors import OptionError
 from ..models.catalog import check_model, check_network_options, title_of
-from ..models.encoder import InspectableEncoder
 from .options import add_device, add_network_options, add_weights_root
 
 
@@ -59,17 +59,10 @@ def _deployment(options: argparse.Namespace) -> Deployment:
         raise OptionError(f"--cpus-per-replica: got {options.cpus_per_replica}; use at least 1.")
     device = options.device or (None if options.gpus_per_replica else "cpu")
     network = {"activation": options.activation, "heads": options.heads}
-    load = partial(_load, options.model, device=device, weights_root=options.weights_root, **network)
+    load = partial(loading.load, options.model, device=device, weights_root=options.weights_root, **network)
     _check_port(options.host, options.port)
     number = (fewest, most)
     return Deployment(load, number, options.gpus_per_replica, options.cpus_per_replica, options.host, options.port)
-
-
-def _load(name: str, **options) -> InspectableEncoder:
-    """Load a model, in the process of a replica."""
-    from ..models.load import load_model  # imports torch, which takes seconds
-
-    return load_model(name, **options)
 
 
 def _check_port(host: str, port: int) -> None:

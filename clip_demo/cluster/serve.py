@@ -1,14 +1,14 @@
 """Deployment of the encoder with Ray Serve."""
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from logging import ERROR, getLogger
+from logging import getLogger
 
 from ..errors import ModelError, OptionError
 from ..models.encoder import InspectableEncoder
 from ..models.remote_encoder import RemoteEncoder
+from .remote_errors import error_in
 from .session import address, ray_session
 
 logger = getLogger(__name__)
@@ -95,7 +95,6 @@ def _deploy(ray, deployment: Deployment) -> None:
 
     from .encoder_app import EncoderReplica
 
-    getLogger("ray.serve").setLevel(ERROR)  # what Ray Serve says of itself is not for the user
     logging = {"log_level": "ERROR", "enable_access_log": False}
     serve.start(
         proxy_location="HeadOnly",
@@ -118,12 +117,8 @@ def _deploy(ray, deployment: Deployment) -> None:
         serve.run(replica.bind(deployment.load), name=APPLICATION, logging_config=logging)
     except RuntimeError as error:
         told = serve.status().applications[APPLICATION].deployments[APPLICATION].message
-        raise ModelError(f"encoder: it cannot be deployed. {_reason(told) or error}", private=True) from error
-
-
-def _reason(told: str) -> str:
-    """Return the error of this program in what Ray Serve tells of a replica, which includes the traceback."""
-    return next((found[1] for found in re.finditer(r"^\s*clip_demo\.errors\.\w+: (.+)$", told, re.M)), told)
+        reason = error_in(told) or told or error
+        raise ModelError(f"encoder: it cannot be deployed. {reason}", private=True) from error
 
 
 def _cores(ray, deployment: Deployment) -> int:

@@ -86,6 +86,8 @@ def ray_session(**options) -> Iterator[ModuleType]:
             "`ray start --head`, set RAY_AUTH_MODE=token if it has a token, or unset RAY_ADDRESS to use this machine.",
             private=True,
         ) from error
+    for part in ("ray.data", "ray.serve"):
+        logging.getLogger(part).setLevel(logging.ERROR)
     try:
         yield ray
     finally:

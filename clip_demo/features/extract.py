@@ -15,7 +15,8 @@ from ..models.encoder import Encoder
 from ..progress import Progress
 
 # Encodes images of a split, given by their ids: yields features, shape (batch, d), in the order of the ids. The rows of
-# damaged images are NaN; a batch of nothing else has the shape (batch, 1).
+# damaged images are NaN; a batch of nothing else has the shape (batch, 1). One with a true attribute `wants_all`
+# is best called once, for all images.
 Extract = Callable[[Dataset, str, np.ndarray], Iterator[np.ndarray]]
 
 BATCH = 128

@@ -13,7 +13,7 @@ from ..artifacts import atomic_write, checksums_of
 from ..datasets.base import Dataset
 from ..models.encoder import Encoder
 from .balanced_order import SEED, balanced_order
-from .extract import Extract, damaged_rows, joined
+from .extract import Extract, damaged_rows
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,8 @@ class Shards:
     Shard k holds the images ``order[k * rows : (k + 1) * rows]``. A shard is written as a whole or not at all. One that
     is damaged, or belongs to another model or order, is computed again. Processes that work on the same shards take
     turns, and each uses what the other has computed. Damaged images are left out of the dataset; the order of those
-    before them stays.
+    before them stays. An `Extract` is asked for one shard at a time, or for all that are missing where it wants all;
+    each shard is written as soon as its features are there.
 
     Parameters
     ----------
@@ -57,6 +58,8 @@ class Shards:
     ):
         self._dataset, self._split, self._extract, self._rows = dataset, split, extract, rows
         self._warned = False
+        self._batches: Iterator[tuple[np.ndarray, np.ndarray]] | None = None  # of the running call of `extract`
+        self._ahead: dict[int, np.ndarray] = {}  # its features that are in no shard yet, by id
         self._ids = self.order = np.empty(0, dtype=np.int64)
         self.features: np.ndarray | None = None
         self.done = 0
@@ -84,10 +87,22 @@ class Shards:
         self.read_stored(n)
         if self.done > before:
             report(self.done)
-        while self.done < min(n, len(self.order)):
-            with self._turn():
-                stored = self._read()  # another process may have written it meanwhile
-                self._append(self._compute(report) if stored is None else stored)
+        try:
+            while self.done < min(n, len(self.order)):
+                with self._turn():
+                    self._encode_next(n, report)
+                    while self._batches is not None and self.done < min(n, len(self.order)):
+                        self._encode_next(n, report)
+        finally:
+            self._end_call()
+            self._ahead.clear()
+
+    def _encode_next(self, n: int, report: Callable[[int], None]) -> None:
+        stored = self._read()  # another process may have written it meanwhile
+        if stored is not None:
+            self._end_call()
+            self._ahead.clear()
+        self._append(self._compute(n, report) if stored is None else stored)
 
     def read_stored(self, n: int | None = None) -> int:
         """Read what is on disk of the first `n` images, default all, and return how many images are missing."""
@@ -136,24 +151,48 @@ class Shards:
             self.features[self.order[self.done : self.done + len(rows)]] = rows
         self.done += len(rows)
 
-    def _compute(self, report: Callable[[int], None]) -> np.ndarray:
-        features: dict[int, np.ndarray] = {}
+    def _compute(self, n: int, report: Callable[[int], None]) -> np.ndarray:
         # Where images turn out to be damaged, others take their places.
-        while missing := [each for each in self._next.tolist() if each not in features]:
-            rows = joined([*self._encode(np.array(missing), self.done + len(features), report)])
+        while missing := [each for each in self._next.tolist() if each not in self._ahead]:
+            if self._batches is None:
+                self._batches = self._call(self._later(n) if self._wants_all else np.array(missing))
+            ids, rows = next(self._batches, (None, None))
+            if ids is None:
+                self._end_call()
+                continue
             damaged = damaged_rows(rows)
-            features.update(zip(np.array(missing)[~damaged].tolist(), rows[~damaged], strict=True))
+            self._ahead.update(zip(ids[~damaged].tolist(), rows[~damaged], strict=True))
+            report(self.done + len(self._ahead))
             if damaged.any():
-                self._dataset.leave_out(np.array(missing)[damaged], self._split)
+                self._dataset.leave_out(ids[damaged], self._split)
                 self._arrange()
-        rows = [features[each] for each in self._next.tolist()]
+        rows = [self._ahead.pop(each) for each in self._next.tolist()]
+        if not self._wants_all:
+            self._end_call()
         return self._write(np.stack(rows)) if rows else np.empty((0, 1), dtype=np.float32)
 
-    def _encode(self, ids: np.ndarray, done: int, report: Callable[[int], None]) -> Iterator[np.ndarray]:
-        for rows in self._extract(self._dataset, self._split, ids):
-            done += len(rows)
-            report(done)
-            yield rows
+    @property
+    def _wants_all(self) -> bool:
+        return getattr(self._extract, "wants_all", False)
+
+    def _later(self, n: int) -> np.ndarray:
+        """Return the ids of all images that are missing in the shards of the first `n` images."""
+        stop = -(-n // self._rows) * self._rows
+        ids = self._ids[self.order[self.done : stop]]
+        return ids[~np.isin(ids, list(self._ahead))]
+
+    def _call(self, ids: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the ids and the features of each batch."""
+        start = 0
+        with contextlib.closing(self._extract(self._dataset, self._split, ids)) as batches:
+            for rows in batches:
+                yield ids[start : start + len(rows)], rows
+                start += len(rows)
+
+    def _end_call(self) -> None:
+        if self._batches is not None:
+            self._batches.close()
+        self._batches = None
 
     def _write(self, features: np.ndarray) -> np.ndarray:
         features = features.astype(np.float32, copy=False)

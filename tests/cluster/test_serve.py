@@ -150,10 +150,8 @@ def test_a_killed_replica_loses_no_request(served, remote, local, images):
     assert load.slowest < 10
 
 
-def test_requests_share_batches_and_images_are_apart_from_prompts(monkeypatch):
+def test_requests_share_batches_and_images_are_apart_from_prompts():
     port = free_port()
-    for name, value in ALONE.items():
-        monkeypatch.setenv(name, value)
     load = partial(StubEncoder, batch_seconds=0.3, item_seconds=0.0, resolution=8)
     with deployed(Deployment(load, (1, 1), cpus=1, port=port)):
         remote = RemoteEncoder.connect(f"http://127.0.0.1:{port}")
@@ -233,6 +231,7 @@ def test_options_that_are_not_allowed_are_refused_before_ray_starts(arguments, s
     assert said in done.stderr and done.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_a_model_that_no_replica_can_load_is_one_line(tmp_path):
     path = tmp_path / "broken.pt"
     path.write_text("not a model")

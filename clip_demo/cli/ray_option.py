@@ -1,0 +1,41 @@
+"""The option ``--ray``: images of whole datasets are encoded on a cluster."""
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from functools import partial
+
+from ..backend import Backend
+from ..cluster.loading import load
+from ..cluster.session import import_ray, ray_session
+from ..features.extract import Extract
+
+
+def add_ray(command: argparse.ArgumentParser) -> None:
+    """Add the option."""
+    command.add_argument(
+        "--ray", action="store_true",
+        help="encode the images on the Ray cluster of $RAY_ADDRESS, or without one with Ray on this machine; its "
+        "machines read the images where they lie, and need requirements-ray.txt",
+    )  # fmt: skip
+
+
+def check_ray(options: argparse.Namespace) -> None:
+    """Raise an OptionError where Ray is wanted and not installed: before anything is downloaded."""
+    if options.ray:
+        import_ray()
+
+
+@contextlib.contextmanager
+def whole_sets(options: argparse.Namespace, backend: Backend) -> Iterator[Extract | None]:
+    """Yield how the images of whole datasets are encoded; None for directly, in this process."""
+    if not options.ray:
+        yield None
+        return
+    from ..cluster.extract import RayExtract
+
+    network = {"activation": options.activation, "heads": options.heads}
+    model = partial(load, options.model, device=options.device, weights_root=options.weights_root, **network)
+    encoder = backend.encoder()
+    with ray_session() as ray:
+        yield RayExtract(ray, model, encoder, options.data_root)
