@@ -17,6 +17,7 @@ MINUTES = {
     "search": 1,
     "concurrency": 3,
     "memory": 2,
+    "cluster": 7,
 }
 SECTIONS = tuple(MINUTES)
 
@@ -32,7 +33,7 @@ class Settings:
     users : int
         Concurrent clients in `concurrency`.
     seconds : float
-        Duration of each run in `concurrency`.
+        Duration of each run in `concurrency` and `cluster`.
     """
 
     rounds: int = 3

@@ -25,6 +25,7 @@ from starlette.responses import JSONResponse
 
 from ..errors import ClipDemoError, ImageError, OptionError
 from .event_options import page_error, program_error
+from .sessions import PageConfig
 from .uploads import NO_UPLOAD, NOT_ARRIVED
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,10 @@ _ENDPOINT = re.compile(r".*/gradio_api/(call|call/v2|run|api)/([^/]+)/?")
 
 class Page(gr.Blocks):
     """`gr.Blocks` whose events raise nothing but `gr.Error`, with a sentence."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self.default_config = PageConfig(self)
 
     async def process_api(self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any) -> dict[str, Any]:
         """Run an event from the values that a client sent to those that it gets."""
