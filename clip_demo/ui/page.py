@@ -31,7 +31,10 @@ from .search import events as search_events
 from .search import layout as search
 from .status_line import chip, status_line
 from .uploads import MAX_UPLOAD_BYTES, refuse_addresses
+from .web_server import use_tested_parser
 
+# Whose state is kept: those used last. Each takes 50 kB, and a program that sends no session id is a new one each time.
+SESSIONS = 4_000
 _STATIC = Path(__file__).parent / "static"
 _HEADING = (
     "<header><h1>CLIP Explorer</h1><p>Can a computer name a photo from words alone? Change the words and watch.</p>"
@@ -45,6 +48,7 @@ _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 def build_ui(backend: Backend) -> gr.Blocks:
     """Return the page, to be launched with `launch_options`. The backend's model may still be loading."""
     refuse_addresses()
+    use_tested_parser()
     with Page(title="CLIP Explorer", analytics_enabled=False) as demo:
         top = _top(backend)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
@@ -113,8 +117,7 @@ def launch_options() -> dict[str, Any]:
         "app_kwargs": {"middleware": [Middleware(RequestLimits)], "exception_handlers": exception_handlers()},
         # One thread for each place in the queues; most of them wait for the encoder.
         "max_threads": 80,
-        # A session takes half a megabyte, and a program that sends no session id gets a new one with each call.
-        "state_session_capacity": 300,
+        "state_session_capacity": SESSIONS,
         "footer_links": ["api", "settings"],
         # The history would keep every run, images included, in the visitor's browser.
         "run_history": False,

@@ -245,8 +245,9 @@ def test_the_bars_show_what_the_last_change_of_words_did(open_page, backend):
 
 
 @pytest.mark.long
-def test_what_is_kept_survives_the_calls_of_programs(open_page, backend, serve):
-    """Gradio keeps the state of 300 sessions, and each call without a session is one."""
+def test_what_is_kept_survives_the_calls_of_programs(open_page, backend, serve, monkeypatch):
+    """Gradio keeps the state of some sessions, and each call without a session is one."""
+    monkeypatch.setattr("clip_demo.ui.page.SESSIONS", 300)
     url, names = serve(backend), ["red circle", "blue star", "green ring"]
     page = open_page(f"?dataset=shapes100&index=5&classes={','.join(names)}", url=url)
     page.get_by_role("button", name="Keep as A").click()
