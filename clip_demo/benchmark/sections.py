@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 
 from ..progress import Progress
 from .report import Comparison, Fact
@@ -17,7 +18,7 @@ MINUTES = {
     "search": 1,
     "concurrency": 3,
     "memory": 2,
-    "cluster": 7,
+    "cluster": 6,
 }
 SECTIONS = tuple(MINUTES)
 
@@ -43,9 +44,14 @@ class Settings:
 
 def minutes(section: str, settings: Settings) -> float:
     """Return about how long one of `SECTIONS` takes on two cores."""
-    if section == "concurrency":
+    if section in ("concurrency", "cluster"):
         return MINUTES[section] * settings.seconds / Settings.seconds
     return MINUTES[section] * (1 if section == "memory" else settings.rounds / Settings.rounds)
+
+
+def without_ray(sections: Sequence[str]) -> tuple[str, ...]:
+    """Return some of `SECTIONS`, without those that need Ray where it is not installed."""
+    return tuple(each for each in sections if each != "cluster" or find_spec("ray"))
 
 
 def measure(section: str, settings: Settings, progress: Progress) -> Sequence[Comparison | Fact]:

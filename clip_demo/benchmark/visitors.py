@@ -125,13 +125,12 @@ class Crowd:
         try:
             while True:
                 await asyncio.sleep(self._random.expovariate(1 / self._think))
-                answers = self._answers
                 start = time.monotonic()
                 try:
                     await self._ask(client, session)
-                    answers.seconds.append(time.monotonic() - start)
+                    self._answers.seconds.append(time.monotonic() - start)
                 except Exception as error:  # counted
-                    answers.errors.append(repr(error)[:200])
+                    self._answers.errors.append(repr(error)[:200])
         finally:
             heartbeat.close()
 

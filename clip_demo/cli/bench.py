@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from ..benchmark.report import as_text
-from ..benchmark.sections import MINUTES, SECTIONS, Settings, measure, minutes
+from ..benchmark.sections import MINUTES, SECTIONS, Settings, measure, minutes, without_ray
 from ..errors import OptionError
 from .progress_bars import ProgressBars
 from .terminal import to_json
@@ -30,7 +30,9 @@ def run_bench(options: argparse.Namespace) -> None:
     """Print speeds and their ratios."""
     sections = options.sections
     if "all" in sections:
-        sections = SECTIONS if options.users is None else ("concurrency",)
+        sections = without_ray(SECTIONS) if options.users is None else ("concurrency",)
+        if sections == SECTIONS[:-1]:
+            print("Without Ray (requirements-ray.txt), the section cluster is left out.", file=sys.stderr)
     settings = Settings(options.rounds, 30 if options.users is None else options.users, options.seconds)
     for name in ("rounds", "users", "seconds"):
         if not 0 < getattr(settings, name) < float("inf"):
