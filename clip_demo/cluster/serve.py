@@ -17,6 +17,7 @@ APPLICATION = "encoder"
 # Requests that a replica has at a time, and those for which autoscaling adds one: two full batches of single images, of
 # which one is computed while the other collects.
 MOST_REQUESTS, WANTED_REQUESTS = 64, 16
+WAITING = 1_000  # requests at the proxy, each of up to 5 MB; clients try those again that are refused
 HEALTH = {"health_check_period_s": 10, "health_check_timeout_s": 120}  # waits behind a batch
 
 
@@ -107,6 +108,7 @@ def _deploy(ray, deployment: Deployment) -> None:
         EncoderReplica,
         name=APPLICATION,
         max_ongoing_requests=MOST_REQUESTS,
+        max_queued_requests=WAITING,
         ray_actor_options={"num_cpus": _cores(ray, deployment), "num_gpus": deployment.gpus},
         max_constructor_retry_count=2,
         logging_config=logging,

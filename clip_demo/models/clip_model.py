@@ -75,6 +75,11 @@ class ClipModel:
     def __reduce__(self):
         return self._same, (self.network,)  # packed weights cannot be pickled
 
+    @property
+    def assumption(self) -> str:
+        """What was assumed of a checkpoint that does not say it; see `clip_demo.models.checkpoint.Checkpoint`."""
+        return self.checkpoint.assumption if self.checkpoint else ""
+
     def on_gpu(self) -> Self:
         """Return a copy on the GPU if there is one, otherwise on the CPU: in float32, and its features are the same.
 

@@ -42,6 +42,8 @@ class ModelCard:
         See `clip_demo.models.encoder.Encoder`.
     anatomy, heat_map_method
         See `clip_demo.models.encoder.InspectableEncoder`.
+    assumption : str
+        What was assumed of a checkpoint that does not say it; usually empty.
     former : tuple of str
         Other checksums under which the model is known; see `clip_demo.artifacts.also_known_as`.
     """
@@ -52,13 +54,15 @@ class ModelCard:
     logit_scale: float
     anatomy: Anatomy
     heat_map_method: str
+    assumption: str = ""
     former: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, encoder: InspectableEncoder) -> "ModelCard":
         """Return the card of a model."""
         names = ("name", "note", "sha256", "logit_scale", "anatomy", "heat_map_method")
-        return cls(*(getattr(encoder, name) for name in names), checksums_of(encoder.sha256)[1:])
+        given = [getattr(encoder, name) for name in names]
+        return cls(*given, getattr(encoder, "assumption", ""), checksums_of(encoder.sha256)[1:])
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "ModelCard":
@@ -66,7 +70,7 @@ class ModelCard:
         content = json.loads(text)
         card = cls(**{**content, "anatomy": Anatomy(**content["anatomy"]), "former": tuple(content["former"])})
         numbers = (card.logit_scale, card.anatomy.resolution, card.anatomy.dimensions, card.anatomy.context_length)
-        texts = (card.name, card.note, card.sha256, *card.former)
+        texts = (card.name, card.note, card.sha256, card.assumption, *card.former)
         if not all(number > 0 for number in numbers) or not all(isinstance(text, str) for text in texts):
             raise ValueError("a number is not positive, or a text is none")
         return replace(card, logit_scale=float(card.logit_scale))

@@ -75,7 +75,7 @@ def load_model(
     else:
         opened, file_sha256 = _read_file(name, activation, heads)
         network, sha256 = opened.network, opened.sha256
-        name, note = title_of(name), ", ".join(filter(None, ["a checkpoint on this machine", opened.assumption]))
+        name, note = title_of(name), ", ".join(filter(None, ["a checkpoint", opened.assumption]))
         if not opened.differences:
             also_known_as(sha256, file_sha256)
         elif given := ", ".join(filter(None, [activation, heads and f"{heads} heads"])):

@@ -65,7 +65,7 @@ class RemoteEncoder:
 
     def __init__(self, url: str, card: ModelCard, open_copy: Callable[[], InspectableEncoder] | None = None):
         self.url, self.card = url, card
-        self.name, self.note, self.sha256 = card.name, card.note, card.sha256
+        self.name, self.note, self.sha256, self.assumption = card.name, card.note, card.sha256, card.assumption
         self.logit_scale, self.anatomy, self.heat_map_method = card.logit_scale, card.anatomy, card.heat_map_method
         self._client = _client(url)
         self._requests = ThreadPoolExecutor(REQUESTS, thread_name_prefix="remote-encoder")

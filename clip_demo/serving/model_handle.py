@@ -104,7 +104,7 @@ class ModelHandle:
     @property
     def assumption(self) -> str:
         """What was assumed of a checkpoint that does not say it; see `clip_demo.models.checkpoint.Checkpoint`."""
-        return getattr(getattr(self.encoder, "checkpoint", None), "assumption", "")
+        return getattr(self.encoder, "assumption", "")
 
     @property
     def status(self) -> ModelStatus:

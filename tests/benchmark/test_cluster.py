@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from functools import partial
 
 import pytest
-from served_encoder import psutil
+from served_encoder import psutil, wait_for
 
 from clip_demo.benchmark import cluster, sections
 from clip_demo.benchmark.cpu_clock import CpuClock, cpu_seconds, processes_by_title
@@ -44,10 +46,18 @@ def test_processor_time_is_that_of_the_process():
 
 
 def test_processes_are_found_by_their_commands():
-    with open("/proc/self/cmdline") as file:
-        command = file.read().replace("\0", " ")
-    found = processes_by_title({"me": command[:40], "nobody": "no such command"})
-    assert os.getpid() in found["me"] and found["nobody"] == []
+    with subprocess.Popen(["sleep", "60.25"]) as child:
+        try:
+            wait_for(lambda: processes_by_title({"child": "sleep 60.25"})["child"])
+            assert processes_by_title({"child": "sleep 60.25", "nobody": "no such command"}) == {
+                "child": [child.pid],
+                "nobody": [],
+            }
+            code = "from clip_demo.benchmark.cpu_clock import processes_by_title as f; print(f({'a': 'sleep 60.25'}))"
+            assert subprocess.check_output([sys.executable, "-c", code], text=True) == "{'a': []}\n"  # not below it
+        finally:
+            child.kill()
+    assert cpu_seconds(child.pid) == 0
 
 
 def test_answers_are_summed_up():

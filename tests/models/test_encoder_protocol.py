@@ -13,7 +13,9 @@ from clip_demo.models.encoder import Anatomy
 from clip_demo.models.encoder_protocol import ModelCard
 from clip_demo.models.load import load_model
 
-CARD = ModelCard("toy", "a toy", "70" * 32, 10.0, Anatomy("ViT", 4, 2, 2, 3, 77), "Grad-ECLIP", ("71" * 32,))
+CARD = ModelCard(
+    "toy", "a toy", "70" * 32, 10.0, Anatomy("ViT", 4, 2, 2, 3, 77), "Grad-ECLIP", "taken as it is", ("71" * 32,)
+)
 
 
 def test_a_card_survives_the_way():

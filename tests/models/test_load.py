@@ -60,7 +60,7 @@ def test_the_built_in_model_is_a_plain_clip():
 
 def test_a_checkpoint_is_named_after_its_file(checkpoint):
     model = load_model(str(checkpoint.state_dict), device="cpu")
-    assert model.name == "state.pt" and model.note.startswith("a checkpoint on this machine, taken as ")
+    assert model.name == "state.pt" and model.note.startswith("a checkpoint, taken as ")
 
 
 def test_an_unknown_name_is_refused():

@@ -128,6 +128,7 @@ def test_a_checkpoint_of_ones_own_is_known_by_its_weights(serve, tmp_path, toy_d
         Backend.open(str(paths[1]), encoder=server.url)
     backend = Backend.open(str(paths[0]), encoder=server.url, dataset=toy_dataset, stores=Stores.open(tmp_path))
     assert backend.models[0] == "a.pt"
+    assert backend.assumption() == load_model(str(paths[0])).assumption != ""
     assert backend.inside.instant_maps(index=3, dataset="toys").zero_shot.values.min() >= 0  # by the copy
     without = Backend.open("auto", encoder=server.url, dataset=toy_dataset, stores=Stores.open(tmp_path))
     with pytest.raises(ModelError, match="give its path with --model"):

@@ -102,6 +102,17 @@ def test_spaces_comes_before_torch_and_gets_a_function_before_the_launch(happene
     assert happened["launch without a function"] == "No @spaces.GPU function detected during startup"
 
 
+def numbers_in(content):
+    """Return all floating-point numbers of nested content, and the content without them."""
+    if isinstance(content, dict):
+        found = {name: numbers_in(value) for name, value in content.items()}
+        return [n for numbers, _ in found.values() for n in numbers], {name: rest for name, (_, rest) in found.items()}
+    if isinstance(content, (list, tuple)):
+        found = [numbers_in(value) for value in content]
+        return [n for numbers, _ in found for n in numbers], [rest for _, rest in found]
+    return ([content], None) if isinstance(content, float) else ([], content)
+
+
 def test_the_page_starts_there_and_predicts_on_the_cpu(environment, monkeypatch):
     space = {"SYSTEM": "spaces", "SPACE_ID": "someone/space", "GRADIO_SSR_MODE": "true"}
     for name, value in (environment | space).items():
@@ -109,7 +120,12 @@ def test_the_page_starts_there_and_predicts_on_the_cpu(environment, monkeypatch)
     assert launch_options()["ssr_mode"] is False
     calls = Path(environment["STAND_IN_LOG"]).read_text()
     answer = answer_of_the_started_app("--model", "tiny", "--dataset", "shapes100")
-    assert answer == Backend.open("tiny", dataset="shapes100").predict(index=12).to_dict()
+    # Each process measures which of two ways to compute is faster, and they differ in the last digits.
+    (numbers, rest), expected = (
+        numbers_in(each) for each in (answer, Backend.open("tiny", dataset="shapes100").predict(index=12).to_dict())
+    )
+    assert len(numbers) > 10 and numbers == pytest.approx(expected[0], rel=1e-5)
+    assert rest == expected[1]
     assert Path(environment["STAND_IN_LOG"]).read_text() == calls
 
 
