@@ -74,11 +74,11 @@ def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
     gpu = Growth(*GPU, MANY, MANY, proxy, remote.card.image_bytes, NETWORK)
     return [
         *rows,
-        *(Fact(f"model: {n} replicas of 1 core: images a second, limited by {growth.rate(n)[1]}", growth.rate(n)[0])
+        *(Fact(f"model: 1 core x {n}: images a second, limited by {growth.rate(n)[1]}", growth.rate(n)[0])
           for n in (1, 2, 16)),
         Fact(f"stub with {GPU[0] * 1e3:g} ms + {GPU[1] * 1e3:g} ms an image, no page: requests a second", router),
         *(Fact(f"no page: core ms a request of {name}", 1e3 * value, "ms") for name, value in router_clock.items()),
-        *(Fact(f"model: {n} such GPUs, {MANY} images a request: images a second, limited by {gpu.rate(n)[1]}",
+        *(Fact(f"model: such a GPU x {n}, {MANY} images a request: images a second, limited by {gpu.rate(n)[1]}",
                gpu.rate(n)[0]) for n in (1, 8)),
         *visits,
     ]  # fmt: skip
@@ -191,7 +191,7 @@ def _rows(answers: Answers, cores: dict[str, float]) -> list[Fact]:
     return [
         Fact(f"{what}: answers a second", answers.rate),
         Fact(f"{what}: 95th percentile", answers.late, "s"),
-        Fact(f"{what}: errors", len(answers.errors)),
+        Fact(f"{what}: errors {answers.errors[:1] or ''}".rstrip(), len(answers.errors)),
         *(
             Fact(f"{answers.visitors} visitors: {name}: core ms an answer, of {each / answers.elapsed:.2f} cores",
                  1e3 * each / n, "ms")

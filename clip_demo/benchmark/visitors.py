@@ -159,5 +159,6 @@ def _client(number: int):
     """Return an HTTP client with a loopback address of its own."""
     import aiohttp
 
-    connector = aiohttp.TCPConnector(limit=0, local_addr=(f"127.0.1.{number + 1}", 0))
+    # The page closes connections that are idle for 5 seconds.
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2, local_addr=(f"127.0.1.{number + 1}", 0))
     return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None, sock_connect=20))
