@@ -17,6 +17,8 @@ from PIL import Image
 
 from ..cluster import loading
 from ..cluster.serve import Deployment, deployed
+from ..cluster.session import address
+from ..errors import OptionError
 from ..models.remote_encoder import RemoteEncoder
 from ..progress import Progress
 from .cpu_clock import CpuClock, processes_by_title
@@ -28,21 +30,25 @@ from .server import memory, run_server, wait_until_served
 from .stub_encoder import StubEncoder
 from .visitors import Answers, Crowd
 
-# Assumed times of a GPU that is not here, in seconds: of a batch, and of each image. An RTX 3090 was measured with 170
-# images a second of ViT-B-32 one by one, with their preprocessing, which is 5.9 ms each
-# (https://gist.github.com/TACIXAT/ecd4f636bf6af28cb69d641e29d7b362); what an image adds is a guess, 2,000 a second.
-GPU = (0.005, 0.0005)
+# Assumed times of a GPU that is not here, in seconds: of a batch, and of each image. ViT-B/32 was measured with 1,400
+# images and captions a second in batches of 256 on an RTX 3080 (README.md of https://github.com/rom1504/clip-retrieval),
+# and with 170 images a second one by one on an RTX 3090
+# (https://gist.github.com/TACIXAT/ecd4f636bf6af28cb69d641e29d7b362).
+GPU = (0.0052, 0.0007)
 MANY = 16  # images of a batch
 CLIENTS = 32
 VISITORS = (250, 500, 1000, 1500, 2000, 3000)
 THINK, LATE = 30.0, 2.0  # seconds between a visitor's questions, and those that an answer may take (95th percentile)
 ARRIVALS = 50.0  # visitors a second
+WARM_UP = 10.0  # seconds
 NETWORK = 125e6  # bytes a second: one gigabit
 _PARTS = {"Serve's proxy": "ray::ProxyActor", "replica": "ray::ServeReplica", "Serve's controller": "ray::ServeControl"}
 
 
 def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
     """Deploy a full-size ViT-B/32 on one and two replicas of one core, then a stub behind a page for many visitors."""
+    if address():
+        raise OptionError("RAY_ADDRESS: this measures Ray on this machine; unset it.")
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "ViT-B-32.pt"
         torch.save(network().state_dict(), checkpoint)
@@ -65,19 +71,22 @@ def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
         Fact("2 replicas / 1 replica (the clients and Serve share the 2 cores)", two / one),
     ]
     with running(partial(StubEncoder, *GPU), 1) as remote:
-        router, router_clock = _throughput(remote, settings.seconds / 2, one_by_one=True)
+        router, router_clock = _throughput(remote, settings.seconds / 3)
+        full, full_clock = _throughput(remote, settings.seconds / 3, MANY)
         progress("steps", 3, 4)
         visits = asyncio.run(_visits(remote.url, settings.seconds))
     progress("steps", 4, 4)
-    proxy = router_clock["Serve's proxy"]
-    growth = Growth(*times, MANY, 1, proxy, remote.card.image_bytes, NETWORK)
-    gpu = Growth(*GPU, MANY, MANY, proxy, remote.card.image_bytes, NETWORK)
+    proxies = [each["Serve's proxy"] for each in (router_clock, full_clock)]
+    growth = Growth(*times, MANY, 1, proxies[0], remote.card.image_bytes, NETWORK)
+    gpu = Growth(*GPU, MANY, MANY, proxies[1], remote.card.image_bytes, NETWORK)
     return [
         *rows,
         *(Fact(f"model: 1 core x {n}: images a second, limited by {growth.rate(n)[1]}", growth.rate(n)[0])
           for n in (1, 2, 16)),
         Fact(f"stub with {GPU[0] * 1e3:g} ms + {GPU[1] * 1e3:g} ms an image, no page: requests a second", router),
         *(Fact(f"no page: core ms a request of {name}", 1e3 * value, "ms") for name, value in router_clock.items()),
+        Fact(f"the same, {MANY} images a request: images a second", MANY * full),
+        *(Fact(f"{MANY} images: core ms a request of {name}", 1e3 * value, "ms") for name, value in full_clock.items()),
         *(Fact(f"model: such a GPU x {n}, {MANY} images a request: images a second, limited by {gpu.rate(n)[1]}",
                gpu.rate(n)[0]) for n in (1, 8)),
         *visits,
@@ -126,26 +135,23 @@ def _overhead(remote: RemoteEncoder, rounds: int) -> tuple[list[Comparison], tup
     return rows, fit_service_time(times[1], times[MANY], MANY)
 
 
-def _throughput(remote: RemoteEncoder, seconds: float, one_by_one: bool = False) -> tuple[float, dict[str, float]]:
-    """Return the requests with one image a second of many clients, and the core seconds of each part a request."""
-    image = np.zeros((remote.anatomy.resolution, remote.anatomy.resolution, 3), np.uint8)
-    remote.encode_images([image])
-    end, counts = time.monotonic() + seconds, []
-    clock = CpuClock(_parts())
+def _throughput(remote: RemoteEncoder, seconds: float, n: int = 1) -> tuple[float, dict[str, float]]:
+    """Return the requests a second of many clients, with n images each, and the core seconds of each part a request."""
+    images = [np.zeros((remote.anatomy.resolution, remote.anatomy.resolution, 3), np.uint8)] * n
+    remote.encode_images(images)
+    clock, start = CpuClock(_parts()), time.monotonic()
 
-    def ask() -> None:
-        n = 0
-        while time.monotonic() < end:
-            remote.encode_images([image])
-            n += 1
-        counts.append(n)
+    def ask(_: int) -> int:
+        count = 0
+        while time.monotonic() < start + seconds:
+            remote.encode_images(images)
+            count += 1
+        return count
 
-    start = time.monotonic()
     with ThreadPoolExecutor(CLIENTS) as threads:
-        for _ in range(CLIENTS):
-            threads.submit(ask)
+        count = sum(threads.map(ask, range(CLIENTS)))
     elapsed = time.monotonic() - start
-    return sum(counts) / elapsed, {name: each / sum(counts) for name, each in clock.seconds().items()}
+    return count / elapsed, {name: each / count for name, each in clock.seconds().items()}
 
 
 def _alone(rounds: int) -> float:
@@ -169,6 +175,8 @@ async def _visits(encoder: str, seconds: float) -> list[Fact]:
             ]
             await crowd.grow(1, ARRIVALS)
             before = memory(process.pid)
+            await crowd.grow(VISITORS[0], ARRIVALS)
+            await crowd.watch(WARM_UP)  # the first answers start threads and connections
             for visitors in VISITORS:
                 await crowd.grow(visitors, ARRIVALS)
                 clock = CpuClock(_parts(**{"front page": [process.pid]}))

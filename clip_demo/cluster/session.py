@@ -11,8 +11,7 @@ from ..errors import OptionError
 from ..paths import ASSETS
 
 ROOT = ASSETS.parent
-# What the nodes of a cluster get of this folder: the code and the assets.
-NOT_SENT = [".git", ".venv", ".ci", "tests", "data", "__pycache__"]
+SENT = ("clip_demo", "assets")  # what the nodes of a cluster get of this folder, which may have large datasets, too
 
 
 def import_ray() -> ModuleType:
@@ -36,8 +35,9 @@ def import_ray() -> ModuleType:
 
 
 def address() -> str:
-    """Return the address of the cluster, ``$RAY_ADDRESS``; empty for none."""
-    return os.environ.get("RAY_ADDRESS", "")
+    """Return the address of the cluster, ``$RAY_ADDRESS``; empty for this machine."""
+    place = os.environ.get("RAY_ADDRESS", "")
+    return "" if place == "local" else place
 
 
 def _knock(place: str) -> None:
@@ -73,9 +73,11 @@ def ray_session(**options) -> Iterator[ModuleType]:
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         # Three failures in a row, and Ray Serve replaces its HTTP proxy; by default that takes half a minute.
         os.environ.setdefault("RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S", "2")
+        os.environ.setdefault("RAY_worker_niceness", "0")  # by default a page on the same machine would go first
         options = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", **options}
     else:
-        options = {"runtime_env": {"working_dir": str(ROOT), "excludes": NOT_SENT}}
+        others = sorted(f"/{each.name}" for each in ROOT.iterdir() if each.name not in SENT)
+        options = {"runtime_env": {"working_dir": str(ROOT), "excludes": [*others, "__pycache__"]}}
     ray = import_ray()
     try:
         _knock(address())

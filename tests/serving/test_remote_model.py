@@ -18,6 +18,7 @@ from clip_demo.models import remote_encoder
 from clip_demo.models.clip_model import ClipModel
 from clip_demo.models.load import load_model
 from clip_demo.models.sources import ARCHIVES
+from clip_demo.serving.model_pool import ModelPool
 from clip_demo.zero_shot.prompt_set import PromptSet
 
 
@@ -107,6 +108,20 @@ def test_without_a_copy_all_but_the_heat_maps_works(serve, random_vit, toy_datas
         assert raised.value.page_message == (
             "This needs ViT-B/32 on the computer that runs this page, and it is only on another one."
         )
+
+
+def test_the_builder_and_the_search_work_on_it(serve, random_vit, toy_dataset, tmp_path):
+    options = {"dataset": toy_dataset, "stores": Stores.open(tmp_path)}
+    backend = Backend.open("auto", encoder=serve(random_vit).url, **options)
+    backend.start_probe_job()
+    wait_for(lambda: not backend.status().job.running)
+    assert backend.status().job.state == "done"
+    head = backend.head()
+    assert (head.provenance.model, head.provenance.n_train) == ("ViT-B/32", 50)
+    local = Backend(ModelPool.of(random_vit), datasets={"toys": toy_dataset}, stores=Stores.open(tmp_path / "local"))
+    _, expected = local.fit_probe(folder=tmp_path / "local" / "heads")
+    np.testing.assert_allclose(head.coef, expected.coef, atol=1e-3)
+    assert backend.search("red").matches[0].index == local.search("red").matches[0].index
 
 
 def test_another_model_than_the_page_expects_is_refused(serve, tiny, random_vit):
