@@ -3,12 +3,12 @@
 import argparse
 import contextlib
 from collections.abc import Iterator
-from functools import partial
 
 from ..backend import Backend
-from ..cluster.loading import load
+from ..cluster.loading import loader
 from ..cluster.session import import_ray, ray_session
 from ..features.extract import Extract
+from ..paths import expanded
 
 
 def add_ray(command: argparse.ArgumentParser) -> None:
@@ -35,7 +35,8 @@ def whole_sets(options: argparse.Namespace, backend: Backend) -> Iterator[Extrac
     from ..cluster.extract import RayExtract
 
     network = {"activation": options.activation, "heads": options.heads}
-    model = partial(load, options.model, device=options.device, weights_root=options.weights_root, **network)
+    model = loader(options.model, device=options.device, weights_root=options.weights_root, **network)
     encoder = backend.encoder()
     with ray_session() as ray:
-        yield RayExtract(ray, model, encoder, options.data_root)
+        root = options.data_root and str(expanded(options.data_root).absolute())
+        yield RayExtract(ray, model, encoder, root)

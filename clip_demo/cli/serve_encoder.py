@@ -5,9 +5,8 @@ import contextlib
 import signal
 import socket
 import time
-from functools import partial
 
-from ..cluster import loading
+from ..cluster.loading import loader
 from ..cluster.serve import Deployment, deployed
 from ..errors import OptionError
 from ..models.catalog import check_model, check_network_options, title_of
@@ -59,7 +58,7 @@ def _deployment(options: argparse.Namespace) -> Deployment:
         raise OptionError(f"--cpus-per-replica: got {options.cpus_per_replica}; use at least 1.")
     device = options.device or (None if options.gpus_per_replica else "cpu")
     network = {"activation": options.activation, "heads": options.heads}
-    load = partial(loading.load, options.model, device=device, weights_root=options.weights_root, **network)
+    load = loader(options.model, device=device, weights_root=options.weights_root, **network)
     _check_port(options.host, options.port)
     number = (fewest, most)
     return Deployment(load, number, options.gpus_per_replica, options.cpus_per_replica, options.host, options.port)

@@ -9,8 +9,8 @@ import numpy as np
 from ..datasets.base import Dataset
 from ..datasets.catalog import open_chosen
 from ..datasets.folder import FolderDataset
-from ..errors import DatasetError, ModelError
-from ..features.extract import encode_directly, joined
+from ..errors import ClipDemoError, DatasetError, ModelError, OptionError
+from ..features.extract import damaged_rows, encode_directly, joined
 from ..features.shards import ROWS
 from ..models.encoder import Encoder
 from .remote_errors import error_in
@@ -55,14 +55,20 @@ class RayExtract:
         worker = {
             "load": self._load,
             "dataset": (self._data_root, _argument(dataset), split),
-            "expected": (self._encoder.sha256, dataset.key),
+            "expected": (self._encoder.sha256, dataset.files_key),
         }
         try:
             features = blocks.map_batches(
                 _Worker, fn_constructor_kwargs=worker, batch_size=None, batch_format="numpy", **self._resources()
             )
+            start = 0
             for batch in features.iter_batches(batch_size=None, batch_format="numpy"):
-                yield batch["features"]
+                rows = batch["features"]
+                _check_damaged(dataset, split, ids[start : start + len(rows)][damaged_rows(rows)])
+                yield rows
+                start += len(rows)
+        except ClipDemoError:
+            raise
         except Exception as error:
             raise error_in(str(error)) or error from error
 
@@ -72,6 +78,8 @@ class RayExtract:
         if gpus := int(sum(node.get("GPU", 0) for node in nodes)):
             return {"compute": self._ray.data.ActorPoolStrategy(size=gpus), "num_gpus": 1, "num_cpus": 1}
         cores = [int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1]
+        if not cores:
+            raise OptionError("ray: no machine of the cluster offers a processor core or a GPU; start some with more.")
         each = min(cores)
         size = sum(number // each for number in cores)
         return {"compute": self._ray.data.ActorPoolStrategy(size=size), "num_cpus": each}
@@ -86,7 +94,7 @@ class _Worker:
     dataset : tuple of (str or None, str, str)
         Data root, what ``--dataset`` takes, and the split.
     expected : tuple of (str, str)
-        Checksum of the model, and key of the dataset.
+        Checksum of the model, and `Dataset.files_key`.
     """
 
     def __init__(self, load: Callable[[], Encoder], dataset: tuple[str | None, str, str], expected: tuple[str, str]):
@@ -100,7 +108,7 @@ class _Worker:
             )
         datasets, name = open_chosen(root, argument)
         self._dataset = datasets[name]
-        if not self._dataset.available() or self._dataset.key != key:
+        if not self._dataset.available() or self._dataset.files_key != key:
             raise DatasetError(
                 f"dataset: {argument!r} on the machine {_machine()} is not there or has other files than here; bring "
                 "the same files to all machines, or use a folder that all of them see."
@@ -111,6 +119,16 @@ class _Worker:
         rows = joined([*self._extract(self._dataset, self._split, batch["data"])])
         # Also where all images are damaged: the batches of a dataset of Ray have one width.
         return {"features": np.ascontiguousarray(np.broadcast_to(rows, (len(rows), self._width)))}
+
+
+def _check_damaged(dataset: Dataset, split: str, ids: np.ndarray) -> None:
+    """Raise a DatasetError where an image that an actor could not read can be read here: its machine has a problem."""
+    for each, image in zip(ids.tolist(), dataset.readable_images(ids, split), strict=True):
+        if image is not None:
+            raise DatasetError(
+                f"dataset: image {each} of the {split} split of {dataset.title} can be read here, and not on a machine "
+                "of the cluster; see that its folder is there, and start again: what was encoded is kept."
+            )
 
 
 def _machine() -> str:

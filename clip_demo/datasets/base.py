@@ -55,6 +55,11 @@ class Dataset(ABC):
         return self.name
 
     @property
+    def files_key(self) -> str:
+        """Identity of the files as they are listed, whatever is known of their content: of copies, it is the same."""
+        return self.key
+
+    @property
     def argument(self) -> str:
         """What the option ``--dataset`` takes for it."""
         return self.name

@@ -59,7 +59,12 @@ class FolderDataset(Dataset):
     @property
     def key(self) -> str:
         """The name, and a checksum of the relative paths and sizes; another one when a file has changed."""
-        return "-".join(filter(None, [self.name, self._listing.sha256[:16], self._record.version]))
+        return "-".join(filter(None, [self.files_key, self._record.version]))
+
+    @property
+    def files_key(self) -> str:
+        """The name, and a checksum of the relative paths and sizes; see `Dataset.files_key`."""
+        return f"{self.name}-{self._listing.sha256[:16]}"
 
     @property
     def argument(self) -> str:

@@ -60,6 +60,7 @@ class Shards:
         self._warned = False
         self._batches: Iterator[tuple[np.ndarray, np.ndarray]] | None = None  # of the running call of `extract`
         self._ahead: dict[int, np.ndarray] = {}  # its features that are in no shard yet, by id
+        self._damaged: set[int] = set()  # ids that it could not read, and that are not left out yet
         self._ids = self.order = np.empty(0, dtype=np.int64)
         self.features: np.ndarray | None = None
         self.done = 0
@@ -94,14 +95,12 @@ class Shards:
                     while self._batches is not None and self.done < min(n, len(self.order)):
                         self._encode_next(n, report)
         finally:
-            self._end_call()
-            self._ahead.clear()
+            self._forget_call()
 
     def _encode_next(self, n: int, report: Callable[[int], None]) -> None:
         stored = self._read()  # another process may have written it meanwhile
         if stored is not None:
-            self._end_call()
-            self._ahead.clear()
+            self._forget_call()
         self._append(self._compute(n, report) if stored is None else stored)
 
     def read_stored(self, n: int | None = None) -> int:
@@ -153,33 +152,40 @@ class Shards:
 
     def _compute(self, n: int, report: Callable[[int], None]) -> np.ndarray:
         # Where images turn out to be damaged, others take their places.
-        while missing := [each for each in self._next.tolist() if each not in self._ahead]:
+        while missing := set(self._next.tolist()) - self._ahead.keys():
+            if missing <= self._damaged:
+                self._leave_out_damaged()
+                continue
             if self._batches is None:
-                self._batches = self._call(self._later(n) if self._wants_all else np.array(missing))
+                self._batches = self._call(self._wanted(n))
             ids, rows = next(self._batches, (None, None))
             if ids is None:
                 self._end_call()
                 continue
             damaged = damaged_rows(rows)
             self._ahead.update(zip(ids[~damaged].tolist(), rows[~damaged], strict=True))
+            self._damaged.update(ids[damaged].tolist())
             report(self.done + len(self._ahead))
-            if damaged.any():
-                self._dataset.leave_out(ids[damaged], self._split)
-                self._arrange()
         rows = [self._ahead.pop(each) for each in self._next.tolist()]
         if not self._wants_all:
             self._end_call()
         return self._write(np.stack(rows)) if rows else np.empty((0, 1), dtype=np.float32)
 
+    def _leave_out_damaged(self) -> None:
+        """Leave out what was found so far: arranging a million images anew takes a second."""
+        self._dataset.leave_out(np.array(sorted(self._damaged)), self._split)
+        self._damaged.clear()
+        self._arrange()
+
     @property
     def _wants_all(self) -> bool:
         return getattr(self._extract, "wants_all", False)
 
-    def _later(self, n: int) -> np.ndarray:
-        """Return the ids of all images that are missing in the shards of the first `n` images."""
-        stop = -(-n // self._rows) * self._rows
+    def _wanted(self, n: int) -> np.ndarray:
+        """Return the ids of the images that are missing in the next shard, or in all shards of the first `n` images."""
+        stop = -(-n // self._rows) * self._rows if self._wants_all else self.done + self._rows
         ids = self._ids[self.order[self.done : stop]]
-        return ids[~np.isin(ids, list(self._ahead))]
+        return ids[~np.isin(ids, [*self._ahead, *self._damaged])]
 
     def _call(self, ids: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the ids and the features of each batch."""
@@ -188,6 +194,11 @@ class Shards:
             for rows in batches:
                 yield ids[start : start + len(rows)], rows
                 start += len(rows)
+
+    def _forget_call(self) -> None:
+        self._end_call()
+        self._ahead.clear()
+        self._damaged.clear()
 
     def _end_call(self) -> None:
         if self._batches is not None:
