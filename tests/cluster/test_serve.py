@@ -256,6 +256,7 @@ def test_an_address_without_a_cluster_is_said():
     assert "RAY_ADDRESS: there is no cluster at '127.0.0.1:" in done.stderr
 
 
+@pytest.mark.long
 def test_ctrl_c_and_a_process_manager_end_it_and_leave_nothing(start_encoder):
     encoder = start_encoder("--model", "tiny")
     below = encoder.tree()
