@@ -16,6 +16,7 @@ from clip_demo.cli.terminal import run
 from clip_demo.datasets.catalog import NAMES
 from clip_demo.errors import ClipDemoError, OptionError
 from clip_demo.models.catalog import ACTIVATIONS, AUTO
+from clip_demo.open_files import allow_many_connections
 from clip_demo.serving import zero_gpu
 from clip_demo.serving.host_rules import HostRules
 from clip_demo.serving.preparation import PATIENCE, News
@@ -140,22 +141,6 @@ def _device(device: str | None) -> str | None:
     return device
 
 
-def _allow_many_connections() -> None:
-    """Raise the limit of open files, of which each connection takes one, as far as the system lets this user.
-
-    The usual limit is 1,024. Beyond it, no connection is accepted any more, not even from those who are served.
-    """
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
@@ -210,7 +195,7 @@ def make_parser() -> argparse.ArgumentParser:
 if __name__ == "__main__":
     # A process manager or a container stops the page as Ctrl+C does.
     signal.signal(signal.SIGTERM, _interrupt)
-    _allow_many_connections()
+    allow_many_connections()
     try:
         status = run(main, "app.py")
     except KeyboardInterrupt:  # while it was starting

@@ -194,7 +194,8 @@ def test_a_port_that_is_taken_is_named(monkeypatch, capsys):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of open files")
 def test_the_limit_of_open_files_is_raised_as_far_as_it_may_be():
     code = (
-        "import resource as r, app; r.setrlimit(r.RLIMIT_NOFILE, (64, 500)); app._allow_many_connections(); "
+        "import resource as r; from clip_demo.open_files import allow_many_connections; "
+        "r.setrlimit(r.RLIMIT_NOFILE, (64, 500)); allow_many_connections(); "
         "print(r.getrlimit(r.RLIMIT_NOFILE))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(app.__file__).parent)

@@ -24,7 +24,7 @@ LAYERS = [
     {"datasets"},
     {"models"},
     {"artifacts", "csv_text", "download", "numerics"},
-    {"paths", "progress", "switches"},
+    {"open_files", "paths", "progress", "switches"},
     {"errors"},
 ]
 # The folders that may import a heavy package.

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..cluster import loading
+from ..cluster.loading import loader
 from ..cluster.serve import Deployment, deployed
 from ..cluster.session import address
 from ..errors import OptionError
@@ -26,7 +25,7 @@ from .growth import Growth, fit_service_time
 from .models import network, ours
 from .report import PAUSE, Comparison, Fact, interleaved
 from .sections import Settings
-from .server import memory, run_server, wait_until_served
+from .server import free_port, memory, run_server, wait_until_served
 from .stub_encoder import StubEncoder
 from .visitors import Answers, Crowd
 
@@ -52,7 +51,7 @@ def measure(settings: Settings, progress: Progress) -> list[Comparison | Fact]:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "ViT-B-32.pt"
         torch.save(network().state_dict(), checkpoint)
-        load = partial(loading.load, str(checkpoint), device="cpu")
+        load = loader(str(checkpoint), device="cpu")
         with one_thread():
             progress("steps", 0, 4)
             with running(load, 1) as remote:
@@ -107,10 +106,7 @@ def one_thread() -> Iterator[None]:
 @contextmanager
 def running(load, replicas: int) -> Iterator[RemoteEncoder]:
     """Deploy an encoder on replicas of one core, and yield its client."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with deployed(Deployment(load, (replicas, replicas), cpus=1, port=port)) as url:
+    with deployed(Deployment(load, (replicas, replicas), cpus=1, port=free_port())) as url:
         remote = RemoteEncoder.connect(url)
         try:
             yield remote

@@ -22,6 +22,26 @@ TIMEOUT = 180  # seconds
 PREDICT = "/gradio_api/call/predict"
 
 
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def question(
+    session: str,
+    index: int,
+    templates: Sequence[str] | None = None,
+    classnames: Sequence[str] | None = None,
+    top_k: int = 5,
+) -> dict:
+    """Return the body of a request to `PREDICT` about a test image of Shapes-100."""
+    # image, index, dataset, classnames, templates, replace_underscores, top_k, model, none_of_these
+    data = [None, index, SHAPES100, classnames, templates, False, top_k, None, False]
+    return {"data": data, "session_hash": session}
+
+
 @contextmanager
 def run_server(arguments: Sequence[str]) -> Iterator[tuple[str, subprocess.Popen]]:
     """Run a Gradio program in a process, and stop it at the end.
@@ -37,9 +57,7 @@ def run_server(arguments: Sequence[str]) -> Iterator[tuple[str, subprocess.Popen
         The server's address, which may not answer yet.
     process : subprocess.Popen
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "0"}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -77,9 +95,7 @@ class Client:
 
     def predict(self, index: int, templates: Sequence[str] | None = None) -> dict:
         """Return the prediction for a test image of Shapes-100: one request asks, another reads the answer."""
-        # image, index, dataset, classnames, templates, replace_underscores, top_k, model, none_of_these
-        data = [None, index, SHAPES100, None, templates, False, 5, None, False]
-        event = json.loads(self._request("POST", PREDICT, {"data": data, "session_hash": self._session}))["event_id"]
+        event = json.loads(self._request("POST", PREDICT, question(self._session, index, templates)))["event_id"]
         answer = self._request("GET", f"{PREDICT}/{event}")
         _, complete, data = answer.partition("event: complete\ndata: ")  # heartbeats may come first
         if not complete:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..datasets.catalog import SHAPES100
 from ..datasets.shapes100 import Shapes100
-from .server import PREDICT
+from ..open_files import allow_many_connections
+from .server import PREDICT, question
 
 OF_ADDRESS = 50  # visitors behind one address, as in a school: the page limits what one address may have waiting
 NEW_WORDS = 0.1  # of the questions have a prompt that the page has not seen
@@ -71,7 +71,7 @@ class Crowd:
     @asynccontextmanager
     async def open(cls, url: str, think: float):
         """Yield a crowd without visitors; they leave at the end."""
-        _allow_many_connections()
+        allow_many_connections()
         crowd = cls(url, think)
         try:
             yield crowd
@@ -136,23 +136,14 @@ class Crowd:
 
     async def _ask(self, client, session: str) -> None:
         templates = [f"{next(self._numbers)} {{}}"] if self._random.random() < NEW_WORDS else None
-        # image, index, dataset, classnames, templates, replace_underscores, top_k, model, none_of_these
-        data = [None, next(self._indices), SHAPES100, ["circle", "square", "star"], templates, False, 3, None, False]
-        async with client.post(self._url + PREDICT, json={"data": data, "session_hash": session}) as response:
+        asked = question(session, next(self._indices), templates, ["circle", "square", "star"], top_k=3)
+        async with client.post(self._url + PREDICT, json=asked) as response:
             response.raise_for_status()
             event = (await response.json())["event_id"]
         async with client.get(f"{self._url}{PREDICT}/{event}") as response:
             text = await response.text()
         if "event: complete" not in text:
             raise RuntimeError(text)
-
-
-def _allow_many_connections() -> None:
-    """Raise the limit of open files, of which each visitor takes two."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))
 
 
 def _client(number: int):

@@ -31,7 +31,7 @@ def run_bench(options: argparse.Namespace) -> None:
     sections = options.sections
     if "all" in sections:
         sections = without_ray(SECTIONS) if options.users is None else ("concurrency",)
-        if sections == SECTIONS[:-1]:
+        if options.users is None and "cluster" not in sections:
             print("Without Ray (requirements-ray.txt), the section cluster is left out.", file=sys.stderr)
     settings = Settings(options.rounds, 30 if options.users is None else options.users, options.seconds)
     for name in ("rounds", "users", "seconds"):

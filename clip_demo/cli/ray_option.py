@@ -2,12 +2,13 @@
 
 import argparse
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..backend import Backend
 from ..cluster.loading import loader
 from ..cluster.session import import_ray, ray_session
 from ..features.extract import Extract
+from ..models.encoder import InspectableEncoder
 from ..paths import expanded
 
 
@@ -34,9 +35,13 @@ def whole_sets(options: argparse.Namespace, backend: Backend) -> Iterator[Extrac
         return
     from ..cluster.extract import RayExtract
 
-    network = {"activation": options.activation, "heads": options.heads}
-    model = loader(options.model, device=options.device, weights_root=options.weights_root, **network)
     encoder = backend.encoder()
     with ray_session() as ray:
         root = options.data_root and str(expanded(options.data_root).absolute())
-        yield RayExtract(ray, model, encoder, root)
+        yield RayExtract(ray, model_loader(options, options.device), encoder, root)
+
+
+def model_loader(options: argparse.Namespace, device: str | None) -> Callable[[], InspectableEncoder]:
+    """Return what loads the model of a command in a process of Ray."""
+    network = {"activation": options.activation, "heads": options.heads}
+    return loader(options.model, device=device, weights_root=options.weights_root, **network)

@@ -6,11 +6,11 @@ import signal
 import socket
 import time
 
-from ..cluster.loading import loader
 from ..cluster.serve import Deployment, deployed
 from ..errors import OptionError
 from ..models.catalog import check_model, check_network_options, title_of
 from .options import add_device, add_network_options, add_weights_root
+from .ray_option import model_loader
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -57,10 +57,8 @@ def _deployment(options: argparse.Namespace) -> Deployment:
     if options.cpus_per_replica is not None and options.cpus_per_replica < 1:
         raise OptionError(f"--cpus-per-replica: got {options.cpus_per_replica}; use at least 1.")
     device = options.device or (None if options.gpus_per_replica else "cpu")
-    network = {"activation": options.activation, "heads": options.heads}
-    load = loader(options.model, device=device, weights_root=options.weights_root, **network)
     _check_port(options.host, options.port)
-    number = (fewest, most)
+    load, number = model_loader(options, device), (fewest, most)
     return Deployment(load, number, options.gpus_per_replica, options.cpus_per_replica, options.host, options.port)
 
 

@@ -7,7 +7,6 @@ from logging import getLogger
 
 from ..errors import ModelError, OptionError
 from ..models.encoder import InspectableEncoder
-from ..models.remote_encoder import RemoteEncoder
 from .remote_errors import error_in
 from .session import address, ray_session
 
@@ -78,6 +77,8 @@ def deployed(deployment: Deployment) -> Iterator[str]:
 
 
 def _url(ray, deployment: Deployment) -> str:
+    from ..models.remote_encoder import RemoteEncoder  # imports httpx, which other commands do not need
+
     head = next(node for node in ray.nodes() if "node:__internal_head__" in node["Resources"])
     host = head["NodeManagerAddress"] if deployment.host in ("0.0.0.0", "::") else deployment.host
     url = f"http://{f'[{host}]' if ':' in host else host}:{deployment.port}"
@@ -92,11 +93,9 @@ def _url(ray, deployment: Deployment) -> str:
 
 
 def _deploy(ray, deployment: Deployment) -> None:
-    from ray import serve
-
     from .encoder_app import EncoderReplica
 
-    logging = {"log_level": "ERROR", "enable_access_log": False}
+    serve, logging = ray.serve, {"log_level": "ERROR", "enable_access_log": False}
     serve.start(
         proxy_location="HeadOnly",
         http_options={"host": deployment.host, "port": deployment.port},

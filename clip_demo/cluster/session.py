@@ -48,15 +48,10 @@ def _knock(place: str) -> None:
 
 
 @contextmanager
-def ray_session(**options) -> Iterator[ModuleType]:
+def ray_session() -> Iterator[ModuleType]:
     """Connect to the cluster of ``$RAY_ADDRESS``, or start Ray on this machine, where only this machine reaches it.
 
     A cluster's nodes get this program's code and assets, so they only need the same packages.
-
-    Parameters
-    ----------
-    **options
-        Passed to ``ray.init`` where Ray is started here, such as ``num_cpus``.
 
     Yields
     ------
@@ -74,7 +69,7 @@ def ray_session(**options) -> Iterator[ModuleType]:
         # Three failures in a row, and Ray Serve replaces its HTTP proxy; by default that takes half a minute.
         os.environ.setdefault("RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S", "2")
         os.environ.setdefault("RAY_worker_niceness", "0")  # by default a page on the same machine would go first
-        options = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", **options}
+        options = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     else:
         others = sorted(f"/{each.name}" for each in ROOT.iterdir() if each.name not in SENT)
         options = {"runtime_env": {"working_dir": str(ROOT), "excludes": [*others, "__pycache__"]}}

@@ -1,9 +1,15 @@
 """The connection to a model that runs on other machines."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..models.catalog import available_models
 from ..models.encoder import Encoder
-from ..models.encoder_protocol import ModelCard
-from ..models.remote_encoder import RemoteEncoder
+
+if TYPE_CHECKING:
+    from ..models.encoder_protocol import ModelCard
+    from ..models.remote_encoder import RemoteEncoder
 
 
 def connect(url: str, model: str | None, options: dict, network: dict) -> RemoteEncoder:
@@ -17,6 +23,7 @@ def connect(url: str, model: str | None, options: dict, network: dict) -> Remote
     options, network : dict
         Arguments of `clip_demo.models.load.load_model`: for any model, and for checkpoints.
     """
+    from ..models.remote_encoder import RemoteEncoder  # imports httpx, which most starts do not need
 
     def open_copy(card: ModelCard) -> Encoder:
         from ..models.load import load_copy
