@@ -4,7 +4,6 @@ import contextlib
 import os
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,13 +18,9 @@ os.environ.update(ALONE)
 pytest.importorskip("ray", reason="ray is not installed: pip install -r requirements-ray.txt")
 import psutil  # noqa: E402  (Ray brings it)
 
+from clip_demo.benchmark.server import free_port  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def wait_for(condition, seconds=40):

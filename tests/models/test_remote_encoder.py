@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from encoder_server import EncoderServer, MeanEncoder
+from helpers import wait_for
 
 from clip_demo.errors import ModelError, OptionError, PromptTooLongError
 from clip_demo.models import remote_encoder
@@ -46,13 +47,6 @@ def images(n):
     return list(np.random.default_rng(0).integers(0, 256, (n, 4, 4, 3), dtype=np.uint8))
 
 
-def wait_for(condition, seconds=5):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert condition()
-
-
 def test_it_has_what_the_encoder_says_of_itself(remote):
     assert (remote.name, remote.note, remote.sha256, remote.logit_scale) == ("toy", "a toy", "70" * 32, 10.0)
     assert (remote.anatomy, remote.heat_map_method) == (CARD.anatomy, "Grad-ECLIP")
@@ -71,7 +65,7 @@ def test_large_calls_become_several_requests_side_by_side(remote, server):
     results = []
     thread = threading.Thread(target=lambda: results.append(remote.encode_images(images(100))))
     thread.start()
-    wait_for(lambda: server.running == 4)
+    wait_for(lambda: server.running == 4, 5)
     server.gate.set()
     thread.join(10)
     assert results[0].shape == (100, 3)
@@ -144,10 +138,10 @@ def test_an_encoder_that_is_gone_is_missed_and_found_again(server, quick):
     assert time.monotonic() - start < 0.1
     again = EncoderServer(port=port)
     try:
-        wait_for(lambda: remote.problem == "")
+        wait_for(lambda: remote.problem == "", 5)
         assert remote.encode_images(images(1)).shape == (1, 3)
         watchers = [thread for thread in threading.enumerate() if thread.name == "watch-encoder"]
-        wait_for(lambda: not any(thread.is_alive() for thread in watchers))
+        wait_for(lambda: not any(thread.is_alive() for thread in watchers), 5)
     finally:
         again.stop()
         remote.close()
@@ -158,7 +152,7 @@ def test_errors_that_go_on_are_given_up(remote, server):
     with pytest.raises(ModelError, match="status 503: 'it failed'"):
         remote.encode_images(images(1))
     server.faults = []
-    wait_for(lambda: remote.problem == "")
+    wait_for(lambda: remote.problem == "", 5)
 
 
 def test_another_model_at_the_address_is_refused_until_it_is_the_right_one_again(remote, server):
@@ -168,7 +162,7 @@ def test_another_model_at_the_address_is_refused_until_it_is_the_right_one_again
     assert [path for path, _ in server.requests][:1] == ["/images"]
     assert "runs another model now" in remote.problem == raised.value.page_message
     server.card = CARD
-    wait_for(lambda: remote.problem == "")
+    wait_for(lambda: remote.problem == "", 5)
     assert remote.encode_images(images(1)).shape == (1, 3)
 
 

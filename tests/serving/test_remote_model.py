@@ -1,12 +1,12 @@
 """A backend whose model runs on another machine: the same answers, and what is missing is said."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 from encoder_server import EncoderServer
+from helpers import wait_for
 from PIL import Image
 
 from clip_demo.artifacts import also_known_as
@@ -42,13 +42,6 @@ def serve(monkeypatch):
     for server in servers:
         server.gate.set()
         server.stop()
-
-
-def wait_for(condition):
-    end = time.monotonic() + 10
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    assert condition()
 
 
 def test_predictions_are_those_of_a_model_in_this_process(serve, tiny):
@@ -114,7 +107,7 @@ def test_the_builder_and_the_search_work_on_it(serve, random_vit, toy_dataset, t
     options = {"dataset": toy_dataset, "stores": Stores.open(tmp_path)}
     backend = Backend.open("auto", encoder=serve(random_vit).url, **options)
     backend.start_probe_job()
-    wait_for(lambda: not backend.status().job.running)
+    wait_for(lambda: not backend.status().job.running, 10)
     assert backend.status().job.state == "done"
     head = backend.head()
     assert (head.provenance.model, head.provenance.n_train) == ("ViT-B/32", 50)
@@ -165,7 +158,7 @@ def test_what_was_computed_still_works_while_nothing_answers(serve, tiny):
     assert backend.predict(**known) == first
     again = EncoderServer(tiny, port=port)
     try:
-        wait_for(lambda: backend.model_status().problem == "")
+        wait_for(lambda: backend.model_status().problem == "", 10)
         assert backend.predict(**{**known, "prompts": PromptSet(("circle", "house"))}).zero_shot
     finally:
         again.stop()
@@ -179,7 +172,7 @@ def test_visitors_are_served_side_by_side(serve, tiny):
     server.most = 0
     with ThreadPoolExecutor(8) as threads:
         asked = [threads.submit(backend.predict, index=index) for index in range(1, 9)]
-        wait_for(lambda: server.running >= 2)  # the first request, and the batch of those that came meanwhile
+        wait_for(lambda: server.running >= 2, 10)  # the first request, and the batch of those that came meanwhile
         server.gate.set()
         assert all(each.result(30).zero_shot for each in asked)
     assert server.most >= 2
